@@ -1,0 +1,69 @@
+# Everything a user calls. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+UV := 0.13.8
+EXPERIMENT := miniature
+PROFILE := local
+TARGET := all
+
+ENVIRONMENT := .venv
+PYTHON := PYTHONPATH=scripts $(ENVIRONMENT)/bin/python
+SNAKEMAKE := $(ENVIRONMENT)/bin/snakemake
+SOURCES := scripts tests
+SNAKEFILES := workflow/Snakefile profiles/local/Snakefile rules
+
+.PHONY: reproduce
+reproduce: env ## Run the miniature from raw videos to the report, and say what came out
+	@$(SNAKEMAKE) --profile local all
+	@$(PYTHON) scripts/print_summary.py results/$(EXPERIMENT)
+
+.PHONY: test
+test: env lint ## Lint, and all tests
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest
+
+.PHONY: lint
+lint: env ## Format, style, types, and the reference pages made from the configuration
+	@$(ENVIRONMENT)/bin/ruff format --check $(SOURCES)
+	@$(ENVIRONMENT)/bin/ruff check $(SOURCES)
+	@$(ENVIRONMENT)/bin/snakefmt --check --compact-diff $(SNAKEFILES)
+	@$(SNAKEMAKE) --lint
+	@$(ENVIRONMENT)/bin/mypy scripts/video_r2
+	@$(PYTHON) -m video_r2.config_pages --check docs
+
+.PHONY: format
+format: env ## Format the sources
+	@$(ENVIRONMENT)/bin/ruff format $(SOURCES)
+	@$(ENVIRONMENT)/bin/ruff check --fix $(SOURCES)
+	@$(ENVIRONMENT)/bin/snakefmt $(SNAKEFILES)
+
+.PHONY: docs
+docs: env ## Make docs/config.md and docs/config.schema.json from the configuration's classes
+	@$(PYTHON) -m video_r2.config_pages docs
+
+.PHONY: why
+why: env ## Say which jobs would run, and why (PROFILE=local|slurm TARGET=all)
+	@$(SNAKEMAKE) --profile $(PROFILE) $(TARGET) --dry-run --quiet host
+
+.PHONY: env
+env: $(ENVIRONMENT)/.complete ## Make the environment from the lock file
+
+$(ENVIRONMENT)/.complete: requirements.lock scripts/make_environment.sh
+	@UV_VERSION=$(UV) bash scripts/make_environment.sh $(ENVIRONMENT) requirements.lock
+	@touch $@
+
+.PHONY: lock
+lock: env ## Resolve requirements.in into requirements.lock
+	@$(ENVIRONMENT)/bin/uv pip compile requirements.in --output-file requirements.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" --quiet
+
+.PHONY: clean
+clean: ## Delete the miniature's results; the environment stays
+	@rm -rf results/$(EXPERIMENT)
+
+.PHONY: help
+help: ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12

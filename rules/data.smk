@@ -1,0 +1,107 @@
+# Raw data, downloaded or generated, and what the other rules read of them.
+
+
+include: f"data_{PLAN.config.data.source}.smk"
+
+
+rule index_videos:
+    input:
+        videos="<results>/raw/training/videos",
+    output:
+        table="<results>/data/videos.parquet",
+        rejected="<results>/data/rejected/videos.jsonl",
+    log:
+        "<logs>/index_videos.log",
+    benchmark:
+        "<benchmarks>/index_videos.jsonl"
+    conda:
+        "../envs/data.yaml"
+    params:
+        data=PLAN.section("data", "max_rejected"),
+        code=PLAN.code("index_videos"),
+    script:
+        "../scripts/index_videos.py"
+
+
+rule prepare_training:
+    input:
+        **{
+            name: f"<results>/raw/training/{TRAINING_FILES[name]}"
+            for name in TRAINING_FILES
+        },
+        videos=rules.index_videos.output.table,
+    output:
+        **{name: f"<results>/data/{name}.jsonl" for name in TRAINING_FILES},
+        heldout="<results>/data/heldout.jsonl",
+        rejected="<results>/data/rejected/training.jsonl",
+    log:
+        "<logs>/prepare_training.log",
+    benchmark:
+        "<benchmarks>/prepare_training.jsonl"
+    conda:
+        "../envs/data.yaml"
+    params:
+        data=PLAN.section("data", "heldout_fraction", "max_rejected"),
+        code=PLAN.code("prepare_training"),
+    script:
+        "../scripts/prepare_training.py"
+
+
+rule prepare_benchmark:
+    input:
+        raw=PLAN.raw_benchmark,
+    output:
+        questions="<results>/data/questions/{benchmark}.parquet",
+        rejected="<results>/data/rejected/{benchmark}.jsonl",
+        subtitles=directory("<results>/data/subtitles/{benchmark}"),
+    log:
+        "<logs>/prepare_benchmark/{benchmark}.log",
+    benchmark:
+        "<benchmarks>/prepare_benchmark/{benchmark}.jsonl"
+    conda:
+        "../envs/data.yaml"
+    params:
+        benchmark=lambda wildcards: PLAN.benchmark(wildcards.benchmark),
+        max_rejected=PLAN.config.data.max_rejected,
+        code=PLAN.code("prepare_benchmark"),
+    script:
+        "../scripts/prepare_benchmark.py"
+
+
+# Every later stage takes its frames from the cache that this fills; the output lists what lies in it.
+rule build_training_frames:
+    input:
+        rows=[f"<results>/data/{name}.jsonl" for name in TRAINING_FILES],
+    output:
+        listing="<results>/data/frames/training.json",
+    log:
+        "<logs>/build_training_frames.log",
+    benchmark:
+        "<benchmarks>/build_training_frames.jsonl"
+    conda:
+        "../envs/data.yaml"
+    params:
+        frames=PLAN.training_frames(),
+        overlay=PLAN.section("data.overlay"),
+        decoder=PLAN.config.data.decoder,
+        cache=PLAN.frame_cache,
+        code=PLAN.code("build_frames"),
+    script:
+        "../scripts/build_frames.py"
+
+
+use rule build_training_frames as build_frames with:
+    input:
+        rows=PLAN.per_job("<results>/data/questions/{benchmark}.parquet"),
+    output:
+        listing=f"<results>/data/frames/{PLAN.share}.json",
+    log:
+        f"<logs>/build_frames/{PLAN.share}.log",
+    benchmark:
+        f"<benchmarks>/build_frames/{PLAN.share}.jsonl"
+    params:
+        frames=[PLAN.section("evaluation.frames")],
+        overlay=PLAN.section("data.overlay"),
+        decoder=PLAN.config.data.decoder,
+        cache=PLAN.frame_cache,
+        code=PLAN.code("build_frames"),

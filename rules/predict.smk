@@ -1,0 +1,37 @@
+# What the models answer.
+
+
+rule predict:
+    input:
+        checkpoint=PLAN.asked_model,
+        questions=PLAN.per_job("<results>/data/questions/{benchmark}.parquet"),
+        frames=f"<results>/data/frames/{PLAN.share}.json",
+        traces=PLAN.given_traces,
+    output:
+        predictions=PLAN.per_job(
+            "<results>/predictions/{evaluation}/seed-{seed}/{benchmark}.parquet"
+        ),
+    log:
+        f"<logs>/predict/{{evaluation}}/seed-{{seed}}/{PLAN.share}.log",
+    benchmark:
+        f"<benchmarks>/predict/{{evaluation}}/seed-{{seed}}/{PLAN.share}.jsonl"
+    conda:
+        "../envs/predict.yaml"
+    resources:
+        # 7B in bfloat16 and the cache of a prompt of 128 frames.
+        gpu=1,
+        mem_mb=64_000,
+        runtime="12h",
+    params:
+        name=lambda wildcards: wildcards.evaluation,
+        seed=lambda wildcards: int(wildcards.seed),
+        evaluation=lambda wildcards: PLAN.asked(wildcards.evaluation),
+        decoding=lambda wildcards: PLAN.asked(wildcards.evaluation)["decoding"],
+        benchmarks=PLAN.benchmarks_of,
+        prompts=PLAN.section("prompts"),
+        frames=PLAN.section("evaluation.frames"),
+        data=PLAN.section("data", "overlay", "decoder", "max_rejected"),
+        cache=PLAN.frame_cache,
+        code=PLAN.code("predict"),
+    script:
+        "../scripts/predict.py"

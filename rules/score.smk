@@ -1,0 +1,120 @@
+# What the answers are worth: one record per question, and a summary with its confidence interval beside it.
+
+PREDICTIONS = PLAN.per_job(
+    "<results>/predictions/{evaluation}/seed-{seed}/{benchmark}.parquet"
+)
+MEASURED = {
+    "semantics": PLAN.config.semantics,
+    "bootstrap": PLAN.config.evaluation.bootstrap,
+    "benchmarks": PLAN.benchmarks_of,
+}
+
+
+rule score_accuracy:
+    input:
+        predictions=PREDICTIONS,
+    output:
+        **scores_of("accuracy"),
+    log:
+        f"<logs>/score_accuracy/{{evaluation}}/seed-{{seed}}/{PLAN.share}.log",
+    benchmark:
+        f"<benchmarks>/score_accuracy/{{evaluation}}/seed-{{seed}}/{PLAN.share}.jsonl"
+    conda:
+        "../envs/paper.yaml"
+    params:
+        **MEASURED,
+        code=PLAN.code("score_accuracy"),
+    script:
+        "../scripts/score_accuracy.py"
+
+
+rule score_tac:
+    input:
+        predictions=PREDICTIONS,
+    output:
+        **scores_of("tac"),
+    log:
+        f"<logs>/score_tac/{{evaluation}}/seed-{{seed}}/{PLAN.share}.log",
+    benchmark:
+        f"<benchmarks>/score_tac/{{evaluation}}/seed-{{seed}}/{PLAN.share}.jsonl"
+    conda:
+        "../envs/paper.yaml"
+    params:
+        **MEASURED,
+        judge=PLAN.section("judge"),
+        code=PLAN.code("score_tac"),
+    script:
+        "../scripts/score_tac.py"
+
+
+rule score_vas_judge:
+    input:
+        predictions=PREDICTIONS,
+    output:
+        **scores_of("vas_judge"),
+    log:
+        f"<logs>/score_vas_judge/{{evaluation}}/seed-{{seed}}/{PLAN.share}.log",
+    benchmark:
+        f"<benchmarks>/score_vas_judge/{{evaluation}}/seed-{{seed}}/{PLAN.share}.jsonl"
+    conda:
+        "../envs/paper.yaml"
+    params:
+        **MEASURED,
+        judge=PLAN.section("judge"),
+        code=PLAN.code("score_vas_judge"),
+    script:
+        "../scripts/score_vas_judge.py"
+
+
+rule score_vas_attention:
+    input:
+        predictions=PREDICTIONS,
+        checkpoint=PLAN.asked_model,
+    output:
+        **scores_of("vas_attention"),
+    log:
+        f"<logs>/score_vas_attention/{{evaluation}}/seed-{{seed}}/{PLAN.share}.log",
+    benchmark:
+        f"<benchmarks>/score_vas_attention/{{evaluation}}/seed-{{seed}}/{PLAN.share}.jsonl"
+    conda:
+        "../envs/predict.yaml"
+    resources:
+        # One pass over prompt and response with 7B in bfloat16.
+        gpu=1,
+        mem_mb=64_000,
+        runtime="4h",
+    params:
+        **MEASURED,
+        seed=lambda wildcards: int(wildcards.seed),
+        evaluation=lambda wildcards: PLAN.asked(wildcards.evaluation),
+        decoding=lambda wildcards: PLAN.asked(wildcards.evaluation)["decoding"],
+        attention_questions=PLAN.config.evaluation.attention_questions,
+        frames=PLAN.section("evaluation.frames"),
+        data=PLAN.section("data", "overlay", "decoder", "max_rejected"),
+        cache=PLAN.frame_cache,
+        code=PLAN.code("score_vas_attention"),
+    script:
+        "../scripts/score_vas_attention.py"
+
+
+rule score_temporal_alignment:
+    input:
+        predictions="<results>/predictions/{evaluation}/seed-{seed}/{benchmark}.parquet",
+    output:
+        scores="<results>/scores/temporal_alignment/{evaluation}/seed-{seed}/{benchmark}.parquet",
+        summaries="<results>/scores/temporal_alignment/{evaluation}/seed-{seed}/{benchmark}.json",
+    log:
+        "<logs>/score_temporal_alignment/{evaluation}/seed-{seed}/{benchmark}.log",
+    benchmark:
+        "<benchmarks>/score_temporal_alignment/{evaluation}/seed-{seed}/{benchmark}.jsonl"
+    wildcard_constraints:
+        benchmark=one_of(PLAN.benchmarks("heldout")),
+    conda:
+        "../envs/paper.yaml"
+    params:
+        **MEASURED,
+        temporal_alignment=PLAN.section("temporal_alignment"),
+        judge=PLAN.section("judge"),
+        code=PLAN.code("score_temporal_alignment"),
+    script:
+        "../scripts/score_temporal_alignment.py"

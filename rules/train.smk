@@ -1,0 +1,113 @@
+# Checkpoints: Hugging Face folders with a manifest and the curves of their training, downloaded or trained.
+
+
+rule fetch_model:
+    output:
+        checkpoint=directory("<results>/models/{model}/seed-{seed}"),
+    log:
+        "<logs>/fetch_model/{model}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/fetch_model/{model}/seed-{seed}.jsonl"
+    wildcard_constraints:
+        model=one_of(PLAN.models("hub")),
+    conda:
+        "../envs/data.yaml"
+    params:
+        model=lambda wildcards: PLAN.model(wildcards.model),
+        code=PLAN.code("fetch_model"),
+    script:
+        "../scripts/fetch_model.py"
+
+
+rule train_base:
+    input:
+        videos="<results>/raw/training/videos",
+        frames=rules.build_training_frames.output.listing,
+    output:
+        checkpoint=directory("<results>/models/{model}/seed-{seed}"),
+    log:
+        "<logs>/train_base/{model}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/train_base/{model}/seed-{seed}.jsonl"
+    wildcard_constraints:
+        model=one_of(PLAN.models("base")),
+    conda:
+        "../envs/train.yaml"
+    params:
+        seed=lambda wildcards: int(wildcards.seed),
+        settings=lambda wildcards: PLAN.training(wildcards.model),
+        world=PLAN.section("data.world"),
+        prompts=PLAN.section("prompts"),
+        overlay=PLAN.section("data.overlay"),
+        decoder=PLAN.config.data.decoder,
+        cache=PLAN.frame_cache,
+        code=PLAN.code("train_base"),
+    script:
+        "../scripts/train_base.py"
+
+
+rule train_sft:
+    input:
+        start=PLAN.start,
+        rows=PLAN.training_rows,
+        frames=rules.build_training_frames.output.listing,
+    output:
+        checkpoint=directory("<results>/models/{model}/seed-{seed}"),
+    log:
+        "<logs>/train_sft/{model}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/train_sft/{model}/seed-{seed}.jsonl"
+    wildcard_constraints:
+        model=one_of(PLAN.models("sft")),
+    conda:
+        "../envs/train.yaml"
+    resources:
+        # LoRA on 7B with 128 frames: eight devices share the activations and the frozen weights.
+        gpu=8,
+        mem_mb=400_000,
+        runtime="12h",
+    params:
+        seed=lambda wildcards: int(wildcards.seed),
+        settings=lambda wildcards: PLAN.training(wildcards.model),
+        prompts=PLAN.section("prompts"),
+        overlay=PLAN.section("data.overlay"),
+        decoder=PLAN.config.data.decoder,
+        cache=PLAN.frame_cache,
+        code=PLAN.code("train_sft"),
+    script:
+        "../scripts/train_sft.py"
+
+
+rule train_grpo:
+    input:
+        start=PLAN.start,
+        rows=PLAN.training_rows,
+        frames=rules.build_training_frames.output.listing,
+    output:
+        checkpoint=directory("<results>/models/{model}/seed-{seed}"),
+    log:
+        "<logs>/train_grpo/{model}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/train_grpo/{model}/seed-{seed}.jsonl"
+    wildcard_constraints:
+        model=one_of(PLAN.models("grpo")),
+    conda:
+        "../envs/train.yaml"
+    resources:
+        # All weights of the language model, their optimizer state and a reference model.
+        gpu=8,
+        mem_mb=800_000,
+        runtime="48h",
+    params:
+        seed=lambda wildcards: int(wildcards.seed),
+        settings=lambda wildcards: PLAN.training(wildcards.model),
+        semantics=PLAN.config.semantics,
+        judge=PLAN.section("judge"),
+        temporal_alignment=PLAN.section("temporal_alignment"),
+        prompts=PLAN.section("prompts"),
+        overlay=PLAN.section("data.overlay"),
+        decoder=PLAN.config.data.decoder,
+        cache=PLAN.frame_cache,
+        code=PLAN.code("train_grpo"),
+    script:
+        "../scripts/train_grpo.py"

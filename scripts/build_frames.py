@@ -1,0 +1,55 @@
+"""The frame cache, filled for rows of conversations or questions; the output lists the clips that lie in it."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from video_r2 import config, records
+from video_r2.data.conversations import read_jsonl
+from video_r2.data.frames import FrameCache
+from video_r2.errors import RejectedRecord
+from video_r2.records import replacing
+from video_r2.run import Job, run
+
+
+def main(job: Job) -> None:
+    drawn = config.Overlay.model_validate(job.params.overlay)
+    caches = [
+        FrameCache(Path(job.params.cache), config.Frames.model_validate(frames), drawn, job.params.decoder)
+        for frames in job.params.frames
+    ]
+    videos = sorted({pair for path in job.input.rows for pair in videos_of(path)})
+    work = [(cache, video, subtitle) for video, subtitle in videos for cache in caches]
+
+    with ThreadPoolExecutor(job.threads) as pool:
+        clips = list(
+            tqdm(pool.map(lambda item: build(*item), work), total=len(work), desc="drawing frames", unit="clip")
+        )
+    failed = sum("reason" in clip for clip in clips)
+    print(f"{len(clips) - failed} clips in the cache, {failed} videos cannot be used")
+    with replacing(job.output.listing) as temporary:
+        temporary.write_text(json.dumps(clips, indent=1), encoding="utf-8")
+
+
+def videos_of(path: str) -> set[tuple[str, str]]:
+    """Videos with their subtitles, "" for none, out of conversations (.jsonl) or questions (.parquet)."""
+    if path.endswith(".jsonl"):
+        return {(row.video, row.subtitle or "") for row in read_jsonl(path) if row.video}
+    questions = records.read_table(path, records.QUESTION)
+    return set(zip(questions["video"], questions["subtitle"], strict=True))
+
+
+def build(cache: FrameCache, video: str, subtitle: str) -> dict[str, Any]:
+    """What the listing says of a clip: its key, number of frames and their size; or why there is none."""
+    try:
+        clip = cache.load(video, subtitle or None)
+        return {"video": video, "key": cache.key(video, subtitle or None), "frames": list(clip.frames.shape)}
+    except RejectedRecord as error:
+        return {"video": video, "file": error.file, "reason": error.reason, "cure": error.cure}
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

@@ -1,0 +1,68 @@
+"""The table of the training videos: what each is, with its checksum; those that cannot be read are set aside."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from video_r2 import config, records
+from video_r2.data.rejected import require_few, write_rejected
+from video_r2.data.subtitles import read_srt
+from video_r2.data.videos import VIDEO_SUFFIXES, file_digest, probe
+from video_r2.errors import RejectedRecord, UserError
+from video_r2.run import Job, run
+
+
+def main(job: Job) -> None:
+    data = config.Data.model_validate(job.params.data)
+    folder = Path(job.input.videos)
+    videos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    if not videos:
+        raise UserError("holds no video", file=folder, cure="fetch or generate the training videos")
+
+    # Threads do: PyAV and the checksum leave the interpreter to the others.
+    with ThreadPoolExecutor(job.threads) as pool:
+        described = list(tqdm(pool.map(describe, videos), total=len(videos), desc="reading videos", unit="video"))
+    rejected = [row for row in described if isinstance(row, RejectedRecord)]
+    rows = [
+        row | {"path": str(path.relative_to(folder.parent))}
+        for path, row in zip(videos, described, strict=True)
+        if isinstance(row, dict)
+    ]
+    require_few(folder, rejected, len(videos), data.max_rejected)
+
+    records.write_table(job.output.table, pd.DataFrame(rows, columns=list(records.VIDEO)), records.VIDEO)
+    write_rejected(job.output.rejected, [*rejected, *malformed_cues(videos)])
+
+
+def describe(path: Path) -> dict[str, Any] | RejectedRecord:
+    try:
+        info = probe(path, check_tail=True)
+        return {
+            "bytes": path.stat().st_size,
+            "sha256": file_digest(path),
+            "seconds": info.seconds,
+            "fps": info.fps,
+            "frames": info.frames,
+        }
+    except RejectedRecord as error:
+        return error
+
+
+def malformed_cues(videos: list[Path]) -> Iterator[RejectedRecord]:
+    """What cannot be read of the subtitles beside the videos; a file without any cue refuses its rows later."""
+    for subtitle in (video.with_suffix(".srt") for video in videos):
+        cues: list[RejectedRecord] = []
+        if subtitle.exists():
+            try:
+                read_srt(subtitle, cues)
+            except RejectedRecord as error:
+                cues.append(error)
+        yield from cues
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

@@ -1,0 +1,70 @@
+"""Answer the questions of benchmarks with one checkpoint, asked in one way."""
+
+import os
+from pathlib import Path
+
+# Nothing here needs the network: what is not on the disk is an error, not a download.
+os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFLINE="1", LMMS_EVAL_PLUGINS="")
+
+import torch
+
+from video_r2 import config
+from video_r2.data.frames import FrameCache
+from video_r2.data.rejected import require_few
+from video_r2.errors import RejectedRecord
+from video_r2.evaluation.adapter import VideoR2Model
+from video_r2.evaluation.controls import clip_change, forced_starts
+from video_r2.evaluation.predictions import ask, make_predictions, read_questions
+from video_r2.evaluation.prefixes import PrefixReader
+from video_r2.model.loading import load_model, load_processor
+from video_r2.records import PREDICTION, read_table, write_table
+from video_r2.run import Job, paths, run
+
+
+def main(job: Job) -> None:
+    """Read the questions, put them, write a table of predictions per benchmark."""
+    params = job.params
+    evaluation = config.Evaluation.model_validate(params.evaluation)
+    prompts = config.Prompts.model_validate(params.prompts)
+    decoding = config.Decoding.model_validate(params.decoding)
+    data = config.Data.model_validate(params.data)
+    benchmarks = {name: config.Benchmark.model_validate(value) for name, value in params.benchmarks.items()}
+    tables = dict(zip(benchmarks, paths(job.input.questions), strict=True))
+    questions = {name: read_questions(path, name) for name, path in tables.items()}
+
+    starts: dict[tuple[str, str], str | RejectedRecord] = {}
+    traces = dict(zip(benchmarks, paths(job.input.get("traces", [])), strict=False))
+    for name, rows in questions.items():
+        trace = read_table(traces[name], PREDICTION) if name in traces else None
+        forced = forced_starts(rows, evaluation.control, prompts, trace)
+        starts.update({(name, question): start for question, start in forced.items()})
+
+    folder = paths(job.input.checkpoint)[0]
+    reader = PrefixReader(
+        load_model(folder, decoding.attention, decoding.bf16, "cuda" if torch.cuda.is_available() else "cpu").eval(),
+        load_processor(folder),
+        FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder),
+        clip_change(evaluation.control),
+    )
+    model = VideoR2Model(reader, decoding, params.seed, starts)
+    accuracy = ask(model, tables, benchmarks, prompts, evaluation.prompt, decoding.max_new_tokens)
+
+    for name, path in zip(benchmarks, paths(job.output.predictions), strict=True):
+        rows = questions[name]
+        missing = {
+            question: reason
+            for question in rows["id"]
+            if (reason := model.responses[name, question].rejected) is not None
+        }
+        for question, reason in missing.items():
+            print(f"{name}, question {question} is not answered: {reason}")
+        damaged = [reason for question, reason in missing.items() if starts.get((name, question)) is not reason]
+        require_few(tables[name], damaged, len(rows), data.max_rejected)
+        write_table(
+            path, make_predictions(rows, model.responses, params.name, params.seed, evaluation.prompt), PREDICTION
+        )
+        print(f"{name}: {len(rows) - len(missing)} of {len(rows)} answered, {accuracy[name]:.1f}% right")
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

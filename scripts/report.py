@@ -1,0 +1,41 @@
+"""The HTML report: Snakemake's own, with every exhibit, its caption, and how it came about."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from video_r2.errors import UserError
+from video_r2.records import replacing
+from video_r2.run import Job, run
+
+
+def main(job: Job) -> None:
+    """Inputs: the exhibits. Parameters: target (that makes them), snakefile, configfiles and config (of this run)."""
+    params = job.params
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        params.target,
+        "--snakefile",
+        params.snakefile,
+        "--nolock",
+        "--cores=1",
+    ]
+    if params.configfiles:
+        command += ["--configfile", *params.configfiles]
+    if params.config:
+        command += ["--config", *(f"{key}={json.dumps(value)}" for key, value in params.config.items())]
+    with replacing(job.output[0]) as temporary:
+        # Snakemake tells the kind of report by the ending.
+        page = temporary.with_suffix(".html")
+        made = subprocess.run([*command, "--report", str(page)], text=True, capture_output=True, check=False)
+        print(made.stdout, made.stderr, sep="")
+        if made.returncode or not page.exists():
+            raise UserError("Snakemake could not make the report", file=job.output[0], cure=f"see {Path(job.log[0])}")
+        page.replace(temporary)
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

@@ -1,0 +1,18 @@
+"""TAC, think-answer consistency, of every prediction."""
+
+from video_r2 import config
+from video_r2.judge import make_judge
+from video_r2.metrics.consistency import score_consistency
+from video_r2.metrics.summaries import score_files
+from video_r2.run import Job, run
+
+
+def main(job: Job) -> None:
+    judge = make_judge(config.Judge.model_validate(job.params.judge))
+    semantics = job.params.semantics
+    score_files(job, "tac", lambda records, adapter: score_consistency(records, adapter, judge, semantics))
+    judge.check_missing()
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

@@ -1,0 +1,55 @@
+"""VAS by attention: where the generated tokens of every prediction look, in the model's final layer."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from video_r2 import config
+from video_r2.data.frames import FrameCache
+from video_r2.errors import RejectedRecord
+from video_r2.evaluation.attention_scores import describe, evenly_spaced, read_attention
+from video_r2.evaluation.controls import clip_change
+from video_r2.evaluation.prefixes import PrefixReader
+from video_r2.metrics.accuracy import Score
+from video_r2.metrics.summaries import score_files
+from video_r2.model.loading import load_model, load_processor
+from video_r2.records import PREDICTION, read_table
+from video_r2.run import Job, paths, run
+
+
+def main(job: Job) -> None:
+    """Score the responses, or as many of each benchmark as the configuration asks for."""
+    params = job.params
+    evaluation = config.Evaluation.model_validate(params.evaluation)
+    decoding = config.Decoding.model_validate(params.decoding)
+    data = config.Data.model_validate(params.data)
+    folder = paths(job.input.checkpoint)[0]
+    reader = PrefixReader(
+        load_model(folder, decoding.attention, decoding.bf16, "cuda" if torch.cuda.is_available() else "cpu").eval(),
+        load_processor(folder),
+        FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder),
+        clip_change(evaluation.control),
+    )
+    chosen: set[tuple[str, str]] = set()
+    for path in paths(job.input.predictions):
+        rows = read_table(path, PREDICTION)
+        ids = evenly_spaced(rows["id"].tolist(), params.attention_questions)
+        chosen |= {
+            (benchmark, name) for benchmark, name in zip(rows["benchmark"], rows["id"], strict=True) if name in ids
+        }
+
+    def score(records: Sequence[Mapping[str, Any]], adapter: str) -> list[Score]:
+        return [
+            Score(None, {"missing": readout.reason})
+            if isinstance(readout, RejectedRecord)
+            else Score(100 * float(readout.video.mean()), describe(readout))
+            for readout in read_attention(reader, records, decoding.batch)
+        ]
+
+    score_files(job, "vas_attention", score, lambda record: (record["benchmark"], record["id"]) in chosen)
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

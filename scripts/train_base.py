@@ -1,0 +1,72 @@
+"""Train the base model from nothing on the generated world; it stands where Qwen2.5-VL-7B-Instruct stands in the paper."""
+
+import random
+from collections.abc import Sequence
+from itertools import cycle, product
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from video_r2 import config
+from video_r2.data.corpus import make_rows
+from video_r2.data.frames import FrameCache
+from video_r2.data.miniature import training_films
+from video_r2.evaluation.prompts import build_prompt
+from video_r2.model.inputs import make_patches
+from video_r2.model.loading import training_implementation
+from video_r2.model.scratch import make_model, make_processor, make_tokenizer
+from video_r2.run import Job, run
+from video_r2.training.base import train_base
+from video_r2.training.checkpoint import save_checkpoint
+
+
+def main(job: Job) -> None:
+    """Input: videos (folder). Output: checkpoint. Parameters: seed, settings, world, prompts, overlay, decoder, cache."""
+    settings = config.Base.model_validate(job.params.settings)
+    world = config.World.model_validate(job.params.world)
+    prompts = config.Prompts.model_validate(job.params.prompts)
+    overlay = config.Overlay.model_validate(job.params.overlay)
+    seed: int = job.params.seed
+    torch.set_num_threads(job.threads)
+
+    layouts = cycle(
+        config.Benchmark(label="", group="heldout", adapter="conversations", option_format=form, context=context)
+        for context, form in product(world.contexts, world.option_formats)
+    )
+
+    def ask(question: str, options: Sequence[str]) -> str:
+        row = {"question": question, "options": list(options), "answer_type": "choice" if options else "number"}
+        return build_prompt(row, next(layouts), prompts, "direct")
+
+    films = training_films(world)
+    rows = make_rows(films, settings.questions_per_film, ask, random.Random(f"corpus {world.seed}"))
+    texts = [row["prefix"] + branch["prompt"] + "\n" + branch["response"] for row in rows for branch in row["branches"]]
+    # The instructions of the later stages too, so that they are no longer than they need to be.
+    instructions = [prompts.think, "<think>", "</think>", "<answer>", "</answer>"] * 100
+    tokenizer = make_tokenizer([*texts, *instructions], settings.shape.vocabulary)
+    processor = make_processor(tokenizer, settings.frames)
+    model = make_model(settings.shape, tokenizer, seed)
+    model.set_attn_implementation(training_implementation(settings.attention))
+
+    cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
+    patches = {}
+    for film in tqdm(films, desc="clips", unit="film"):
+        video = Path(job.input.videos) / f"{film.name}.mp4"
+        subtitle = video.with_suffix(".srt")
+        clip = cache.load(video, subtitle if subtitle.exists() else None)
+        patches[film.name] = make_patches(processor, clip.frames, clip.fps_effective)
+
+    log = train_base(model, processor, rows, patches, settings, seed)
+    manifest = {
+        "stage": "base",
+        "seed": seed,
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "settings": settings.model_dump(),
+        "world": world.model_dump(),
+    }
+    save_checkpoint(job.output.checkpoint, model, processor, manifest, log)
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

@@ -1,0 +1,70 @@
+"""Optimise a checkpoint by GRPO for accuracy, format and temporal alignment."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from video_r2 import config
+from video_r2.data.conversations import Conversation, read_jsonl
+from video_r2.data.frames import FrameCache
+from video_r2.judge import make_judge
+from video_r2.model.loading import load_model, load_processor, training_implementation
+from video_r2.rewards.combined import RewardModel
+from video_r2.rewards.parsing import number_of, options_in
+from video_r2.run import Job, run
+from video_r2.training.checkpoint import save_checkpoint
+from video_r2.training.examples import VideoEncoder
+from video_r2.training.grpo import train_grpo
+
+
+def main(job: Job) -> None:
+    """Inputs: start (checkpoint), rows. Output: checkpoint.
+
+    Parameters: seed, settings, semantics, judge, temporal_alignment, overlay, decoder, cache.
+    """
+    settings = config.Grpo.model_validate(job.params.settings)
+    overlay = config.Overlay.model_validate(job.params.overlay)
+    torch.set_num_threads(job.threads)
+    processor = load_processor(job.input.start)
+    model = load_model(job.input.start, settings.attention)
+    model.set_attn_implementation(training_implementation(settings.attention))
+    cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
+    examples = read_jsonl(job.input.rows)
+    reward_model = RewardModel(
+        settings.rewards,
+        config.TemporalAlignment.model_validate(job.params.temporal_alignment),
+        make_judge(config.Judge.model_validate(job.params.judge)),
+        job.params.semantics,
+    )
+
+    def rewards(completions: list[str], of: list[Conversation]) -> dict[str, list[float]]:
+        options = [options_in(example.question) for example in of]
+        types = [answer_type(example, some) for example, some in zip(of, options, strict=True)]
+        return reward_model(
+            completions, [example.answer for example in of], types, options, [example.grounding for example in of]
+        )
+
+    with tempfile.TemporaryDirectory() as folder:
+        encode = VideoEncoder(model, processor, cache)
+        model, log = train_grpo(model, processor, encode, rewards, examples, settings, job.params.seed, folder)
+
+    manifest = {
+        "stage": "grpo",
+        "seed": job.params.seed,
+        "start": str(job.input.start),
+        "examples": len(examples),
+        "settings": settings.model_dump(),
+    }
+    save_checkpoint(job.output.checkpoint, model, processor, manifest, log)
+
+
+def answer_type(example: Conversation, options: list[str]) -> str:
+    """The kind of answer that a training example wants, which its row does not say."""
+    if options:
+        return "choice"
+    return "text" if number_of(example.answer) is None else "number"
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

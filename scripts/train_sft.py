@@ -1,0 +1,43 @@
+"""Fine-tune a checkpoint on timestamped traces."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from video_r2 import config
+from video_r2.data.conversations import read_jsonl
+from video_r2.data.frames import FrameCache
+from video_r2.model.loading import load_model, load_processor
+from video_r2.run import Job, run
+from video_r2.training.checkpoint import save_checkpoint
+from video_r2.training.examples import VideoEncoder
+from video_r2.training.sft import train_sft
+
+
+def main(job: Job) -> None:
+    """Inputs: start (checkpoint), rows. Output: checkpoint. Parameters: seed, settings, overlay, decoder, cache."""
+    settings = config.Sft.model_validate(job.params.settings)
+    overlay = config.Overlay.model_validate(job.params.overlay)
+    torch.set_num_threads(job.threads)
+    processor = load_processor(job.input.start)
+    model = load_model(job.input.start, settings.attention)
+    cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
+    examples = read_jsonl(job.input.rows)
+
+    with tempfile.TemporaryDirectory() as folder:
+        encode = VideoEncoder(model, processor, cache)
+        model, log = train_sft(model, processor, encode, examples, settings, job.params.seed, folder)
+
+    manifest = {
+        "stage": "sft",
+        "seed": job.params.seed,
+        "start": str(job.input.start),
+        "examples": len(examples),
+        "settings": settings.model_dump(),
+    }
+    save_checkpoint(job.output.checkpoint, model, processor, manifest, log)
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

@@ -1,0 +1,485 @@
+"""The configuration, declared once: every key with its type, default and meaning.
+
+`config.yaml` is the paper; a profile lays an overlay such as `profiles/local/miniature.yaml` over it. The JSON schema in
+`docs/config.schema.json` and the reference page `docs/config.md` are generated from the classes below.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from video_r2.errors import UserError
+
+Semantics = Literal["reference", "corrected"]
+Trace = Literal["full", "without_times", "conclusion"]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+
+
+class Section(BaseModel):
+    """A section of the configuration: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+# --- data -------------------------------------------------------------------------------------------------------------
+
+
+class Frames(Section):
+    """How frames are sampled from a video and sized for the model (paper section 4; release: training scripts)."""
+
+    fps: Positive = Field(2.0, description="Frames sampled per second of video.")
+    max_frames: Count = Field(128, description="At most this many frames; a longer video is sampled evenly.")
+    min_pixels: Count = Field(100_352, description="Smallest frame area after the resize, in pixels.")
+    max_pixels: Count = Field(151_200, description="Largest frame area after the resize, in pixels.")
+    overlay: bool = Field(True, description="Draw the clock, and the subtitle where there is one, on every frame.")
+
+
+class Overlay(Section):
+    """The clock and the subtitle drawn on frames at source resolution (release: data preparation)."""
+
+    clock_size: Fraction = Field(0.05, description="Clock font size as a share of the frame's shorter side.")
+    clock_size_range: tuple[int, int] = Field((16, 72), description="Smallest and largest clock font, in pixels.")
+    subtitle_size: Fraction = Field(0.06, description="Subtitle font size as a share of the shorter side.")
+    subtitle_size_range: tuple[int, int] = Field((20, 96), description="Smallest and largest subtitle font, in pixels.")
+    subtitle_width: Fraction = Field(0.9, description="Subtitles wrap at this share of the frame's width.")
+    subtitle_box_opacity: Fraction = Field(0.55, description="Opacity of the black box behind the subtitle.")
+    subtitle_tolerance: float = Field(0.05, ge=0, description="A cue is active this many seconds before and after it.")
+
+
+class World(Section):
+    """The generated world of videos that stands in for the released data set where none can be downloaded."""
+
+    seed: int = Field(0, description="Seed of every video and question.")
+    size: tuple[int, int] = Field((112, 112), description="Width and height of a video, in pixels.")
+    seconds: tuple[int, int] = Field((8, 24), description="Shortest and longest video.")
+    fps: list[Count] = Field([8, 10, 12], description="Frame rates that the videos are encoded at.")
+    training_videos: Count = Field(600, description="Videos of the training sets.")
+    validation_videos: Count = Field(60, description="Videos of the validation split, for choosing settings.")
+    benchmark_videos: Count = Field(40, description="Videos of each benchmark, never seen in training.")
+    benchmark_questions: Count = Field(100, description="Questions of each benchmark.")
+    sft_rows: Count = Field(512, description="Rows of the SFT set.")
+    grpo_rows: Count = Field(600, description="Rows of the GRPO set.")
+    validation_rows: Count = Field(240, description="Rows of the validation split.")
+    option_formats: list[str] = Field(
+        ["{letter}. {text}", "({letter}) {text}"], min_length=1, description="How the training sets write options, in turn."
+    )
+    contexts: list[str] = Field([""], min_length=1, description="Texts before the training sets' questions, in turn.")
+    claim_error_rate: Fraction = Field(0.1, description="Share of SFT traces with a claim at a wrong time.")
+    conclusion_error_rate: Fraction = Field(0.1, description="Share of SFT traces that conclude another answer than they give.")
+
+
+class Data(Section):
+    """Where the raw data come from, and how they are checked."""
+
+    source: Literal["hub", "generated"] = Field("hub", description="Download the release, or generate a world.")
+    dataset: str = Field("MBZUAI/Video-R2-Dataset", description="Hub id of the training data.")
+    revision: str = Field("main", description="Revision of the training data.")
+    heldout_fraction: Fraction = Field(0.02, description="Share of the GRPO videos held out to measure temporal alignment.")
+    max_rejected: Fraction = Field(0.2, description="Stop when more than this share of the records cannot be used.")
+    decoder: Literal["decord", "pyav"] = Field("decord", description="Library that decodes videos.")
+    overlay: Overlay = Overlay()
+    world: World = World()
+
+
+# --- judge and rewards ------------------------------------------------------------------------------------------------
+
+
+class Judge(Section):
+    """Who reads claims, consistency and visual evidence out of a trace."""
+
+    kind: Literal["rules", "llm"] = Field("rules", description="Deterministic rules, or a model behind a server.")
+    model: str = Field("Qwen/Qwen3-Next-80B-A3B-Instruct", description="Model that the server is asked for.")
+    url: str = Field("http://127.0.0.1:8000/v1", description="Address of an OpenAI-compatible server.")
+    timeout: Positive = Field(60.0, description="Seconds before a request counts as failed.")
+    retries: Annotated[int, Field(ge=0)] = Field(3, description="Further attempts after a failed request.")
+    concurrency: Count = Field(32, description="Requests in flight at once.")
+    max_missing: Fraction = Field(0.02, description="Stop when more than this share of the answers is missing.")
+
+
+class TemporalAlignment(Section):
+    """The temporal alignment reward (paper section 3.3)."""
+
+    buffer_seconds: float = Field(2.0, ge=0, description="A claim may be this far from the event it speaks of.")
+    similarity: Fraction = Field(0.75, description="Least cosine similarity of a claim and its event.")
+    sentence_model: str = Field("all-MiniLM-L6-v2", description="Sentence embedding model.")
+
+
+class RewardWeights(Section):
+    """Weight of each reward in the sum that GRPO maximises."""
+
+    accuracy: float = Field(1.0, description="Weight of the accuracy reward.")
+    format: float = Field(1.0, description="Weight of the format reward.")
+    temporal_alignment: float = Field(0.0, description="Weight of the temporal alignment reward.")
+    gate: bool = Field(False, description="Multiply the temporal alignment reward by the consistency gate.")
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+class Optimizer(Section):
+    """Settings that every training stage shares."""
+
+    learning_rate: Positive = Field(1e-5, description="Peak learning rate.")
+    schedule: Literal["cosine", "constant", "linear"] = Field("cosine", description="Learning rate schedule.")
+    warmup: Fraction = Field(0.0, description="Share of the steps that warm up.")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay.")
+    max_grad_norm: Positive = Field(1.0, description="Gradient norm above which gradients are scaled down.")
+    epochs: Positive = Field(1.0, description="Passes over the data.")
+    max_steps: int = Field(-1, description="Stop after this many optimizer steps; -1 for none.")
+    per_device_batch: Count = Field(1, description="Examples in one forward pass on one device.")
+    bf16: bool = Field(True, description="Compute in bfloat16.")
+    gradient_checkpointing: bool = Field(True, description="Recompute activations in the backward pass.")
+    attention: Literal["flash_attention_2", "sdpa", "eager"] = Field("sdpa", description="Attention implementation.")
+
+
+class Lora(Section):
+    """LoRA adapters on all linear layers of the language model."""
+
+    r: Count = Field(64, description="Rank.")
+    alpha: Count = Field(64, description="Scale.")
+    dropout: Fraction = Field(0.05, description="Dropout on the adapters' input.")
+
+
+class Sft(Optimizer):
+    """Supervised fine-tuning on timestamped traces (paper section 3.2)."""
+
+    learning_rate: Positive = 1e-5
+    warmup: Fraction = 0.03
+    weight_decay: float = 0.1
+    global_batch: Count = Field(32, description="Examples per optimizer step over all devices.")
+    lora: Lora = Lora()
+    frames: Frames = Frames(fps=1.0, max_frames=128)
+    trace: Trace = Field(
+        "full", description="What of the traces is learnt: all, the claims without their times, or the conclusion alone."
+    )
+
+
+class Grpo(Optimizer):
+    """Group relative policy optimisation (paper section 3.3)."""
+
+    learning_rate: Positive = 1e-6
+    weight_decay: float = 0.01
+    group_size: Count = Field(8, description="Rollouts per prompt.")
+    prompts_per_step: Count = Field(1, description="Prompts per optimizer step over all devices.")
+    temperature: Positive = Field(0.9, description="Sampling temperature.")
+    top_k: int = Field(50, ge=0, description="Sample among this many tokens; 0 for all.")
+    max_new_tokens: Count = Field(1024, description="Tokens that a completion may have.")
+    max_prompt_tokens: Count = Field(32_768, description="Tokens that a prompt may have.")
+    kl_weight: float = Field(0.04, ge=0, description="Weight of the KL divergence from the starting model (beta).")
+    frames: Frames = Frames(fps=2.0, max_frames=32)
+    rewards: RewardWeights = RewardWeights()
+
+
+class ModelShape(Section):
+    """Size of a Qwen2.5-VL that is trained from nothing."""
+
+    text_width: Count = 128
+    text_layers: Count = 4
+    text_heads: Count = 4
+    text_kv_heads: Count = 2
+    text_feedforward: Count = 384
+    vision_width: Count = 96
+    vision_layers: Count = 2
+    vision_heads: Count = 4
+    vision_feedforward: Count = 256
+    vocabulary: Count = Field(1024, description="Tokens of the tokenizer that is trained on the corpus.")
+
+
+class BasePhase(Section):
+    """One phase of the base model's curriculum."""
+
+    steps: Annotated[int, Field(ge=0)]
+    batch: Count = Field(description="Rows per step.")
+    learning_rate: Positive
+    branches: Count = Field(5, description="Things said about one film or text in one row.")
+    mix: dict[Literal["see", "read", "echo"], Positive] = Field(
+        description="Share of each kind of row: a film described and asked about, a written film asked about, options "
+        "repeated with their letters."
+    )
+
+
+class Base(Section):
+    """The base model, trained from nothing until it sees and answers directly."""
+
+    shape: ModelShape = ModelShape()
+    phases: list[BasePhase] = Field([], description="The curriculum, in order.")
+    questions_per_film: Count = Field(24, description="Questions of the corpus about each film.")
+    warmup: Fraction = 0.03
+    weight_decay: float = Field(0.01, ge=0)
+    max_grad_norm: Positive = 1.0
+    bf16: bool = True
+    attention: Literal["sdpa", "eager"] = "eager"
+    frames: Frames = Frames()
+
+
+class Training(Section):
+    """Default settings of each training stage; a model may override single keys."""
+
+    base: Base = Base()
+    sft: Sft = Sft()
+    grpo: Grpo = Grpo()
+
+
+class Model(Section):
+    """A checkpoint: how it comes to be."""
+
+    stage: Literal["hub", "base", "sft", "grpo"] = Field(description="Downloaded, or the training stage that makes it.")
+    hub: str | None = Field(None, description="Hub id, for stage hub.")
+    revision: str = Field("main", description="Revision of the hub checkpoint.")
+    start: Name | None = Field(None, description="Model that training starts from, for stages sft and grpo.")
+    dataset: str | None = Field(None, description="Rows that it is trained on: sft, grpo or sft_clean; default the stage's.")
+    settings: dict[str, Any] = Field({}, description="Keys of the stage's settings that differ, e.g. {rewards: {gate: true}}.")
+    per_seed: bool = Field(True, description="Train once per seed; false: once, with the first seed.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Model:
+        if self.stage == "hub" and not self.hub:
+            raise ValueError("stage 'hub' needs the key 'hub', for example hub: Qwen/Qwen2.5-VL-7B-Instruct")
+        if self.stage in ("sft", "grpo") and not self.start:
+            raise ValueError(f"stage {self.stage!r} needs the key 'start', the model that training starts from")
+        return self
+
+
+# --- evaluation -------------------------------------------------------------------------------------------------------
+
+
+class Decoding(Section):
+    """How answers are generated."""
+
+    temperature: float = Field(0.0, ge=0, description="0 is greedy.")
+    top_k: int = Field(0, ge=0, description="Sample among this many tokens; 0 for all.")
+    max_new_tokens: Count = Field(1024, description="Tokens that a response may have.")
+    batch: Count = Field(1, description="Questions answered in one batch.")
+    attention: Literal["flash_attention_2", "sdpa", "eager"] = Field("sdpa", description="Attention implementation.")
+    bf16: bool = Field(True, description="Compute in bfloat16.")
+
+
+class Evaluation(Section):
+    """A row of the exhibits: a model, asked in one way."""
+
+    model: Name
+    label: str = Field(description="Name in tables and figures.")
+    prompt: Literal["think", "direct"] = Field("think", description="Ask for a trace first, or for the answer alone.")
+    family: Literal["non_reasoning", "reasoning"] = Field("reasoning", description="Block of the main table.")
+    control: Literal["none", "blind", "no_trace", "no_claims", "other_trace"] = Field(
+        "none",
+        description="What is taken away: the video (grey frames), the trace (an empty think block), its claims "
+        "(the conclusion is generated at once), or its being this video's (the claims are another video's).",
+    )
+    trace_from: Name | None = Field(
+        None, description="Evaluation whose predictions the traces are taken from, for control other_trace."
+    )
+    decoding: dict[str, Any] = Field({}, description="Keys of evaluation.decoding that differ, e.g. {temperature: 1.0}.")
+    exhibits: list[Literal["main", "heatmaps", "bars", "boxplot", "ablation", "controls"]] = Field(
+        [], description="Exhibits that show this row, in the order of the configuration."
+    )
+    components: list[Literal["sft", "grpo", "tar", "gate"]] = Field([], description="Check marks in the ablation table.")
+
+    @model_validator(mode="after")
+    def _control_fits(self) -> Evaluation:
+        if self.control in ("no_trace", "no_claims", "other_trace") and self.prompt != "think":
+            raise ValueError(f"control {self.control!r} takes something from a trace, so it needs prompt: think")
+        if (self.control == "other_trace") != (self.trace_from is not None):
+            raise ValueError("control 'other_trace' and the key 'trace_from' go together")
+        return self
+
+
+class Benchmark(Section):
+    """A benchmark: where it is, how its questions are put and in which average it counts."""
+
+    label: str
+    group: Literal["generic", "reasoning", "heldout"]
+    adapter: Name = Field(description="Reader of its columns: a name in video_r2.data.benchmarks.")
+    hub: str | None = Field(None, description="Hub id.")
+    revision: str = Field("main", description="Revision on the hub.")
+    configs: list[str] = Field(["default"], description="Configurations of the data set.")
+    split: str = "test"
+    option_format: str = Field("{letter}. {text}", description="How an option is written.")
+    context: str = Field("", description="Text before the question.")
+    max_new_tokens: Count | None = Field(None, description="Overrides decoding.max_new_tokens.")
+
+
+class Prompts(Section):
+    """Wording around every question; this project's own."""
+
+    think: str = Field(
+        "First think the question through inside <think> </think>, naming the times in the video that you rely on. "
+        "Then give only the final answer inside <answer> </answer>.",
+        description="Instruction that asks for a trace; empty where it should be taken from the training set.",
+    )
+    direct_choice: str = Field("Answer with the letter of the best option only.", description="Multiple choice.")
+    direct_open: str = Field("Answer with a single number, word or phrase.", description="Numbers and text.")
+    conclusion: str = Field("So", min_length=1, description="Word that the last sentence of a trace begins with.")
+
+
+class EvaluationSettings(Section):
+    """How predictions are made."""
+
+    decoding: Decoding = Decoding()
+    frames: Frames = Frames(fps=2.0, max_frames=128)
+    jobs: Literal["per_benchmark", "per_evaluation"] = Field(
+        "per_benchmark", description="What one job answers: one benchmark, or all of an evaluation's, one after the other."
+    )
+    attention_questions: int = Field(0, ge=0, description="Responses per benchmark whose attention is read out; 0 for all.")
+    bootstrap: Count = Field(2000, description="Bootstrap samples behind every confidence interval.")
+
+
+class Figures(Section):
+    """Look of the figures."""
+
+    font_size: Positive = 9.0
+    dpi: Count = 200
+    palette: str = "colorblind"
+    heatmap: str = "YlGnBu"
+    smoothing: Count = Field(15, description="Steps that the running mean of a training curve takes in.")
+    sample_questions: Count = Field(11, description="Questions that the report shows with every model's response.")
+    sample_frames: Count = Field(6, description="Frames of the video shown beside such a question.")
+
+
+class Config(Section):
+    """The whole experiment."""
+
+    experiment: Name = Field("paper", description="Results go to results/<experiment>.")
+    semantics: Semantics = Field("corrected", description="Rewards and metrics as released, or with their defects mended.")
+    seeds: list[int] = Field([0], min_length=1, description="Seeds of training and sampling.")
+    data: Data = Data()
+    judge: Judge = Judge()
+    temporal_alignment: TemporalAlignment = TemporalAlignment()
+    training: Training = Training()
+    prompts: Prompts = Prompts()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    figures: Figures = Figures()
+    models: dict[Name, Model] = Field({}, description="Checkpoints by name.")
+    evaluations: dict[Name, Evaluation] = Field({}, description="Rows of the exhibits by name.")
+    benchmarks: dict[Name, Benchmark] = Field({}, description="Benchmarks by name.")
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> Config:
+        for name, model in self.models.items():
+            if model.start is not None and model.start not in self.models:
+                raise ValueError(f"models.{name}.start: no model is called {model.start!r}; there are {', '.join(self.models)}")
+            self.settings_of(name)
+        for name, evaluation in self.evaluations.items():
+            if evaluation.model not in self.models:
+                raise ValueError(
+                    f"evaluations.{name}.model: no model is called {evaluation.model!r}; there are {', '.join(self.models)}"
+                )
+            self.decoding_of(name)
+            if evaluation.trace_from is not None and evaluation.trace_from not in self.evaluations:
+                raise ValueError(f"evaluations.{name}.trace_from: no evaluation is called {evaluation.trace_from!r}")
+        self._start_order()
+        return self
+
+    def _start_order(self) -> None:
+        for name in self.models:
+            seen, at = [name], self.models[name].start
+            while at is not None:
+                if at in seen:
+                    raise ValueError(f"models.{name}.start: goes in a circle: {' <- '.join([*seen, at])}")
+                seen.append(at)
+                at = self.models[at].start
+
+    def settings_of(self, model: str) -> Base | Sft | Grpo | None:
+        """Settings of the training stage that makes `model`: the stage's, with the model's own keys over them."""
+        entry = self.models[model]
+        if entry.stage == "hub":
+            return None
+        defaults: Base | Sft | Grpo = getattr(self.training, entry.stage)
+        return _overlaid(defaults, entry.settings, f"models.{model}.settings")
+
+    def decoding_of(self, evaluation: str) -> Decoding:
+        """Decoding of `evaluation`: the default, with its own keys over it."""
+        return _overlaid(
+            self.evaluation.decoding, self.evaluations[evaluation].decoding, f"evaluations.{evaluation}.decoding"
+        )
+
+    def model_seed(self, model: str, seed: int) -> int:
+        """Seed under which `model` is trained when the run as a whole has `seed`."""
+        return seed if self.models[model].per_seed and self.models[model].stage != "hub" else self.seeds[0]
+
+
+def _overlaid(section: SectionT, keys: Mapping[str, Any], path: str) -> SectionT:
+    try:
+        return type(section).model_validate(merge(section.model_dump(), keys))
+    except ValidationError as error:
+        raise ValueError("; ".join(_complaints(error, path))) from error
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay mapping `above` over `below`, key by key; anything but a mapping replaces, `null` for a mapping's entry removes it.
+
+    Removal is what lets an overlay drop one of the paper's models or benchmarks: `models: {internvl3: null}`.
+    """
+    merged = dict(below)
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = merge(merged[key], value)
+        elif value is None and isinstance(merged.get(key), Mapping):
+            del merged[key]
+        else:
+            merged[key] = value
+    return merged
+
+
+def validate(raw: Mapping[str, Any], source: str = "configuration") -> Config:
+    """Check a raw configuration.
+
+    Raises:
+        UserError: naming every wrong key with its path, what was given and what is allowed.
+    """
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        complaints = _complaints(error, "")
+        raise UserError(
+            "the configuration is not valid:\n  " + "\n  ".join(complaints), file=source, cure="see docs/config.md"
+        ) from error
+
+
+def load(paths: Sequence[str | Path]) -> Config:
+    """Read configuration files, each laid over those before it."""
+    raw: dict[str, Any] = {}
+    for path in paths:
+        raw = merge(raw, read_yaml(path))
+    return validate(raw, ", ".join(str(path) for path in paths))
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read one YAML mapping."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        content = yaml.safe_load(text) or {}
+    except FileNotFoundError as error:
+        raise UserError("there is no such file", file=path) from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"is not UTF-8 text (byte {error.start})", file=path, cure="save it as UTF-8") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"is not valid YAML: {error}", file=path) from error
+    if not isinstance(content, dict):
+        raise UserError(f"holds a {type(content).__name__} where a mapping is needed", file=path)
+    return content
+
+
+def _complaints(error: ValidationError, prefix: str) -> list[str]:
+    lines = []
+    for item in error.errors():
+        path = ".".join(part for part in (prefix, *(str(at) for at in item["loc"])) if part) or "(whole)"
+        if item["type"] == "extra_forbidden":
+            lines.append(f"{path}: there is no such key")
+            continue
+        message = item["msg"].removeprefix("Value error, ")
+        shown = "" if isinstance(item["input"], Mapping) else f"; got {json.dumps(item['input'], default=str)[:120]}"
+        lines.append(f"{path}: {message}{shown}")
+    return lines

@@ -1,0 +1,220 @@
+"""The frame cache: every video decoded, drawn on and resized once, for every stage that looks at it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import time
+import warnings
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from video_r2 import config
+from video_r2.data import videos
+from video_r2.data.overlay import draw, font_digest
+from video_r2.data.subtitles import active_text, read_srt
+from video_r2.errors import RejectedRecord
+from video_r2.records import replacing
+
+VERSION = 1  # to be raised when the same files and settings give other frames
+PATCH = 28  # Qwen2.5-VL: sides are multiples of the patch of 14 pixels times the merge of 2
+MAX_ASPECT = 200  # Qwen2.5-VL: limit of its processor
+DIGEST = re.compile("[0-9a-f]{64}")
+SETTLED = 2.0  # seconds after which a file's time of change tells it from a later version
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What a model sees of a video.
+
+    Attributes:
+        frames: uint8 RGB, shape [T, height, width, 3], at the model's size.
+        times: seconds from the beginning of the video, shape [T].
+        fps_effective: frames per second at which the video was sampled.
+    """
+
+    frames: np.ndarray
+    times: np.ndarray
+    fps_effective: float
+
+
+class FrameCache:
+    """Clips on disk, found by the contents of their video and subtitle files and by every setting that shapes them.
+
+    Several processes may read and fill one cache: a clip is written under a temporary name and moved into place, and
+    two that write the same clip write the same frames.
+
+    Args:
+        root: folder of the cache; may be deleted at any time.
+        frames: how frames are sampled and sized.
+        overlay: how the clock and the subtitle are drawn; used if `frames.overlay` is on.
+        decoder: decord or pyav.
+    """
+
+    def __init__(self, root: Path, frames: config.Frames, overlay: config.Overlay, decoder: videos.Decoder) -> None:
+        self.root = Path(root)
+        self.frames = frames
+        self.overlay = overlay
+        self.decoder: videos.Decoder = decoder
+        self._digests: dict[tuple[str, int, int], str] = {}
+        self._font = font_digest() if frames.overlay else None
+
+    def load(self, video: str | Path, subtitle: str | Path | None) -> Clip:
+        """Give the clip of a video, from the cache if it is there.
+
+        Args:
+            video: the video file.
+            subtitle: its `.srt` file; None for none.
+
+        Raises:
+            RejectedRecord: if the video or the subtitle cannot be used; the cache holds no failures, so a file that has
+                been mended is read again.
+        """
+        path = self.path(video, subtitle)
+        if path.exists():
+            try:
+                return _read_clip(path)
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                warnings.warn(f"{path}: the cached clip is damaged ({error}) and is made again", stacklevel=2)
+        clip = build_clip(video, subtitle, self.frames, self.overlay, self.decoder)
+        _write_clip(path, clip)
+        return clip
+
+    def path(self, video: str | Path, subtitle: str | Path | None) -> Path:
+        """Where the clip of a video lies, or will lie."""
+        key = self.key(video, subtitle)
+        return self.root / "clips" / key[:2] / f"{key}.npz"
+
+    def key(self, video: str | Path, subtitle: str | Path | None) -> str:
+        """SHA-256 of everything that a clip depends on."""
+        drawn = self.frames.overlay
+        parts = {
+            "version": VERSION,
+            "video": self._digest(video),
+            "subtitle": self._digest(subtitle) if drawn and subtitle is not None else None,
+            "frames": self.frames.model_dump(mode="json"),
+            "overlay": self.overlay.model_dump(mode="json") if drawn else None,
+            "font": self._font,
+            "decoder": self.decoder,
+            "patch": PATCH,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def _digest(self, path: str | Path) -> str:
+        """SHA-256 of a file; remembered, also by later processes, for as long as its size and time of change stay."""
+        try:
+            status = os.stat(path)
+            identity = (os.path.abspath(path), status.st_size, status.st_mtime_ns)
+            if identity in self._digests:
+                return self._digests[identity]
+            name = hashlib.sha256("\0".join(map(str, identity)).encode()).hexdigest()
+            note = self.root / "digests" / name[:2] / name
+            settled = time.time() - status.st_mtime > SETTLED
+            if settled and note.exists() and DIGEST.fullmatch(noted := note.read_text("ascii", "replace")):
+                self._digests[identity] = noted
+                return noted
+            digest = videos.file_digest(path)
+        except OSError as error:
+            raise RejectedRecord(
+                f"cannot be read: {error.strerror}", file=path, cure="fetch the file, or leave it out"
+            ) from error
+        if settled:
+            self._digests[identity] = digest
+            with replacing(note) as temporary:
+                temporary.write_text(digest, encoding="ascii")
+        return digest
+
+
+def build_clip(
+    video: str | Path,
+    subtitle: str | Path | None,
+    frames: config.Frames,
+    settings: config.Overlay,
+    decoder: videos.Decoder,
+) -> Clip:
+    """Decode a video, draw the clock and the subtitle on its frames if asked to, and resize them.
+
+    Raises:
+        RejectedRecord: if the video or the subtitle cannot be used.
+    """
+    info = videos.probe(video)
+    planned = videos.sample_times(info.seconds, info.fps, frames)
+    pictures, times = videos.read_frames(video, planned, decoder)
+    if frames.overlay:
+        cues = read_srt(subtitle) if subtitle is not None else []
+        pictures = np.stack(
+            [
+                draw(picture, seen, active_text(cues, seen, settings.subtitle_tolerance), settings)
+                for picture, seen in zip(pictures, times.tolist(), strict=True)
+            ]
+        )
+    spacing = info.seconds / len(planned)
+    fps = 1 / spacing if len(planned) > 1 else frames.fps
+    return Clip(resize(pictures, frames), times, fps)
+
+
+def resize(pictures: np.ndarray, frames: config.Frames, patch: int = PATCH) -> np.ndarray:
+    """Resize frames to the size that Qwen2.5-VL's processor would choose, so that it has nothing left to resize.
+
+    Args:
+        pictures: uint8, shape [T, height, width, 3].
+        frames: smallest and largest area.
+        patch: sides become multiples of this.
+
+    Returns:
+        uint8, shape [T, height', width', 3].
+    """
+    height, width = pictures.shape[1:3]
+    new_height, new_width = model_size(height, width, frames, patch)
+    if (new_height, new_width) == (height, width):
+        return pictures
+    images = (
+        Image.fromarray(picture).resize((new_width, new_height), Image.Resampling.BICUBIC) for picture in pictures
+    )
+    return np.stack([np.asarray(image) for image in images])
+
+
+def model_size(height: int, width: int, frames: config.Frames, patch: int = PATCH) -> tuple[int, int]:
+    """Height and width at which Qwen2.5-VL sees a frame: its rule, without the ten seconds that importing it takes.
+
+    Sides are multiples of `patch`, near the frame's own, or scaled so that the area lies within the limits.
+
+    Raises:
+        RejectedRecord: if one side is more than 200 times the other, as the processor refuses it.
+    """
+    if max(height, width) > MAX_ASPECT * min(height, width):
+        reason = f"one side of its {width}x{height} pixels is more than {MAX_ASPECT} times the other"
+        raise RejectedRecord(reason, cure="leave it out")
+    sides = [round(side / patch) * patch for side in (height, width)]
+    if sides[0] * sides[1] > frames.max_pixels:
+        scale = math.sqrt(height * width / frames.max_pixels)
+        sides = [max(patch, math.floor(side / scale / patch) * patch) for side in (height, width)]
+    elif sides[0] * sides[1] < frames.min_pixels:
+        scale = math.sqrt(frames.min_pixels / (height * width))
+        sides = [math.ceil(side * scale / patch) * patch for side in (height, width)]
+    return sides[0], sides[1]
+
+
+def _write_clip(path: Path, clip: Clip) -> None:
+    # Compressed lightly: drawn frames shrink to a twentieth, filmed ones to a half, and reading gets no slower.
+    with (
+        replacing(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        for name, array in vars(clip).items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
+
+
+def _read_clip(path: Path) -> Clip:
+    """Read a clip; the archive's own checksums tell damage."""
+    with np.load(path, allow_pickle=False) as stored:
+        return Clip(stored["frames"], stored["times"], float(stored["fps_effective"]))

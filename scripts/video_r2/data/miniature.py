@@ -1,0 +1,655 @@
+"""The generated world as raw data: training sets in the release's schema, benchmarks in the real benchmarks' columns.
+
+Every benchmark of the paper has a plan here: which of its question types ask which kinds of the world's questions, how
+many options they have, and the columns of a row. The plans are keyed by adapter, so that what is written here is read
+by the same adapters as the real ones (`video_r2.data.benchmarks`). A question's id is "<kind>-<number>", which tells
+which kind of the world it is (`kind_of`); benchmarks whose real columns have no free id carry it as `question_id`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from video_r2 import config
+from video_r2.data.corpus import OPTION_COUNTS, Asker
+from video_r2.data.world import (
+    KINDS,
+    LETTERS,
+    Film,
+    Item,
+    Scene,
+    choose_items,
+    make_film,
+    make_options,
+    misplace,
+    write_response,
+    write_trace,
+)
+from video_r2.errors import UserError
+from video_r2.records import replacing
+
+Row = dict[str, Any]
+
+OPEN_SHARE = 0.3  # share of the number questions of the training sets that have no options
+SPOKEN_EVERY = 4  # one benchmark film in so many has subtitles
+THIRDS = ("short", "medium", "long")
+MAX_DRAWS = 200  # a range of lengths too narrow for thirds has no film of each
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question of a miniature benchmark, before it is written in the benchmark's columns.
+
+    Attributes:
+        id: "<kind>-<number>".
+        number: its place in the benchmark, from 0.
+        category: the benchmark's own question type.
+        length: third of the world's range of lengths that the film lies in: short, medium or long.
+        options: the texts of the options; empty for open questions.
+    """
+
+    id: str
+    number: int
+    film: Film
+    item: Item
+    category: str
+    length: str
+    options: list[str]
+
+    @property
+    def place(self) -> int:
+        return self.options.index(self.item.answer)
+
+    @property
+    def letter(self) -> str:
+        return LETTERS[self.place]
+
+    @property
+    def target(self) -> str:
+        return self.letter if self.options else self.item.answer
+
+    def lettered(self, pattern: str = "{}. {}") -> list[str]:
+        """Options behind their letters, as benchmarks write them that do so themselves."""
+        return [pattern.format(letter, text) for letter, text in zip(LETTERS, self.options, strict=False)]
+
+    def with_options(self, pattern: str) -> str:
+        """The question with its options in the text, one a line."""
+        return "\n".join([self.item.question, *self.lettered(pattern)])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a benchmark is made of the world.
+
+    Attributes:
+        kinds: the kinds that each of the benchmark's question types asks.
+        options: number of options; a kind with fewer answers has fewer.
+        columns: writes a question as a row of the benchmark.
+        video: path of a film's video below the benchmark's folder.
+        open_types: question types that have no options.
+        films: pattern of the films' names.
+        spoken_every: one film in so many has subtitles.
+        type_is_config: whether the question types are the data set's configurations.
+    """
+
+    kinds: Mapping[str, Sequence[str]]
+    options: int
+    columns: Callable[[Question], Row]
+    video: Callable[[Film], str] = lambda film: f"videos/{film.name}.mp4"
+    open_types: frozenset[str] = frozenset()
+    films: str = "{adapter}-{number:03d}"
+    spoken_every: int = SPOKEN_EVERY
+    type_is_config: bool = False
+
+
+def kind_of(question_id: str) -> str:
+    """Kind of the world that a miniature benchmark's question is of.
+
+    Raises:
+        ValueError: if the question is not the world's.
+    """
+    kind = question_id.rpartition("-")[0].rpartition("/")[2]
+    if kind not in KINDS:
+        raise ValueError(f"{question_id!r} is not the id of a generated question")
+    return kind
+
+
+# --- training sets ----------------------------------------------------------------------------------------------------
+
+
+def training_films(world: config.World) -> list[Film]:
+    """Films of the training sets."""
+    return [_film(world, f"train-{number:04d}") for number in range(world.training_videos)]
+
+
+def validation_films(world: config.World) -> list[Film]:
+    """Films of the validation split, on which settings are chosen."""
+    return [_film(world, f"validation-{number:04d}") for number in range(world.validation_videos)]
+
+
+def _film(world: config.World, name: str, draw: int = 0) -> Film:
+    return make_film(name, f"{world.seed} {name} {draw}", world.seconds, world.fps, world.size)
+
+
+def sft_rows(films: Sequence[Film], world: config.World, ask: Asker) -> tuple[list[Row], list[Row]]:
+    """Rows of the SFT set, with the errors that annotators make, and the same rows without them.
+
+    In a share of the traces one claim stands at a wrong time, and in a share the trace concludes another answer than is
+    given after it (`World.claim_error_rate`, `World.conclusion_error_rate`).
+    """
+    rng = random.Random(f"sft {world.seed}")
+    noisy: list[Row] = []
+    clean: list[Row] = []
+    for film, item, options in _asked(films, world.sft_rows, rng):
+        prompt = ask(item.question, options)
+        identity = f"{item.kind}-{len(clean):04d}"
+        clean.append(_conversation(identity, film, prompt, item, options, film.scenes, item.answer))
+        scenes = misplace(film.scenes, rng) if rng.random() < world.claim_error_rate else film.scenes
+        others = [value for value in (options or item.values) if value != item.answer]
+        concluded = rng.choice(others) if rng.random() < world.conclusion_error_rate else item.answer
+        noisy.append(_conversation(identity, film, prompt, item, options, scenes, concluded))
+    return noisy, clean
+
+
+def grpo_rows(films: Sequence[Film], world: config.World, ask: Asker) -> list[Row]:
+    """Rows of the GRPO set."""
+    return _clean_rows(films, world.grpo_rows, random.Random(f"grpo {world.seed}"), ask)
+
+
+def validation_rows(films: Sequence[Film], world: config.World, ask: Asker) -> list[Row]:
+    """Rows of the validation split."""
+    return _clean_rows(films, world.validation_rows, random.Random(f"validation {world.seed}"), ask)
+
+
+def _clean_rows(films: Sequence[Film], number: int, rng: random.Random, ask: Asker) -> list[Row]:
+    return [
+        _conversation(
+            f"{item.kind}-{at:04d}", film, ask(item.question, options), item, options, film.scenes, item.answer
+        )
+        for at, (film, item, options) in enumerate(_asked(films, number, rng))
+    ]
+
+
+def _asked(films: Sequence[Film], number: int, rng: random.Random) -> Iterator[tuple[Film, Item, list[str]]]:
+    """`number` questions of all kinds with their options; no options for a share of the number questions."""
+    places = _Places(rng)
+    chosen = choose_items(films, list(KINDS), number, rng)
+    rng.shuffle(chosen)
+    for film, item in chosen:
+        count = 0 if item.is_number and rng.random() < OPEN_SHARE else rng.choice(OPTION_COUNTS)
+        yield film, item, places.options(item, count)
+
+
+def _conversation(
+    identity: str,
+    film: Film,
+    prompt: str,
+    item: Item,
+    options: list[str],
+    scenes: Sequence[Scene],
+    concluded: str,
+) -> Row:
+    trace = write_trace(scenes, item.steps, concluded, options)
+    return {
+        "id": identity,
+        "video": f"videos/{film.name}.mp4",
+        "conversations": [
+            {"from": "human", "value": f"<video>\n{prompt}"},
+            {"from": "gpt", "value": write_response(trace, item.answer, options)},
+        ],
+        "temporal_grounding": film.grounding,
+        "temporal_captions": [f"{span}: {sentence}" for span, sentence in film.grounding.items()],
+        "key_frame": film.scenes[0].span.partition("-")[0],
+    }
+
+
+class _Places:
+    """Deals out the place of the right option, so that for every kind each place comes equally often."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._decks: dict[tuple[str, int], list[int]] = defaultdict(list)
+
+    def options(self, item: Item, number: int) -> list[str]:
+        """Options for `item`, at most `number`; none for 0."""
+        if number == 0:
+            return []
+        number = min(number, len(item.values))
+        deck = self._decks[item.kind, number]
+        if not deck:
+            deck.extend(self._rng.sample(range(number), number))
+        return make_options(item, number, deck.pop(), self._rng)
+
+
+def write_training(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as the release's training JSON: one list."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+# --- benchmarks -------------------------------------------------------------------------------------------------------
+
+
+def _mvbench(question: Question) -> Row:
+    return {
+        "video": f"{question.film.name}.mp4",
+        "question": question.item.question,
+        "candidates": question.options,
+        "answer": question.item.answer,
+        "question_id": question.id,
+    }
+
+
+def _videomme(question: Question) -> Row:
+    return {
+        "video_id": question.film.name.rpartition("-")[2],
+        "duration": question.length,
+        "domain": "Knowledge",
+        "sub_category": "Technology",
+        "url": "",
+        "videoID": question.film.name,
+        "question_id": question.id,
+        "task_type": question.category,
+        "question": question.item.question,
+        "options": question.lettered(),
+        "answer": question.letter,
+    }
+
+
+def _tempcompass(question: Question) -> Row:
+    return {
+        "video_id": question.film.name,
+        "question": question.with_options("{}. {}"),
+        "answer": f"{question.letter}. {question.item.answer}",
+        "dim": question.category,
+        "question_id": question.id,
+    }
+
+
+def _mlvu(question: Question) -> Row:
+    return {
+        "video_name": f"{question.film.name}.mp4",
+        "duration": float(question.film.seconds),
+        "question": question.with_options("({}) {}"),
+        "candidates": question.options,
+        "answer": question.letter,
+        "task_type": question.category,
+        "question_id": question.id,
+    }
+
+
+def _longvideobench(question: Question) -> Row:
+    film = question.film
+    padded = [*question.options, *["N/A"] * (5 - len(question.options))]
+    return {
+        "video_id": film.name,
+        "id": question.id,
+        "question": question.item.question,
+        **{f"option{place}": text for place, text in enumerate(padded)},
+        "correct_choice": question.place,
+        "topic_category": "KA-Knowledge-Art",
+        "question_category": question.category,
+        "level": "L1-Perception" if question.item.looks == "one" else "L2-Relation",
+        "video_path": f"{film.name}.mp4",
+        "subtitle_path": f"{film.name}_en.json",
+        "duration_group": 15 if film.seconds <= 15 else 60,
+        "starting_timestamp_for_subtitles": 0.0,
+        "duration": float(film.seconds),
+    }
+
+
+def _videomathqa(question: Question) -> Row:
+    return {
+        "question_id": question.id,
+        "videoID": question.film.name,
+        "question": question.item.question,
+        "options": question.lettered(),
+        "answer": question.letter,
+        "category": question.category,
+        "length": question.length,
+    }
+
+
+def _video_mmmu(question: Question) -> Row:
+    return {
+        "id": question.film.name,
+        "question": question.item.question,
+        "options": question.options,
+        "answer": question.target,
+        "question_type": "multiple-choice" if question.options else "open",
+        "question_id": question.id,
+    }
+
+
+def _mmvu(question: Question) -> Row:
+    return {
+        "id": question.id,
+        "video_path": _mmvu_video(question.film),
+        "question_type": "multiple-choice",
+        "question": question.item.question,
+        "choices": dict(zip(LETTERS[:5], question.options, strict=True)),
+        "answer": question.letter,
+    }
+
+
+MMVU_SUBJECTS = ("Biology", "Chemistry", "Mechanics", "Computer_Science", "Pharmacy", "Economics")
+
+
+def _mmvu_video(film: Film) -> str:
+    number = int(film.name.rpartition("-")[2])
+    return f"videos/{MMVU_SUBJECTS[number % len(MMVU_SUBJECTS)]}/{film.name}.mp4"
+
+
+def _vsibench(question: Question) -> Row:
+    return {
+        "id": question.number,
+        "dataset": "scannet",
+        "scene_name": question.film.name,
+        "question_type": question.category,
+        "question": question.item.question,
+        "ground_truth": question.target,
+        "options": question.lettered() or None,
+        "question_id": question.id,
+    }
+
+
+def _minerva(question: Question) -> Row:
+    return {
+        "key": question.id,
+        "video_id": question.film.name,
+        "question": question.item.question,
+        "answer": question.item.answer,
+        **{f"answer_choice_{place}": text for place, text in enumerate(question.options)},
+        "answer_id": question.place,
+        "question_type": question.category,
+        "split": question.length,
+        "category": "Knowledge",
+    }
+
+
+def _scivideobench(question: Question) -> Row:
+    return {
+        "video_id": question.film.name,
+        "question_id": question.id,
+        "question": question.item.question,
+        "options": dict(zip(LETTERS, question.options, strict=True)),
+        "answer": question.letter,
+        "question_type": question.category,
+        "category": "Physics",
+        "video_duration": float(question.film.seconds),
+    }
+
+
+PLANS: dict[str, Plan] = {
+    "mvbench": Plan(
+        kinds={
+            "action_antonym": ["motion_at"],
+            "action_count": ["count"],
+            "action_localization": ["when"],
+            "action_prediction": ["next_colour"],
+            "action_sequence": ["next_digit"],
+            "character_order": ["nth_shape"],
+            "counterfactual_inference": ["largest"],
+            "egocentric_navigation": ["motion_of"],
+            "episodic_reasoning": ["colour_during_word"],
+            "fine_grained_action": ["motion_of"],
+            "fine_grained_pose": ["shape_at"],
+            "moving_attribute": ["colour_of"],
+            "moving_count": ["digit_of"],
+            "moving_direction": ["motion_at"],
+            "object_existence": ["shape_at"],
+            "object_interaction": ["shape_of"],
+            "object_shuffle": ["nth_shape"],
+            "scene_transition": ["colour_at"],
+            "state_change": ["colour_at"],
+            "unexpected_action": ["digit_at"],
+        },
+        options=4,
+        columns=_mvbench,
+        video=lambda film: f"video/{film.name}.mp4",
+        type_is_config=True,
+    ),
+    "videomme": Plan(
+        kinds={
+            "Attribute Perception": ["colour_at", "colour_of"],
+            "Object Recognition": ["shape_at", "shape_of"],
+            "OCR Problems": ["digit_at", "digit_of"],
+            "Action Recognition": ["motion_at", "motion_of"],
+            "Temporal Perception": ["when", "colour_during_word"],
+            "Counting Problem": ["count"],
+            "Temporal Reasoning": ["nth_shape"],
+            "Object Reasoning": ["next_colour"],
+        },
+        options=4,
+        columns=_videomme,
+        video=lambda film: f"data/{film.name}.mp4",
+    ),
+    "tempcompass": Plan(
+        kinds={
+            "action": ["motion_of", "shape_at"],
+            "direction": ["motion_at", "motion_of"],
+            "attribute_change": ["colour_at", "colour_of", "digit_at"],
+            "speed": ["duration"],
+            "order": ["nth_shape", "next_colour"],
+        },
+        options=4,
+        columns=_tempcompass,
+    ),
+    "mlvu": Plan(
+        kinds={
+            "anomaly_reco": ["shape_at", "shape_of"],
+            "count": ["count"],
+            "ego": ["motion_at", "motion_of"],
+            "needle": ["digit_at", "colour_during_word"],
+            "order": ["nth_shape"],
+            "plotQA": ["colour_at", "colour_of", "digit_of"],
+            "topic_reasoning": ["longest"],
+        },
+        options=4,
+        columns=_mlvu,
+        video=lambda film: f"video/{film.name}.mp4",
+    ),
+    "longvideobench": Plan(
+        kinds={
+            "S2A": ["colour_at", "digit_at"],
+            "S2O": ["shape_at"],
+            "S2E": ["motion_at"],
+            "O2E": ["motion_of", "when"],
+            "E2O": ["shape_of", "colour_of"],
+            "T2A": ["colour_during_word", "colour_during_word"],
+            "O3O": ["next_colour"],
+            "SSS": ["nth_shape"],
+            "SAA": ["largest"],
+        },
+        options=5,
+        columns=_longvideobench,
+        spoken_every=2,
+    ),
+    "videomathqa": Plan(
+        kinds={
+            "Arithmetic": ["sum", "sum"],
+            "Statistics": ["difference", "largest"],
+            "Geometry Length": ["duration"],
+            "Chart": ["gap"],
+            "Puzzle": ["next_digit"],
+            "Counting": ["digit_of"],
+        },
+        options=5,
+        columns=_videomathqa,
+    ),
+    "video_mmmu": Plan(
+        kinds={
+            "Perception": ["digit_at", "colour_at", "colour_of", "motion_of"],
+            "Comprehension": ["next_colour", "longest", "largest", "duration"],
+            "Adaptation": ["sum", "gap", "difference", "sum"],
+        },
+        options=4,
+        columns=_video_mmmu,
+        open_types=frozenset({"Adaptation"}),
+        video=lambda film: f"Science/{film.name}.mp4",
+        films="validation_Math_{number}",
+        type_is_config=True,
+    ),
+    "mmvu": Plan(
+        kinds={"": ["next_colour", "next_digit", "longest", "duration", "largest", "colour_at", "motion_at"]},
+        options=5,
+        columns=_mmvu,
+        video=_mmvu_video,
+    ),
+    "vsibench": Plan(
+        kinds={
+            "object_counting": ["count"],
+            "object_abs_distance": ["gap"],
+            "object_size_estimation": ["duration"],
+            "room_size_estimation": ["sum"],
+            "object_rel_distance": ["longest"],
+            "object_rel_direction_easy": ["motion_at"],
+            "object_rel_direction_medium": ["motion_of"],
+            "object_rel_direction_hard": ["next_colour"],
+            "obj_appearance_order": ["nth_shape"],
+            "route_planning": ["next_digit"],
+        },
+        options=4,
+        columns=_vsibench,
+        open_types=frozenset(
+            {"object_counting", "object_abs_distance", "object_size_estimation", "room_size_estimation"}
+        ),
+        video=lambda film: f"scannet/{film.name}.mp4",
+    ),
+    "minerva": Plan(
+        kinds={
+            "Temporal Reasoning": ["next_colour", "gap"],
+            "Numerical Reasoning": ["sum", "difference"],
+            "Counting": ["duration"],
+            "State Changes": ["next_digit"],
+            "Counterfactual": ["largest"],
+            "Goal Reasoning": ["longest"],
+            "Reading (OCR)": ["digit_of"],
+            "Situational Awareness": ["motion_of"],
+        },
+        options=5,
+        columns=_minerva,
+    ),
+    "scivideobench": Plan(
+        kinds={
+            "Quantitative Reasoning": ["sum", "sum"],
+            "Conceptual Reasoning": ["when"],
+        },
+        options=10,
+        columns=_scivideobench,
+        video=lambda film: f"jove_{film.name}.mp4",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class BenchmarkSet:
+    """A miniature benchmark: its questions by configuration, and its films with their place below the folder."""
+
+    rows: dict[str, list[Row]]
+    questions: list[Question]
+    films: list[tuple[Film, str]]
+
+
+def make_benchmark(name: str, benchmark: config.Benchmark, world: config.World) -> BenchmarkSet:
+    """Draw a benchmark's films and questions.
+
+    Raises:
+        UserError: if no plan exists for the benchmark's adapter, or the films do not hold enough questions.
+    """
+    plan = PLANS.get(benchmark.adapter)
+    if plan is None:
+        raise UserError(
+            f"benchmark {name!r} cannot be generated: there is no plan for the adapter {benchmark.adapter!r}",
+            cure=f"use one of {', '.join(PLANS)}",
+        )
+    kinds = dict(plan.kinds)
+    if plan.type_is_config:
+        kinds = {key: kinds[key] for key in benchmark.configs if key in kinds}
+    films = _benchmark_films(benchmark.adapter, plan, world)
+    questions = list(_questions(plan, kinds, films, world))
+    if len(questions) < world.benchmark_questions or {question.category for question in questions} != set(kinds):
+        raise UserError(
+            f"{world.benchmark_videos} videos hold {len(questions)} of the {world.benchmark_questions} questions of "
+            f"{name!r}, which has {len(kinds)} types",
+            cure="raise data.world.benchmark_videos or data.world.benchmark_questions",
+        )
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for question in questions:
+        rows[question.category if plan.type_is_config else benchmark.configs[0]].append(plan.columns(question))
+    return BenchmarkSet(dict(rows), questions, [(film, plan.video(film)) for film in films])
+
+
+def _benchmark_films(adapter: str, plan: Plan, world: config.World) -> list[Film]:
+    """Films of which a fixed share has subtitles and a third each is short, medium and long."""
+    films = []
+    for number in range(world.benchmark_videos):
+        name = plan.films.format(adapter=adapter, number=number)
+        spoken, third = number % plan.spoken_every == 0, THIRDS[number % len(THIRDS)]
+        for draw in range(MAX_DRAWS):
+            film = _film(world, name, draw)
+            if bool(film.cues) == spoken and length_of(film, world) == third:
+                break
+        films.append(film)
+    return films
+
+
+def length_of(film: Film, world: config.World) -> str:
+    """Third of the world's range of lengths that a film's length lies in."""
+    shortest, longest = world.seconds
+    return THIRDS[min(2, (film.seconds - shortest) * 3 // max(1, longest - shortest))]
+
+
+def _questions(
+    plan: Plan, kinds: Mapping[str, Sequence[str]], films: Sequence[Film], world: config.World
+) -> Iterator[Question]:
+    rng = random.Random(f"benchmark {world.seed} {films[0].name}")
+    turns = [(kind, category) for category, group in kinds.items() for kind in group]
+    places = _Places(rng)
+    taken: dict[str, int] = defaultdict(int)
+    categories = {kind: [category for other, category in turns if other == kind] for kind, _ in turns}
+    chosen = choose_items(films, [kind for kind, _ in turns], 2 * world.benchmark_questions, rng)
+    number = 0
+    for film, item in chosen:
+        if number == world.benchmark_questions:
+            return
+        category = categories[item.kind][taken[item.kind] % len(categories[item.kind])]
+        if category in plan.open_types and item.answer == "0":
+            # A relative error has no meaning against 0; the real benchmarks never ask for it either.
+            continue
+        taken[item.kind] += 1
+        options = places.options(item, 0 if category in plan.open_types else plan.options)
+        length = length_of(film, world)
+        yield Question(f"{item.kind}-{number:03d}", number, film, item, category, length, options)
+        number += 1
+
+
+def write_benchmark(folder: Path, made: BenchmarkSet, benchmark: config.Benchmark) -> None:
+    """Write the tables as `datasets.load_dataset` reads them: a Parquet file a configuration, named in a README.
+
+    The subtitles of LongVideoBench are JSON files of its own; other benchmarks have `.srt` files beside the videos.
+    """
+    described = []
+    for name, rows in made.rows.items():
+        place = f"{name}/{benchmark.split}-00000-of-00001.parquet"
+        with replacing(folder / place) as temporary:
+            pq.write_table(pa.Table.from_pylist(rows), temporary)
+        described.append({"config_name": name, "data_files": [{"split": benchmark.split, "path": place}]})
+    header = yaml.safe_dump({"configs": described}, sort_keys=False)
+    with replacing(folder / "README.md") as temporary:
+        temporary.write_text(f"---\n{header}---\n\nGenerated; not the benchmark of this name.\n", encoding="utf-8")
+    if benchmark.adapter == "longvideobench":
+        for film, _ in made.films:
+            cues = [{"timestamp": [float(start), float(end)], "text": text} for start, end, text in film.cues]
+            with replacing(folder / "subtitles" / f"{film.name}_en.json") as temporary:
+                temporary.write_text(json.dumps(cues), encoding="utf-8")

@@ -1,0 +1,39 @@
+"""Records that were set aside: written where the report finds them, and too many of them stop the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from video_r2.errors import RejectedRecord, UserError
+from video_r2.records import replacing
+
+
+def write_rejected(path: str | Path, rejected: Sequence[RejectedRecord]) -> None:
+    """Write one JSON object a line: file, record, reason and cure; an empty file if nothing was set aside."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for record in rejected:
+            entry = {"file": record.file, "record": record.record, "reason": record.reason, "cure": record.cure}
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def require_few(path: str | Path, rejected: Sequence[RejectedRecord], records: int, limit: float) -> None:
+    """Stop if more than a share of the records was set aside.
+
+    Args:
+        path: what the records were read from.
+        rejected: what was set aside.
+        records: number of records in all.
+        limit: the largest share that may be, from 0 to 1 (`data.max_rejected`).
+
+    Raises:
+        UserError: naming the first of them.
+    """
+    if len(rejected) > limit * records:
+        raise UserError(
+            f"{len(rejected)} of {records} records cannot be used, more than data.max_rejected = {limit:g} allows; "
+            f"the first: {rejected[0]}",
+            file=path,
+            cure="mend the data, or raise data.max_rejected",
+        )

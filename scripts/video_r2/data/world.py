@@ -1,0 +1,400 @@
+"""A generated world of films whose every moment is known: what is on screen, from when to when, and what can be asked.
+
+A film is a row of scenes. In each scene one object of some colour and shape carries a digit and moves in some direction;
+scenes begin and end at even seconds and may be apart. Some films have subtitles, one word a scene. Everything is drawn
+from a seed, so that a film is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from matplotlib import get_data_path
+from PIL import Image, ImageDraw, ImageFont
+
+COLOURS = {
+    "red": (225, 40, 40),
+    "green": (30, 170, 60),
+    "blue": (50, 90, 235),
+    "yellow": (245, 220, 50),
+    "purple": (165, 60, 205),
+    "white": (240, 240, 240),
+}
+SHAPES = ("circle", "square", "triangle", "cross")
+DIGITS = tuple(str(digit) for digit in range(1, 7))
+MOTIONS = {"resting": (0, 0), "rising": (0, -1), "falling": (0, 1), "leftward": (-1, 0), "rightward": (1, 0)}
+WORDS = ("sun", "fox", "map", "key", "jam", "owl")
+ORDINALS = ("first", "second", "third", "fourth")
+
+STEP = 2  # seconds: scenes begin and end on multiples of it
+LENGTHS = (2, 4, 6, 8, 10)  # seconds that a scene may last
+TRAVEL = 0.12  # share of the frame's width that an object moves to either side of the centre
+LETTERS = "ABCDEFGHIJ"
+
+Looks = Literal["one", "several"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One object on screen from `start` to `end`, in seconds."""
+
+    start: int
+    end: int
+    colour: str
+    shape: str
+    digit: str
+    motion: str
+    word: str = ""
+
+    @property
+    def object(self) -> str:
+        return f"{self.colour} {self.shape}"
+
+    @property
+    def span(self) -> str:
+        return f"{clock(self.start)}-{clock(self.end)}"
+
+    @property
+    def sentence(self) -> str:
+        spoken = f', "{self.word}"' if self.word else ""
+        return f"a {self.object} with {self.digit}, {self.motion}{spoken}"
+
+
+@dataclass(frozen=True)
+class Film:
+    """A video of the world: its scenes in order, its length in seconds and its frames per second."""
+
+    name: str
+    seconds: int
+    fps: int
+    size: tuple[int, int]
+    background: tuple[int, int, int]
+    scenes: tuple[Scene, ...]
+
+    @property
+    def grounding(self) -> dict[str, str]:
+        """What happens when, as in the release's `temporal_grounding`."""
+        return {scene.span: scene.sentence for scene in self.scenes}
+
+    @property
+    def cues(self) -> list[tuple[int, int, str]]:
+        """Subtitles: start and end in seconds, and the word; empty for a film without."""
+        return [(scene.start, scene.end, scene.word) for scene in self.scenes if scene.word]
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something that can be asked about a film.
+
+    Attributes:
+        kind: what is asked; a key of `KINDS`.
+        question: the text of the question.
+        answer: the right answer, in words.
+        values: every answer that a question of this kind could have; wrong options come from here.
+        steps: sentences that lead from the scenes to the answer; empty where the scenes alone show it.
+    """
+
+    kind: str
+    question: str
+    answer: str
+    values: tuple[str, ...]
+    steps: str = ""
+
+    @property
+    def looks(self) -> Looks:
+        """Whether one moment of the film answers it, or several have to be put together."""
+        return KINDS[self.kind]
+
+    @property
+    def is_number(self) -> bool:
+        return all(value.isdigit() for value in self.values)
+
+
+def clock(second: int) -> str:
+    """Write a time as MM:SS."""
+    return f"{second // 60:02d}:{second % 60:02d}"
+
+
+def make_film(name: str, seed: str, seconds: tuple[int, int], fps: Sequence[int], size: tuple[int, int]) -> Film:
+    """Draw a film from `seed`; its length in seconds lies within `seconds`."""
+    rng = random.Random(f"film {seed}")
+    length = rng.randrange(seconds[0], seconds[1] + 1, STEP)
+    spoken = rng.random() < 0.25
+    shade = rng.randrange(10, 50)
+    background = (shade + rng.randrange(12), shade + rng.randrange(12), shade + rng.randrange(12))
+    spans = _spans(rng, length)
+    words = rng.sample(WORDS, len(spans))
+    objects = rng.sample([(colour, shape) for colour in COLOURS for shape in SHAPES], len(spans))
+    scenes: list[Scene] = []
+    for (start, end), (colour, shape), word in zip(spans, objects, words, strict=True):
+        digit = rng.choice(DIGITS)
+        if scenes and scenes[-1].end == start and rng.random() < 0.15:
+            # The object stays and only its colour changes.
+            shape, digit = scenes[-1].shape, scenes[-1].digit
+            taken = {scene.colour for scene in scenes if scene.shape == shape}
+            colour = rng.choice([name for name in COLOURS if name not in taken])
+        elif any(scene.object == f"{colour} {shape}" for scene in scenes):
+            taken_objects = {scene.object for scene in scenes}
+            colour, shape = rng.choice([(c, s) for c in COLOURS for s in SHAPES if f"{c} {s}" not in taken_objects])
+        motion = rng.choice(list(MOTIONS))
+        scenes.append(Scene(start, end, colour, shape, digit, motion, word if spoken else ""))
+    return Film(name, length, rng.choice(list(fps)), size, background, tuple(scenes))
+
+
+def _spans(rng: random.Random, seconds: int) -> list[tuple[int, int]]:
+    """Two to four stretches of the film, in order, some apart."""
+    number = rng.choice([2, 3] if seconds < 14 else [3, 4])
+    while True:
+        start, spans = rng.choice([0, 0, STEP]), []
+        for _ in range(number):
+            end = start + rng.choice(LENGTHS)
+            spans.append((start, end))
+            start = end + rng.choice([0, 0, STEP])
+        if seconds - STEP <= spans[-1][1] <= seconds:
+            return spans
+
+
+def render(film: Film, time: float) -> np.ndarray:
+    """Draw the film at `time` seconds: height x width x 3, uint8."""
+    image = Image.new("RGB", film.size, film.background)
+    scene = next((scene for scene in film.scenes if scene.start <= time < scene.end), None)
+    if scene is not None:
+        _draw_object(ImageDraw.Draw(image), scene, film.size, (time - scene.start) / (scene.end - scene.start))
+    return np.asarray(image)
+
+
+def _draw_object(draw: ImageDraw.ImageDraw, scene: Scene, size: tuple[int, int], progress: float) -> None:
+    width, height = size
+    step_x, step_y = MOTIONS[scene.motion]
+    x = width * (0.5 + step_x * TRAVEL * (2 * progress - 1))
+    y = height * (0.55 + step_y * TRAVEL * (2 * progress - 1))
+    radius = 0.28 * min(width, height)
+    fill = COLOURS[scene.colour]
+    if scene.shape == "circle":
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill)
+    elif scene.shape == "square":
+        draw.rectangle((x - 0.85 * radius, y - 0.85 * radius, x + 0.85 * radius, y + 0.85 * radius), fill)
+    elif scene.shape == "triangle":
+        corners = [(x, y - 1.2 * radius), (x - 1.15 * radius, y + 0.9 * radius), (x + 1.15 * radius, y + 0.9 * radius)]
+        draw.polygon(corners, fill)
+    else:
+        arm = 0.45 * radius
+        draw.rectangle((x - radius, y - arm, x + radius, y + arm), fill)
+        draw.rectangle((x - arm, y - radius, x + arm, y + radius), fill)
+    ink = (0, 0, 0) if sum(fill) > 420 else (255, 255, 255)
+    draw.text((x, y), scene.digit, ink, font=_font(round(1.1 * radius)), anchor="mm")
+
+
+@lru_cache(maxsize=8)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf", size)
+
+
+# --- what can be asked ------------------------------------------------------------------------------------------------
+
+KINDS: dict[str, Looks] = {
+    "colour_at": "one",
+    "shape_at": "one",
+    "digit_at": "one",
+    "motion_at": "one",
+    "colour_of": "one",
+    "shape_of": "one",
+    "digit_of": "one",
+    "motion_of": "one",
+    "colour_during_word": "one",
+    "when": "one",
+    "next_colour": "several",
+    "next_digit": "several",
+    "nth_shape": "several",
+    "longest": "several",
+    "duration": "several",
+    "gap": "several",
+    "count": "several",
+    "sum": "several",
+    "difference": "several",
+    "largest": "several",
+}
+TIMES = tuple(clock(second) for second in range(0, 22, STEP))
+
+
+def items(film: Film) -> list[Item]:
+    """Everything that can be asked about a film, with one answer each."""
+    found: list[Item] = []
+    for ask in (_single_looks, _order, _lengths, _arithmetic):
+        found.extend(item for item in ask(film) if item.answer in item.values)
+    return found
+
+
+def _unique(scenes: Iterable[Scene], attribute: Callable[[Scene], str]) -> list[Scene]:
+    scenes = list(scenes)
+    counts = Counter(attribute(scene) for scene in scenes)
+    return [scene for scene in scenes if counts[attribute(scene)] == 1]
+
+
+def _single_looks(film: Film) -> Iterable[Item]:
+    for scene in film.scenes:
+        # One second into a scene and more, so that no boundary decides.
+        for second in range(scene.start + 1, scene.end, 3):
+            time = clock(second)
+            yield Item("colour_at", f"What colour is the object at {time}?", scene.colour, tuple(COLOURS))
+            yield Item("shape_at", f"What shape is the object at {time}?", scene.shape, SHAPES)
+            yield Item("digit_at", f"Which digit is shown at {time}?", scene.digit, DIGITS)
+            yield Item("motion_at", f"How does the object move at {time}?", scene.motion, tuple(MOTIONS))
+        yield Item("when", f"When does the {scene.object} appear?", clock(scene.start), TIMES)
+        if scene.word:
+            question = f'What colour is the object while the subtitle says "{scene.word}"?'
+            yield Item("colour_during_word", question, scene.colour, tuple(COLOURS))
+    for scene in _unique(film.scenes, lambda scene: scene.shape):
+        yield Item("colour_of", f"What colour is the {scene.shape}?", scene.colour, tuple(COLOURS))
+        yield Item("motion_of", f"How does the {scene.shape} move?", scene.motion, tuple(MOTIONS))
+    for scene in _unique(film.scenes, lambda scene: scene.colour):
+        yield Item("shape_of", f"What shape is the {scene.colour} object?", scene.shape, SHAPES)
+        yield Item("digit_of", f"Which digit is on the {scene.colour} object?", scene.digit, DIGITS)
+
+
+def _order(film: Film) -> Iterable[Item]:
+    for before, after in zip(film.scenes, film.scenes[1:], strict=False):
+        question = f"What colour is the object right after the {before.object}?"
+        yield Item("next_colour", question, after.colour, tuple(COLOURS))
+        yield Item("next_digit", f"Which digit comes right after the {before.object}?", after.digit, DIGITS)
+    for ordinal, scene in zip(ORDINALS, film.scenes, strict=False):
+        yield Item("nth_shape", f"What shape is the {ordinal} object?", scene.shape, SHAPES)
+    yield Item("nth_shape", "What shape is the last object?", film.scenes[-1].shape, SHAPES)
+    digits = [int(scene.digit) for scene in film.scenes]
+    if digits.count(max(digits)) == 1:
+        scene = film.scenes[digits.index(max(digits))]
+        question = "What colour is the object with the largest digit?"
+        yield Item("largest", question, scene.colour, tuple(COLOURS), f"The largest digit is {scene.digit}.")
+
+
+def _lengths(film: Film) -> Iterable[Item]:
+    lengths = [scene.end - scene.start for scene in film.scenes]
+    values = tuple(str(length) for length in LENGTHS)
+    for scene, length in zip(film.scenes, lengths, strict=True):
+        question = f"For how many seconds is the {scene.object} shown?"
+        steps = f"{clock(scene.end)} minus {clock(scene.start)} is {length}."
+        yield Item("duration", question, str(length), values, steps)
+    if lengths.count(max(lengths)) == 1:
+        scene = film.scenes[lengths.index(max(lengths))]
+        steps = f"They last {', '.join(str(length) for length in lengths)} seconds."
+        yield Item("longest", "What colour is the object that stays longest?", scene.colour, tuple(COLOURS), steps)
+    for before, after in zip(film.scenes, film.scenes[1:], strict=False):
+        gap = after.start - before.start
+        question = f"How many seconds after the {before.object} does the {after.object} appear?"
+        steps = f"{clock(after.start)} minus {clock(before.start)} is {gap}."
+        yield Item("gap", question, str(gap), tuple(str(second) for second in range(2, 14, STEP)), steps)
+
+
+def _arithmetic(film: Film) -> Iterable[Item]:
+    first, last = film.scenes[0], film.scenes[-1]
+    sums = tuple(str(total) for total in range(2, 13))
+    pairs = [("first", first, "last", last)]
+    pairs += [
+        (before.object, before, after.object, after)
+        for at, before in enumerate(film.scenes)
+        for after in film.scenes[at + 1 :]
+    ]
+    for name, one, other_name, other in pairs:
+        noun = " object" if name == "first" else ""
+        question = f"What is the sum of the digits of the {name} and the {other_name}{noun}?"
+        total = int(one.digit) + int(other.digit)
+        yield Item("sum", question, str(total), sums, f"{one.digit} plus {other.digit} is {total}.")
+    digits = [int(scene.digit) for scene in film.scenes]
+    difference = max(digits) - min(digits)
+    steps = f"{max(digits)} minus {min(digits)} is {difference}."
+    question = "What is the largest digit minus the smallest digit?"
+    yield Item("difference", question, str(difference), tuple(str(value) for value in range(6)), steps)
+    counts = tuple(str(count) for count in range(4))
+    for shape in SHAPES:
+        number = sum(scene.shape == shape for scene in film.scenes)
+        yield Item("count", f"In how many scenes is a {shape} shown?", str(number), counts)
+
+
+def choose_items(films: Sequence[Film], kinds: Sequence[str], number: int, rng: random.Random) -> list[tuple[Film, Item]]:
+    """Pick `number` questions, the kinds in turn and every kind's answers as even as the films allow.
+
+    With even answers, no answer is likelier than another for someone who has not seen the film.
+    """
+    pool: dict[str, dict[str, list[tuple[Film, Item]]]] = defaultdict(lambda: defaultdict(list))
+    for film in films:
+        for item in items(film):
+            if item.kind in kinds:
+                pool[item.kind][item.answer].append((film, item))
+    for kind, answers in sorted(pool.items()):
+        for answer in sorted(answers):
+            rng.shuffle(answers[answer])
+        pool[kind] = dict(sorted(answers.items()))
+    chosen: list[tuple[Film, Item]] = []
+    used: dict[str, Counter[str]] = defaultdict(Counter)
+    uses: Counter[str] = Counter()
+    turn = 0
+    while len(chosen) < number and any(any(answers.values()) for answers in pool.values()):
+        kind = kinds[turn % len(kinds)]
+        turn += 1
+        left = [answer for answer, found in pool[kind].items() if found]
+        if not left:
+            continue
+        fewest = min(used[kind][answer] for answer in left)
+        answer = rng.choice([answer for answer in left if used[kind][answer] == fewest])
+        # Of the films that have this answer, one that has been asked about least.
+        candidates = pool[kind][answer]
+        at = min(range(len(candidates)), key=lambda index: uses[candidates[index][0].name])
+        film, item = candidates.pop(at)
+        used[kind][answer] += 1
+        uses[film.name] += 1
+        chosen.append((film, item))
+    return chosen
+
+
+def make_options(item: Item, number: int, position: int, rng: random.Random) -> list[str]:
+    """At most `number` options with the right answer at `position` (modulo their number).
+
+    The wrong ones are drawn evenly from the kind's other values, so that they look like answers.
+    """
+    wrong = rng.sample([value for value in item.values if value != item.answer], min(number, len(item.values)) - 1)
+    position %= len(wrong) + 1
+    return [*wrong[:position], item.answer, *wrong[position:]]
+
+
+# --- what is said about it --------------------------------------------------------------------------------------------
+
+
+def write_claims(scenes: Iterable[Scene]) -> str:
+    """What is seen when, one sentence a scene."""
+    return " ".join(f"{scene.span}: {scene.sentence}." for scene in scenes)
+
+
+def write_answer(answer: str, options: Sequence[str]) -> str:
+    """An answer in words, then its letter where there are options."""
+    return f"{answer}, option {LETTERS[options.index(answer)]}" if options else answer
+
+
+def write_trace(scenes: Iterable[Scene], steps: str, concluded: str, options: Sequence[str]) -> str:
+    """A reasoning trace: the scenes with their times, the steps, the conclusion."""
+    parts = [write_claims(scenes), steps, f"So the answer is {write_answer(concluded, options)}."]
+    return " ".join(part for part in parts if part)
+
+
+def write_response(trace: str, answer: str, options: Sequence[str]) -> str:
+    """A whole response: think block, then answer block with the letter, or the text where there are no options."""
+    short = LETTERS[options.index(answer)] if options else answer
+    return f"<think>{trace}</think><answer>{short}</answer>"
+
+
+def misplace(scenes: Sequence[Scene], rng: random.Random) -> list[Scene]:
+    """The scenes with the times of one of them wrong by two to three scene steps, as a careless annotator leaves them."""
+    wrong = rng.randrange(len(scenes))
+    shift = rng.choice([2, 3]) * STEP
+    late = scenes[wrong].start < shift or rng.random() < 0.5
+    moved = shift if late else -shift
+    return [
+        replace(scene, start=scene.start + moved, end=scene.end + moved) if at == wrong else scene
+        for at, scene in enumerate(scenes)
+    ]

@@ -1,0 +1,228 @@
+"""A judge behind any server that speaks the OpenAI chat-completions protocol."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from http.client import HTTPException
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any, TypeVar
+
+from video_r2 import config
+from video_r2.errors import UserError
+from video_r2.judge.base import Judge, Reading, Verdict
+from video_r2.rewards.parsing import Claim, choice_of
+from video_r2.rewards.times import parse_time
+
+Answer = TypeVar("Answer")
+
+LONGEST_TIME = 64  # characters; anything longer that a server calls a time is none
+LONGEST_WAIT = 30.0  # seconds between two attempts
+REPLY_TOKENS = 1024
+ALLOWANCE = 3  # failures that no rate is calculated for
+
+
+class InvalidReplyError(Exception):
+    """A reply that is not what was asked for."""
+
+
+class LLMJudge(Judge):
+    """Asks a model: temperature 0, seeded, in JSON of a given schema, all questions of a batch in flight together.
+
+    A failed request (no connection, time-out, status 408, 429 or 5xx, a reply that does not fit) is tried again after
+    a growing wait; what still fails is missing.
+
+    Args:
+        settings: server, model, time-out, retries, concurrency and the share of missing answers that is allowed.
+        wait: seconds before the first further attempt; it doubles from attempt to attempt.
+    """
+
+    def __init__(self, settings: config.Judge, wait: float = 0.5) -> None:
+        super().__init__()
+        if not settings.url.startswith(("http://", "https://")):
+            raise UserError(
+                f"judge.url is {settings.url!r}", cure="give an address that begins with http:// or https://"
+            )
+        self._settings = settings
+        self._wait = wait
+        self._last_failure = ""
+
+    def claims_of(self, thinks: Sequence[str]) -> list[list[Claim] | None]:
+        return self._ask("claims", [{"trace": think} for think in thinks], _CLAIMS_SCHEMA, _as_claims)
+
+    def answers_of(self, readings: Sequence[Reading]) -> list[str | None]:
+        questions = [
+            {
+                "text": reading.text,
+                "source": reading.source,
+                "type": reading.answer_type,
+                "options": dict(zip(ascii_uppercase, reading.options, strict=False)),
+            }
+            for reading in readings
+        ]
+        replies = self._ask("answer", questions, _ANSWER_SCHEMA, _as_answer)
+        return [
+            (choice_of(reply, reading.options) or "") if reply and reading.answer_type == "choice" else reply
+            for reply, reading in zip(replies, readings, strict=True)
+        ]
+
+    def consistency_of(self, verdicts: Sequence[Verdict]) -> list[bool | None]:
+        questions = [
+            {
+                "question": verdict.question,
+                "options": dict(zip(ascii_uppercase, verdict.options, strict=False)),
+                "trace": verdict.think,
+                "answer": verdict.answer,
+            }
+            for verdict in verdicts
+        ]
+        return self._ask("consistency", questions, _CONSISTENCY_SCHEMA, _as_truth)
+
+    def evidence_of(self, thinks: Sequence[str]) -> list[float | None]:
+        return self._ask("evidence", [{"trace": think} for think in thinks], _EVIDENCE_SCHEMA, _as_score)
+
+    def check_missing(self) -> None:
+        if self.missing > self._settings.max_missing * self.asked + ALLOWANCE:
+            raise UserError(
+                f"the judge {self._settings.model!r} at {self._settings.url} gave no answer to {self.missing} of "
+                f"{self.asked} questions; the last failure: {self._last_failure}",
+                cure="check that the server runs, or raise judge.timeout, judge.retries or judge.max_missing",
+            )
+
+    def _ask(
+        self,
+        prompt: str,
+        questions: Sequence[Mapping[str, Any]],
+        schema: Mapping[str, Any],
+        read: Callable[[Any], Answer],
+    ) -> list[Answer | None]:
+        if not questions:
+            return []
+        with ThreadPoolExecutor(min(self._settings.concurrency, len(questions))) as pool:
+            replies = list(pool.map(lambda question: self._attempt(prompt, question, schema, read), questions))
+        self.asked += len(replies)
+        self.missing += sum(reply is None for reply in replies)
+        return replies
+
+    def _attempt(
+        self, prompt: str, question: Mapping[str, Any], schema: Mapping[str, Any], read: Callable[[Any], Answer]
+    ) -> Answer | None:
+        wait = self._wait
+        for attempt in range(self._settings.retries + 1):
+            try:
+                return read(self._post(prompt, question, schema))
+            except urllib.error.HTTPError as error:
+                self._last_failure = f"HTTP status {error.code}"
+                if error.code not in (408, 409, 425, 429) and error.code < 500:
+                    return None
+                wait = max(wait, _retry_after(error))
+            except (OSError, HTTPException, ValueError, InvalidReplyError) as error:
+                self._last_failure = f"{type(error).__name__}: {error}"
+            if attempt < self._settings.retries:
+                time.sleep(min(wait, LONGEST_WAIT))
+                wait *= 2
+        return None
+
+    def _post(self, prompt: str, question: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
+        body = {
+            "model": self._settings.model,
+            "messages": [
+                {"role": "system", "content": _prompt(prompt)},
+                {"role": "user", "content": json.dumps(question, ensure_ascii=False)},
+            ],
+            "temperature": 0,
+            "seed": 0,
+            "max_tokens": REPLY_TOKENS,
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": prompt, "strict": True, "schema": schema},
+            },
+        }
+        headers = {"Content-Type": "application/json"}
+        if key := os.environ.get("OPENAI_API_KEY"):
+            headers["Authorization"] = f"Bearer {key}"
+        request = urllib.request.Request(  # noqa: S310 - the scheme is checked
+            f"{self._settings.url.rstrip('/')}/chat/completions", json.dumps(body).encode(), headers
+        )
+        with urllib.request.urlopen(request, timeout=self._settings.timeout) as response:  # noqa: S310
+            reply = json.load(response)
+        try:
+            content = reply["choices"][0]["message"]["content"]
+        except (KeyError, IndexError, TypeError) as error:
+            raise InvalidReplyError("the reply holds no message") from error
+        return _json_in(content)
+
+
+@lru_cache(maxsize=8)
+def _prompt(name: str) -> str:
+    return (Path(__file__).parent / "prompts" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def _retry_after(error: urllib.error.HTTPError) -> float:
+    try:
+        return max(0.0, float(error.headers.get("Retry-After", "0")))
+    except ValueError:
+        return 0.0
+
+
+def _json_in(content: Any) -> Any:
+    """The JSON object of a reply, which may stand in a code fence or after a few words."""
+    if not isinstance(content, str) or "{" not in content or "}" not in content:
+        raise InvalidReplyError("the reply holds no JSON object")
+    try:
+        return json.loads(content[content.index("{") : content.rindex("}") + 1])
+    except RecursionError as error:
+        raise InvalidReplyError("the reply is nested too deeply") from error
+
+
+# --- what is asked for, and how it is read ----------------------------------------------------------------------------
+
+
+def _schema(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+_TEXT = {"type": "string"}
+_CLAIMS_SCHEMA = _schema(claims={"type": "array", "items": _schema(time=_TEXT, text=_TEXT)})
+_ANSWER_SCHEMA = _schema(answer=_TEXT)
+_CONSISTENCY_SCHEMA = _schema(consistent={"type": "boolean"})
+_EVIDENCE_SCHEMA = _schema(score={"type": "integer", "minimum": 0, "maximum": 10})
+
+
+def _field(reply: Any, name: str, kind: type | tuple[type, ...]) -> Any:
+    value = reply.get(name) if isinstance(reply, dict) else None
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise InvalidReplyError(f"the reply has no fitting {name!r}")
+    return value
+
+
+def _as_claims(reply: Any) -> list[Claim]:
+    claims = []
+    for entry in _field(reply, "claims", list):
+        written, text = _field(entry, "time", str), _field(entry, "text", str)
+        short = len(written) <= LONGEST_TIME
+        claims.append(Claim(written[:LONGEST_TIME], parse_time(written) if short else None, text))
+    return claims
+
+
+def _as_answer(reply: Any) -> str:
+    return str(_field(reply, "answer", str)).strip()
+
+
+def _as_truth(reply: Any) -> bool:
+    return bool(_field(reply, "consistent", bool))
+
+
+def _as_score(reply: Any) -> float:
+    score = float(_field(reply, "score", (int, float)))
+    if not math.isfinite(score) or not 0 <= score <= 10:
+        raise InvalidReplyError(f"the score {score} is not within 0 and 10")
+    return score

@@ -1,0 +1,87 @@
+"""How each benchmark turns the scores of its questions into its one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from video_r2.config import Semantics
+
+
+@dataclass(frozen=True)
+class Averaging:
+    """A rule of averaging.
+
+    Attributes:
+        macro: average within each category first, then over the categories; else over all questions alike.
+        merged: categories that are averaged together, each with the same weight, before they count as one.
+    """
+
+    macro: bool = False
+    merged: Mapping[str, str] = field(default_factory=dict)
+
+    def average(self, sums: np.ndarray, counts: np.ndarray, categories: Sequence[str]) -> np.ndarray:
+        """Average from the sums and counts of categories; a category without questions is left out.
+
+        Args:
+            sums: … x C, sums of the scores of each category.
+            counts: … x C, how many scores each sum is of.
+            categories: names of the C categories.
+
+        Returns:
+            The averages, of shape …; NaN where there is no score at all.
+        """
+        with np.errstate(invalid="ignore", divide="ignore"):
+            if not self.macro:
+                return np.asarray(sums.sum(axis=-1) / counts.sum(axis=-1))
+            present = (counts > 0).astype(float)
+            means = np.where(counts > 0, sums / counts, 0.0)
+            parents = [self.merged.get(category, category) for category in categories]
+            names = sorted(set(parents))
+            membership = np.array([[parent == name for name in names] for parent in parents], dtype=float)
+            members = present @ membership
+            merged = np.where(members > 0, (means @ membership) / members, 0.0)
+            return np.asarray(merged.sum(axis=-1) / (members > 0).sum(axis=-1))
+
+
+MICRO = Averaging()
+MACRO = Averaging(macro=True)
+_DIRECTIONS = {f"object_rel_direction_{level}": "object_rel_direction" for level in ("easy", "medium", "hard")}
+
+# By adapter; a benchmark that is not listed averages over its questions. Sources: the release's lmms-eval tasks and,
+# for VSI-Bench, its authors' definition of eight types.
+ACCURACY_AVERAGES: dict[str, Averaging] = {
+    "mvbench": MACRO,  # 20 configurations
+    "mlvu": MACRO,  # 7 types
+    "video_mmmu": MACRO,  # 3 tracks
+    "vsibench": Averaging(macro=True, merged=_DIRECTIONS),  # 8 types, the directions being one
+}
+# The released post-processing of VSI-Bench takes the three directions as three types of ten.
+RELEASED_ACCURACY_AVERAGES: dict[str, Averaging] = {**ACCURACY_AVERAGES, "vsibench": MACRO}
+
+
+def averaging_of(adapter: str, metric: str = "accuracy", semantics: Semantics = "corrected") -> Averaging:
+    """The rule by which a benchmark averages a metric; any metric but accuracy is averaged over questions."""
+    if metric != "accuracy":
+        return MICRO
+    table = RELEASED_ACCURACY_AVERAGES if semantics == "reference" else ACCURACY_AVERAGES
+    return table.get(adapter, MICRO)
+
+
+def aggregate(scores: pd.DataFrame, averaging: Averaging) -> float:
+    """Average the scores of one benchmark.
+
+    Args:
+        scores: columns `category` and `score` (0 to 100, null where missing), one row a question; missing ones are
+            left out.
+
+    Returns:
+        0 to 100; NaN if there is no score.
+    """
+    present = scores.dropna(subset="score")
+    by_category = present.groupby("category", sort=True)["score"].agg(["sum", "count"])
+    sums, counts = by_category["sum"].to_numpy(float), by_category["count"].to_numpy(float)
+    return float(averaging.average(sums, counts, list(by_category.index)))

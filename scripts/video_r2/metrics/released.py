@@ -1,0 +1,249 @@
+"""How the release reads answers: one function a benchmark, written after the behaviour of its lmms-eval tasks.
+
+Each takes the answer (content of the first answer block, else the whole response) and gives what it reads: a letter,
+or what is left where it finds none. Where the release draws a letter at random, the draw here is seeded by the
+question's id.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+
+import numpy as np
+
+from video_r2.rewards.parsing import number_of
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a reader may look at beside the answer."""
+
+    id: str
+    options: Sequence[str]
+
+
+Reader = Callable[[str, Question], str]
+
+_PREFIXES = ("The best answer is", "The correct answer is", "The answer is", "The answer")
+_OPTION_PREFIXES = ("The best option is", "The correct option is", "Best answer:", "Best option:")
+
+
+def answer_of(response: str) -> str:
+    """Content of the first answer block, else the whole response."""
+    begin = response.find("<answer>")
+    end = response.find("</answer>", begin + len("<answer>")) if begin >= 0 else -1
+    return response[begin + len("<answer>") : end].strip() if end >= 0 else response
+
+
+def first_letter(letters: str, prefixes: Sequence[str] = _PREFIXES, at_random: str = "") -> Reader:
+    """Read the first capital of `letters` after known phrases are taken out; where there is none, "" or one drawn.
+
+    The phrases are those that the release effectively takes out: in most of its tasks a missing comma joins the last
+    four into two that never occur.
+    """
+
+    def read(answer: str, question: Question) -> str:
+        text = answer.strip()
+        for prefix in prefixes:
+            text = text.replace(prefix, "")
+        if found := re.search(f"[{letters}]", text):
+            return found[0]
+        candidates = at_random or ascii_uppercase[: len(question.options)]
+        return random.Random(question.id).choice(candidates) if at_random != "" else ""
+
+    return read
+
+
+def leading_letter(answer: str, question: Question) -> str:
+    """MLVU and TempCompass: a letter at the start, else a lone one in a short answer, else one before a bracket."""
+    text = answer.strip()
+    for prefix in (*_PREFIXES, *_OPTION_PREFIXES):
+        if text.startswith(prefix):
+            text = text[len(prefix) :].strip()
+    if found := re.match(r"\(?([A-E])\)?[:.]?", text):
+        return found[1]
+    if len(text.split()) <= 10 and (found := re.search(r"\b([A-E])\b", text)):
+        return found[1]
+    before = text[: text.find(")")][-1:].upper() if ")" in text else ""
+    return before if before and before in "ABCDE" else text
+
+
+def lone_letter(answer: str, question: Question) -> str:
+    """MVBench: "X. text", else the first letter A to E that stands alone once punctuation is gone, in any case."""
+    if found := re.match(r"([A-E])\.\s*.+$", answer.strip(), re.IGNORECASE):
+        return found[1].upper()
+    text = answer.replace("\n", " ").replace("\t", " ").strip()
+    has_thousands = re.search(r"\d,\d", text) is not None
+    plain = text
+    for sign in ';/[]"{}()=+\\_-><@`,?!':
+        beside_space = f"{sign} " in text or f" {sign}" in text
+        plain = plain.replace(sign, "" if beside_space or has_thousands else " ")
+    plain = re.sub(r"\.(?!\d)", "", plain).strip("'").strip('"').strip().lower()
+    found = re.search(r"\b([a-e])\b", plain)
+    return found[1].upper() if found else plain
+
+
+def option_text_or_letter(answer: str, question: Question) -> str:
+    """MMVU: an option's exact text, else the first capital A to E."""
+    for letter, option in zip(ascii_uppercase, question.options, strict=False):
+        if option.strip() == answer.strip():
+            return letter
+    return first_letter("ABCDE")(answer, question)
+
+
+def vsibench_letter(answer: str, question: Question) -> str:
+    """VSI-Bench's post-processing: a letter at the start, else the first option whose text the answer holds."""
+    text = answer.strip()
+    if found := re.match(r"([A-Da-d])(?:\b|[.):\-\s])", text):
+        return found[1].upper()
+    for shorten in (str.lower, lambda words: re.sub(r"[\W_]+", "", words.lower())):
+        for letter, option in zip("ABCD", question.options, strict=False):
+            if option.strip() and shorten(option.strip()) and shorten(option.strip()) in shorten(text):
+                return letter
+    return ""
+
+
+def mmmu_letter(answer: str, question: Question) -> str:
+    """Video-MMMU: the last of the letters that are written "A.", else "A:", "(A)" or "A "; else the last option
+    named."""
+    text = answer
+    for sign in ",.!?;:'":
+        text = text.strip(sign)
+    text = f" {text} "
+    letters = ascii_uppercase[: len(question.options)]
+    for written in ("{}.", "{}:", "({})", "{} "):
+        if found := [letter for letter in letters if written.format(letter) in text]:
+            pattern = " {} " if written == "{} " else written
+            return max(found, key=lambda letter: text.rfind(pattern.format(letter)))
+    if len(text.split()) > 5:
+        lowered = text.lower()
+        named = [letter for letter, option in zip(letters, question.options, strict=False) if option.lower() in lowered]
+        if named:
+            return max(named, key=lambda letter: lowered.rfind(question.options[ord(letter) - ord("A")].lower()))
+    return "No Answer Found."
+
+
+READERS: Mapping[str, Reader] = {
+    "mvbench": lone_letter,
+    "videomme": first_letter("ABCD"),
+    "tempcompass": leading_letter,
+    "mlvu": leading_letter,
+    "longvideobench": first_letter("ABCDE", (*_PREFIXES, *_OPTION_PREFIXES), at_random="ABCDE"),
+    "videomathqa": first_letter("ABCDE"),
+    "video_mmmu": mmmu_letter,
+    "mmvu": option_text_or_letter,
+    "vsibench": vsibench_letter,
+    "minerva": first_letter("ABCDE"),
+    "scivideobench": first_letter(
+        "ABCDEFGHIJKL",
+        ("The answer is", "The correct answer is", "The best answer is", "Answer:", "Option:", "the final answer is"),
+        at_random="ABCDEFGHIJ",
+    ),
+}
+
+
+# --- numbers and open answers -----------------------------------------------------------------------------------------
+
+
+def mean_relative_accuracy(answer: float | None, target: float) -> float:
+    """VSI-Bench's post-processing: the share of thresholds met, of which rounding leaves 9 instead of 10; 0 for
+    target 0."""
+    if answer is None or target == 0 or not math.isfinite(answer):
+        return 0.0
+    thresholds = np.linspace(0.5, 0.95, int((0.95 - 0.5) / 0.05) + 1)
+    return float((abs(answer - target) / abs(target) <= 1.0 - thresholds).mean())
+
+
+def open_is_right(answer: str, target: str) -> bool:
+    """Video-MMMU's open questions: the target stands in a key phrase of the answer, or equals a number of it to 2
+    decimals."""
+    wanted = _open_values(target)
+    for given in _open_candidates(answer):
+        if isinstance(given, str) and any(isinstance(value, str) and value in given for value in wanted):
+            return True
+        if isinstance(given, float) and given in wanted:
+            return True
+    return False
+
+
+_KEYS = [
+    "could be ",
+    "so ",
+    "is ",
+    "thus ",
+    "therefore ",
+    "final ",
+    "answer ",
+    "result ",
+    "are ",
+    "in total ",
+    "total ",
+    "identify ",
+    "recognize ",
+    "calculated as ",
+    "counted as ",
+    "measured as ",
+    "observed as ",
+    "concluded as ",
+    "found to be ",
+    "equals ",
+    "determined to be ",
+    "number of ",
+    "value is ",
+    "adds up to ",
+    "have ",
+    "has ",
+]
+_NUMBERS = (
+    re.compile(r"-?\b\d{1,3}(?:,\d{3})+\b"),
+    re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d+"),
+    re.compile(r"-?(?:\d+\.\d+|\.\d+|\d+\b)(?![eE][+-]?\d+)(?![,\d])"),
+)
+
+
+def _open_candidates(answer: str) -> list[str | float]:
+    lines = answer.strip().strip(".").lower().split("\n")
+    phrases = []
+    for at, line in enumerate(lines):
+        keys = [*_KEYS, "="] if at == len(lines) - 1 else _KEYS
+        tails = [line.rpartition(key)[2].strip() for key in keys if key in line]
+        shortest = min((tail for tail in tails if tail), key=len, default="")
+        if shortest not in ("", ":", ",", ".", "!", "?", ";", "'"):
+            phrases.append(shortest)
+    phrases = phrases or [answer.strip().strip(".").lower()]
+    numbers = [number for phrase in phrases for pattern in _NUMBERS for number in pattern.findall(phrase)]
+    return [value for text in (*phrases, *numbers) for value in _open_values(text)]
+
+
+def _open_values(text: str) -> list[str | float]:
+    text = text.strip()
+    try:
+        return [round(float(text.replace(",", "")), 2)]
+    except (ValueError, OverflowError):
+        text = text.lower()
+    return [f" {text}", f"{text} "] if len(text) == 1 else [text]
+
+
+# --- consistency ------------------------------------------------------------------------------------------------------
+
+
+def is_right(answer: str, target: str, answer_type: str, adapter: str) -> bool:
+    """Whether an answer that a judge read counts as right in the released consistency scripts.
+
+    Letters must be equal; VSI-Bench's numbers lie within 5%; other numbers agree to 2 decimals; of texts, one holds
+    the other.
+    """
+    if answer_type == "choice":
+        return bool(answer) and answer.upper() == target.strip().upper()
+    given, wanted = number_of(answer), number_of(target)
+    if adapter == "vsibench":
+        return bool(given is not None and wanted) and abs((given or 0.0) - (wanted or 0.0)) <= 0.05 * abs(wanted or 0.0)
+    if given is not None and wanted is not None and round(given, 2) == round(wanted, 2):
+        return True
+    one, other = (" ".join(re.sub(r"[,$%€£₹]", "", text.lower()).split()) for text in (answer, target))
+    return bool(one and other) and (one in other or other in one)

@@ -1,0 +1,130 @@
+"""Confidence intervals by the bootstrap, clustered by video because questions share videos."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from video_r2.metrics.averages import MICRO, Averaging
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its 95% interval, in the unit of the scores; NaN where there is nothing to average."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def interval(
+    scores: pd.DataFrame,
+    averaging: Mapping[str, Averaging] | Averaging = MICRO,
+    samples: int = 2000,
+    seed: int = 0,
+    benchmarks: Sequence[str] | None = None,
+) -> Estimate:
+    """Average scores over benchmarks, each with the same weight, with a bootstrap interval.
+
+    Args:
+        scores: columns `benchmark`, `category`, `video` and `score` (null where missing). Several seeds of one
+            evaluation may stand together: a question then counts with the mean of its scores, if all seeds have it.
+        averaging: how each benchmark averages, or one rule for all.
+        samples: bootstrap samples. In each, as many videos of a benchmark are drawn with replacement as it has.
+        seed: of the drawing; it depends on nothing but this, the benchmark's name and its number of videos.
+        benchmarks: those to average over; by default all that occur.
+
+    Returns:
+        NaN if a benchmark has no score: an average over the others would be another figure.
+    """
+    names = list(benchmarks) if benchmarks is not None else sorted(scores["benchmark"].unique())
+    draws = resample(scores, averaging, samples, seed, _videos([scores]))
+    return _estimate(_mean_over(draws, names))
+
+
+def paired_difference(
+    one: pd.DataFrame,
+    other: pd.DataFrame,
+    averaging: Mapping[str, Averaging] | Averaging = MICRO,
+    samples: int = 2000,
+    seed: int = 0,
+    benchmarks: Sequence[str] | None = None,
+) -> Estimate:
+    """Difference of two averages, `one` minus `other`, with the interval of the paired difference.
+
+    Both are averaged over the same drawn videos in every sample; arguments as for `interval`.
+    """
+    frames = [one, other]
+    names = list(benchmarks) if benchmarks is not None else sorted({*one["benchmark"], *other["benchmark"]})
+    videos = _videos(frames)
+    first, second = (_mean_over(resample(frame, averaging, samples, seed, videos), names) for frame in frames)
+    return _estimate(first - second)
+
+
+def resample(
+    scores: pd.DataFrame,
+    averaging: Mapping[str, Averaging] | Averaging,
+    samples: int,
+    seed: int,
+    videos: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, np.ndarray]:
+    """Average each benchmark in every bootstrap sample.
+
+    Returns:
+        By benchmark, `samples` + 1 averages, the first of them over the scores as they are. Two sets of scores are
+        drawn alike if they are given the same `videos` (by default those that occur, also with missing scores).
+    """
+    videos = videos if videos is not None else _videos([scores])
+    draws = {}
+    for benchmark, rows in scores.groupby("benchmark", sort=True):
+        name = str(benchmark)
+        rule = averaging if isinstance(averaging, Averaging) else averaging.get(name, MICRO)
+        draws[name] = _resampled(rows, rule, _weights(len(videos[name]), samples, seed, name), videos[name])
+    return draws
+
+
+def _resampled(rows: pd.DataFrame, rule: Averaging, weights: np.ndarray, videos: Sequence[str]) -> np.ndarray:
+    present = rows.dropna(subset="score")
+    place = {video: at for at, video in enumerate(videos)}
+    categories = sorted(present["category"].unique())
+    column = {category: at for at, category in enumerate(categories)}
+    at = (present["video"].map(place).to_numpy(int), present["category"].map(column).to_numpy(int))
+    sums, counts = (np.zeros((len(videos), len(categories))) for _ in range(2))
+    np.add.at(sums, at, present["score"].to_numpy(float))
+    np.add.at(counts, at, 1.0)
+    return rule.average(weights @ sums, weights @ counts, categories)
+
+
+@lru_cache(maxsize=64)
+def _weights(videos: int, samples: int, seed: int, benchmark: str) -> np.ndarray:
+    """How often each video counts in each sample: (samples + 1) x videos, the first row all ones."""
+    rng = np.random.default_rng([seed, zlib.crc32(benchmark.encode())])
+    drawn = rng.multinomial(videos, np.full(videos, 1 / videos), size=samples)
+    return np.vstack([np.ones((1, videos)), drawn]).astype(float)
+
+
+def _videos(frames: Sequence[pd.DataFrame]) -> dict[str, list[str]]:
+    pairs = pd.concat([frame[["benchmark", "video"]] for frame in frames]).drop_duplicates()
+    return {str(benchmark): sorted(rows["video"]) for benchmark, rows in pairs.groupby("benchmark")}
+
+
+def _mean_over(draws: Mapping[str, np.ndarray], benchmarks: Sequence[str]) -> np.ndarray:
+    if not benchmarks or any(name not in draws for name in benchmarks):
+        return np.full(1, math.nan)
+    return np.mean([draws[name] for name in benchmarks], axis=0)
+
+
+def _estimate(draws: np.ndarray) -> Estimate:
+    mean, sampled = float(draws[0]), draws[1:][np.isfinite(draws[1:])]
+    if math.isnan(mean) or not sampled.size:
+        return Estimate(mean, math.nan, math.nan)
+    low, high = np.quantile(sampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(mean, float(low), float(high))

@@ -1,0 +1,145 @@
+"""Scores of predictions written down: a record for each question, and a summary with its confidence interval."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from video_r2.config import Benchmark, Semantics
+from video_r2.errors import UserError
+from video_r2.metrics.accuracy import Score
+from video_r2.metrics.averages import averaging_of
+from video_r2.metrics.statistics import interval
+from video_r2.records import PREDICTION, SCORE, read_table, replacing, write_table
+from video_r2.run import Job
+
+Scorer = Callable[[Sequence[Mapping[str, Any]], str], list[Score]]
+"""Scores records of one benchmark, whose adapter is named."""
+
+
+def score_files(
+    job: Job,
+    metric: str,
+    score: Scorer,
+    applies: Callable[[Mapping[str, Any]], bool] = lambda record: True,
+) -> None:
+    """Score the prediction files of a job.
+
+    Args:
+        job: has the inputs `predictions`, the outputs `scores` and `summaries`, each a file or a list of files in the
+            same order, and the parameters `benchmarks` (name to configuration), `semantics` and `bootstrap`
+            (samples).
+        metric: name written into the scores.
+        score: scores the records of a benchmark.
+        applies: which records the metric is about; the others are left out.
+
+    Raises:
+        UserError: if a prediction file is empty or of a benchmark that the job does not know.
+    """
+    files = zip(_listed(job.input.predictions), _listed(job.output.scores), _listed(job.output.summaries), strict=True)
+    for predictions, scores, summary in files:
+        records = [_plain(record) for record in read_table(predictions, PREDICTION).to_dict("records")]
+        benchmark, adapter = _benchmark(records, job.params.benchmarks, predictions)
+        chosen = [record for record in records if applies(record)]
+        scored = score(chosen, adapter)
+        table = score_table(chosen, scored, metric)
+        write_table(scores, table, SCORE)
+        with replacing(summary) as temporary:
+            content = summarise(table, records[0], metric, adapter, job.params.semantics, job.params.bootstrap)
+            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        print(_line(benchmark, content))
+
+
+def _listed(files: Any) -> list[str]:
+    return [str(files)] if isinstance(files, str | Path) else list(files)
+
+
+def _benchmark(records: Sequence[Mapping[str, Any]], benchmarks: Mapping[str, Any], file: str) -> tuple[str, str]:
+    if not records:
+        raise UserError("there are no predictions", file=file, cure="delete it; it will be made again")
+    name = str(records[0]["benchmark"])
+    if name not in benchmarks:
+        raise UserError(f"benchmark {name!r} is not in the configuration; there are {', '.join(benchmarks)}", file=file)
+    return name, Benchmark.model_validate(benchmarks[name]).adapter
+
+
+def _plain(record: Mapping[Any, Any]) -> dict[str, Any]:
+    """The record with what pandas calls missing as None."""
+    return {
+        str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in record.items()
+    }
+
+
+def score_table(records: Sequence[Mapping[str, Any]], scores: Sequence[Score], metric: str) -> pd.DataFrame:
+    """Put records and their scores together as rows of `records.SCORE`."""
+    rows = [
+        {
+            **{name: record[name] for name in ("id", "benchmark", "evaluation", "seed", "category", "video")},
+            "metric": metric,
+            "score": score.value,
+            "detail": json.dumps(score.detail, ensure_ascii=False),
+        }
+        for record, score in zip(records, scores, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=list(SCORE)).astype({"score": float})
+
+
+def summarise(
+    table: pd.DataFrame, record: Mapping[str, Any], metric: str, adapter: str, semantics: Semantics, samples: int
+) -> dict[str, Any]:
+    """Summarise the scores of one benchmark.
+
+    Args:
+        table: rows of `records.SCORE`, possibly none.
+        record: any record of the predictions, for the names of what was scored.
+
+    Returns:
+        Names; `mean`, `low` and `high` (0 to 100; null where there is no score); `n` questions, of which `missing`
+        have no score; and of the details: `counts`, how often each flag or reason for a missing value occurs, and
+        `means` of figures.
+    """
+    averaging = averaging_of(adapter, metric, semantics)
+    estimate = interval(table, averaging, samples)
+    details = [json.loads(text) for text in table["detail"]]
+    flags = Counter(name for detail in details for name, value in detail.items() if value is True)
+    reasons = Counter(str(detail["missing"]) for detail in details if "missing" in detail)
+    return {
+        "benchmark": record["benchmark"],
+        "evaluation": record["evaluation"],
+        "seed": int(record["seed"]),
+        "metric": metric,
+        "semantics": semantics,
+        "mean": _finite(estimate.mean),
+        "low": _finite(estimate.low),
+        "high": _finite(estimate.high),
+        "n": len(table),
+        "missing": int(table["score"].isna().sum()),
+        "counts": {**flags, **reasons},
+        "means": _figures(details),
+    }
+
+
+def _figures(details: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Means of the figures that the details of every scored record hold."""
+    frame = pd.DataFrame([detail for detail in details if "missing" not in detail])
+    figures = [name for name in frame.columns if name not in ("read", "target") and frame[name].dtype.kind in "fi"]
+    return {name: float(frame[name].mean()) for name in figures}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _line(benchmark: str, summary: Mapping[str, Any]) -> str:
+    if summary["mean"] is None:
+        return f"{benchmark}: nothing to score ({summary['n']} records)"
+    return (
+        f"{benchmark}: {summary['metric']} {summary['mean']:.1f} [{summary['low']:.1f}, {summary['high']:.1f}], "
+        f"{summary['n']} questions, {summary['missing']} missing"
+    )

@@ -1,0 +1,199 @@
+"""Batches for a Qwen2.5-VL: prompts with a video, and responses to learn or to continue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+IGNORED = -100  # label of tokens that no loss is taken on
+VIDEO_TOKEN_TYPE = 2
+
+
+@dataclass(frozen=True)
+class VideoPatches:
+    """A clip as the vision tower takes it.
+
+    Attributes:
+        pixels: patches x (channels * temporal patch * patch * patch), normalised.
+        grid: temporal, vertical and horizontal number of patches.
+        seconds_per_grid: seconds between temporal patches.
+    """
+
+    pixels: torch.Tensor
+    grid: tuple[int, int, int]
+    seconds_per_grid: float
+
+
+@dataclass(frozen=True)
+class VideoFeatures:
+    """A clip as the language model takes it: tokens x width, behind the vision tower and merger."""
+
+    features: torch.Tensor
+    grid: tuple[int, int, int]
+    seconds_per_grid: float
+
+
+Video = VideoPatches | VideoFeatures
+
+
+def make_patches(processor: Qwen2_5_VLProcessor, frames: np.ndarray, fps: float) -> VideoPatches:
+    """Cut frames (T x H x W x 3, uint8, already at the model's size) into normalised patches.
+
+    A clip of one frame is repeated to fill a temporal patch, as the model's own video processor does.
+    """
+    video = processor.video_processor
+    encoded = video(
+        videos=[torch.from_numpy(frames).permute(0, 3, 1, 2)],
+        do_resize=False,
+        do_sample_frames=False,
+        return_tensors="pt",
+    )
+    grid = tuple(int(size) for size in encoded["video_grid_thw"][0])
+    return VideoPatches(encoded["pixel_values_videos"], grid, video.temporal_patch_size / fps)  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def compute_features(
+    model: Qwen2_5_VLForConditionalGeneration, videos: Sequence[VideoPatches], batch: int = 32
+) -> list[VideoFeatures]:
+    """Run the frozen vision tower and merger once per video."""
+    features: list[VideoFeatures] = []
+    for start in range(0, len(videos), batch):
+        some = videos[start : start + batch]
+        pixels = torch.cat([video.pixels for video in some]).to(model.device)
+        grids = torch.tensor([video.grid for video in some], device=model.device)
+        outputs = model.model.get_video_features(pixels, grids, return_dict=True).pooler_output
+        features += [
+            VideoFeatures(output.clone(), video.grid, video.seconds_per_grid)
+            for output, video in zip(outputs, some, strict=True)
+        ]
+    return features
+
+
+def chat_frame(processor: Qwen2_5_VLProcessor, with_video: bool) -> tuple[str, str]:
+    """What the chat template writes before a prompt (with the video's placeholder) and between it and the response."""
+    return _chat_frame(processor.chat_template, processor, with_video)
+
+
+@lru_cache(maxsize=8)
+def _chat_frame(template: str, processor: Qwen2_5_VLProcessor, with_video: bool) -> tuple[str, str]:
+    mark = "\u0000"
+    content: list[dict[str, str]] = [{"type": "video"}] if with_video else []
+    content.append({"type": "text", "text": mark})
+    text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+    before, after = text.split(mark)
+    return before, after
+
+
+def chat_text(processor: Qwen2_5_VLProcessor, prompt: str, with_video: bool = True) -> str:
+    """Write a prompt as the chat template does, up to where the response begins."""
+    before, after = chat_frame(processor, with_video)
+    return before + prompt + after
+
+
+def expand_video_token(processor: Qwen2_5_VLProcessor, ids: list[int], video: Video | None) -> list[int]:
+    """Repeat the video's placeholder once per video token."""
+    if video is None:
+        return ids
+    place = ids.index(processor.video_token_id)
+    tokens = int(np.prod(video.grid)) // processor.video_processor.merge_size**2
+    return [*ids[:place], *[processor.video_token_id] * tokens, *ids[place + 1 :]]
+
+
+@dataclass
+class Batch:
+    """Token rows of one batch, padded on one side.
+
+    Attributes:
+        input_ids, attention_mask, token_types: rows x length.
+        labels: rows x length; `IGNORED` outside the responses.
+        videos: the rows' videos in order; rows without one are skipped.
+    """
+
+    input_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    token_types: torch.Tensor
+    labels: torch.Tensor
+    videos: list[Video]
+
+    def to(self, device: torch.device | str) -> Batch:
+        moved = [tensor.to(device) for tensor in (self.input_ids, self.attention_mask, self.token_types, self.labels)]
+        return Batch(*moved, self.videos)
+
+    def model_inputs(self, dtype: torch.dtype | None = None) -> dict[str, Any]:
+        """Arguments for the model's forward pass, without labels."""
+        device = self.input_ids.device
+        inputs: dict[str, Any] = {
+            "input_ids": self.input_ids,
+            "attention_mask": self.attention_mask,
+            "mm_token_type_ids": self.token_types,
+        }
+        if not self.videos:
+            return inputs
+        inputs["video_grid_thw"] = torch.tensor([video.grid for video in self.videos], device=device)
+        inputs["second_per_grid_ts"] = torch.tensor([video.seconds_per_grid for video in self.videos])
+        patches = [video.pixels for video in self.videos if isinstance(video, VideoPatches)]
+        features = [video.features for video in self.videos if isinstance(video, VideoFeatures)]
+        if patches and features:
+            raise ValueError("a batch holds either patches or features, not both")
+        if patches:
+            inputs["pixel_values_videos"] = torch.cat(patches).to(device, dtype)
+        else:
+            pooled = tuple(feature.to(device, dtype) for feature in features)
+            inputs["mm_encoder_outputs"] = {"video": BaseModelOutputWithPooling(pooler_output=pooled)}
+        return inputs
+
+
+def make_batch(
+    processor: Qwen2_5_VLProcessor,
+    prompts: Sequence[str],
+    responses: Sequence[str],
+    videos: Sequence[Video | None],
+    *,
+    end: bool = True,
+    padding_side: str = "right",
+    max_tokens: int | None = None,
+) -> Batch:
+    """Put prompts, responses and videos into one padded batch.
+
+    Args:
+        prompts: the user turns without the video's placeholder.
+        responses: what the assistant says; empty to let the model begin.
+        videos: the video before each prompt, or None.
+        end: end each response with the end-of-turn token.
+        max_tokens: refuse longer rows.
+
+    Raises:
+        ValueError: naming the row that is longer than `max_tokens`.
+    """
+    tokenizer = processor.tokenizer
+    pad, video_token = tokenizer.pad_token_id, processor.video_token_id
+    rows, learnt = [], []
+    for at, (prompt, response, video) in enumerate(zip(prompts, responses, videos, strict=True)):
+        ids = tokenizer.encode(chat_text(processor, prompt, video is not None), add_special_tokens=False)
+        ids = expand_video_token(processor, ids, video)
+        said = tokenizer.encode(response, add_special_tokens=False) if response else []
+        said += [tokenizer.eos_token_id] if end else []
+        if max_tokens is not None and len(ids) + len(said) > max_tokens:
+            raise ValueError(f"row {at} has {len(ids) + len(said)} tokens, more than {max_tokens}")
+        rows.append(ids + said)
+        learnt.append(len(said))
+    length = max(len(row) for row in rows)
+    input_ids = torch.full((len(rows), length), pad)
+    attention_mask = torch.zeros((len(rows), length), dtype=torch.long)
+    labels = torch.full((len(rows), length), IGNORED)
+    for at, (row, said_tokens) in enumerate(zip(rows, learnt, strict=True)):
+        start = length - len(row) if padding_side == "left" else 0
+        stop = start + len(row)
+        input_ids[at, start:stop] = torch.tensor(row)
+        attention_mask[at, start:stop] = 1
+        labels[at, stop - said_tokens : stop] = input_ids[at, stop - said_tokens : stop]
+    token_types = torch.where(input_ids == video_token, VIDEO_TOKEN_TYPE, 0)
+    return Batch(input_ids, attention_mask, token_types, labels, [video for video in videos if video is not None])

@@ -1,0 +1,60 @@
+"""Loading a checkpoint: the same code for Qwen2.5-VL-7B and for the miniature's model."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
+
+from video_r2.errors import UserError
+from video_r2.model.attention_chunks import CHUNKED_ATTENTION
+from video_r2.model.shared_prefix import SHARED_PREFIX_ATTENTION
+
+logger = logging.getLogger(__name__)
+
+
+def load_processor(folder: str | Path) -> Qwen2_5_VLProcessor:
+    """Load tokenizer, image and video processor from a checkpoint folder."""
+    try:
+        return Qwen2_5_VLProcessor.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise UserError(f"holds no Qwen2.5-VL processor: {error}", file=folder, cure="make the checkpoint again") from error
+
+
+def load_model(
+    folder: str | Path, attention: str = "sdpa", bf16: bool = False, device: str | torch.device = "cpu"
+) -> Qwen2_5_VLForConditionalGeneration:
+    """Load the weights of a checkpoint folder (safetensors only).
+
+    Args:
+        attention: "flash_attention_2", "sdpa" or "eager" for the language model. The vision tower uses the same flash
+            attention, or else attends to its windows in batches.
+        bf16: keep the weights in bfloat16 instead of float32.
+    """
+    implementation = attention_implementation(attention)
+    try:
+        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+            folder,
+            dtype=torch.bfloat16 if bf16 else torch.float32,
+            attn_implementation=attention,
+            use_safetensors=True,
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(f"holds no Qwen2.5-VL weights: {error}", file=folder, cure="make the checkpoint again") from error
+    # Only now: while it loads a checkpoint, transformers takes any name with "flash" in it for an extension to import.
+    model.set_attn_implementation(implementation)
+    logger.info("loaded %s with attention %s", folder, implementation)
+    return model.to(device)
+
+
+def training_implementation(attention: str) -> dict[str, str]:
+    """Attention of a model that is trained on rows with shared prefixes."""
+    return {**attention_implementation(attention), "text_config": SHARED_PREFIX_ATTENTION}
+
+
+def attention_implementation(attention: str) -> dict[str, str]:
+    """Attention of the language model and of the vision tower for a configured name."""
+    vision = attention if attention == "flash_attention_2" else CHUNKED_ATTENTION
+    return {"text_config": attention, "vision_config": vision}

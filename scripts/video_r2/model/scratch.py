@@ -1,0 +1,143 @@
+"""A small Qwen2.5-VL from nothing: tokenizer, processor and weights of the real classes, at a size that a laptop trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+    Qwen2VLImageProcessor,
+    Qwen2VLVideoProcessor,
+)
+
+from video_r2.config import Frames, ModelShape
+
+END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+SPECIAL_TOKENS = [
+    END_OF_TEXT,
+    TURN_START,
+    TURN_END,
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+]
+PATCH, MERGE, TEMPORAL_PATCH = 14, 2, 2
+
+# Turns as Qwen2.5-VL writes them: a default system turn, and a vision block for every image or video.
+CHAT_TEMPLATE = """\
+{%- if messages[0].role != 'system' -%}
+{{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}
+{%- endif -%}
+{%- for message in messages -%}
+{{ '<|im_start|>' + message.role + '\\n' }}
+{%- if message.content is string -%}
+{{ message.content }}
+{%- else -%}
+{%- for part in message.content -%}
+{%- if part.type == 'video' -%}
+{{ '<|vision_start|><|video_pad|><|vision_end|>' }}
+{%- elif part.type == 'image' -%}
+{{ '<|vision_start|><|image_pad|><|vision_end|>' }}
+{%- else -%}
+{{ part.text }}
+{%- endif -%}
+{%- endfor -%}
+{%- endif -%}
+{{ '<|im_end|>\\n' }}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+{{ '<|im_start|>assistant\\n' }}
+{%- endif -%}
+"""
+
+
+def make_tokenizer(corpus: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE tokenizer with Qwen's special tokens; a time and an option's letter are one token each."""
+    tokenizer = Tokenizer(models.BPE())
+    pieces = r"\d\d:\d\d|\n[A-Z]\.(?= )|<[^<>\s]+>| ?\p{L}+|\d| ?[^\s\p{L}\d<]+|<|\s+(?!\S)|\s+"
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pieces), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=SPECIAL_TOKENS,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(corpus, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=END_OF_TEXT,
+        eos_token=TURN_END,
+        additional_special_tokens=[token for token in SPECIAL_TOKENS if token not in (END_OF_TEXT, TURN_END)],
+        model_max_length=32_768,
+    )
+
+
+def make_processor(tokenizer: PreTrainedTokenizerFast, frames: Frames) -> Qwen2_5_VLProcessor:
+    """Put a tokenizer together with Qwen2-VL's image and video processors, sized as `frames` says."""
+    size = {"shortest_edge": frames.min_pixels, "longest_edge": frames.max_pixels}
+    patches = {"patch_size": PATCH, "merge_size": MERGE, "temporal_patch_size": TEMPORAL_PATCH}
+    return Qwen2_5_VLProcessor(
+        image_processor=Qwen2VLImageProcessor(size=size, **patches),
+        tokenizer=tokenizer,
+        video_processor=Qwen2VLVideoProcessor(size=size, **patches),
+        chat_template=CHAT_TEMPLATE,
+    )
+
+
+def make_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForConditionalGeneration:
+    """Draw the weights of a Qwen2.5-VL of `shape` from `seed`."""
+    torch.manual_seed(seed)
+    half = shape.text_width // shape.text_heads // 2
+    sections = [half - 2 * (3 * half // 8), 3 * half // 8, 3 * half // 8]  # Qwen2.5-VL's 16, 24, 24 of 64
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": shape.text_width,
+            "intermediate_size": shape.text_feedforward,
+            "num_hidden_layers": shape.text_layers,
+            "num_attention_heads": shape.text_heads,
+            "num_key_value_heads": shape.text_kv_heads,
+            "max_position_embeddings": 32_768,
+            "rope_parameters": {"rope_type": "default", "mrope_section": sections, "rope_theta": 10_000.0},
+            "tie_word_embeddings": True,
+            "bos_token_id": None,
+            "eos_token_id": ids[TURN_END],
+            "pad_token_id": ids[END_OF_TEXT],
+        },
+        vision_config={
+            "depth": shape.vision_layers,
+            "hidden_size": shape.vision_width,
+            "intermediate_size": shape.vision_feedforward,
+            "num_heads": shape.vision_heads,
+            "out_hidden_size": shape.text_width,
+            "patch_size": PATCH,
+            "spatial_merge_size": MERGE,
+            "temporal_patch_size": TEMPORAL_PATCH,
+            "tokens_per_second": 2,
+            # Without it every layer of so shallow a tower would see single windows only.
+            "fullatt_block_indexes": list(range(shape.vision_layers)),
+        },
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+        tie_word_embeddings=True,
+    )
+    model = Qwen2_5_VLForConditionalGeneration(config)
+    model.generation_config.eos_token_id = ids[TURN_END]
+    model.generation_config.pad_token_id = ids[END_OF_TEXT]
+    return model

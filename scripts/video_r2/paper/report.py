@@ -1,0 +1,187 @@
+"""Pages of the report that are not exhibits of the paper: sample answers beside their frames, and rejected records."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from video_r2.errors import UserError
+from video_r2.paper.exhibits import rows_of
+from video_r2.paper.tables import Block, Column, Row, Sheet, to_page
+
+REJECTED = ["stage", "file", "record", "reason", "cure"]
+SHOW_REJECTED = 200
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Frames of a video: RGB images [T, H, W, 3] uint8, and their times in seconds [T]."""
+
+    frames: np.ndarray
+    times: np.ndarray
+
+    def thinned(self, number: int) -> Strip:
+        """At most `number` of the frames, evenly spread from the first to the last."""
+        kept = np.unique(np.linspace(0, len(self.frames) - 1, min(number, len(self.frames))).round().astype(int))
+        return Strip(self.frames[kept], self.times[kept])
+
+
+def choose_samples(predictions: pd.DataFrame, number: int) -> list[tuple[str, str]]:
+    """Benchmark and id of `number` questions, each benchmark in turn, by a hash of the id, not by how they went."""
+    keys = predictions[["benchmark", "id"]].drop_duplicates()
+    keys = keys.assign(place=[hashlib.sha256(name.encode()).hexdigest() for name in keys["id"]])
+    keys["turn"] = keys.sort_values("place").groupby("benchmark").cumcount()
+    order = {name: at for at, name in enumerate(dict.fromkeys(predictions["benchmark"]))}
+    keys["benchmark_place"] = keys["benchmark"].map(order)
+    chosen = keys.sort_values(["turn", "benchmark_place"]).head(number).sort_values(["benchmark_place", "turn"])
+    return list(zip(chosen["benchmark"], chosen["id"], strict=True))
+
+
+def samples_page(
+    predictions: pd.DataFrame,
+    scores: pd.DataFrame,
+    labels: dict[str, str],
+    benchmarks: dict[str, str],
+    number: int,
+    load: Callable[[str, str], Strip],
+    frames: int,
+) -> str:
+    """An HTML page of sample questions: frames of the video, the question, and every model's response to it.
+
+    Args:
+        predictions: columns of `records.PREDICTION`, of one seed.
+        scores: accuracy, columns of `records.SCORE`, of the same seed.
+        labels: evaluations in the order shown, with their names.
+        benchmarks: benchmarks with their names.
+        number: questions shown.
+        load: the frames of a video, given the paths of the video and of its subtitle (empty if none), as the models
+            saw them. A UserError is shown in place of the frames.
+        frames: frames shown of each video.
+    """
+    points = {
+        (row.benchmark, row.id, row.evaluation): row.score for row in rows_of(scores[scores["metric"] == "accuracy"])
+    }
+    by_question: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows_of(predictions):
+        by_question.setdefault((row.benchmark, row.id), {})[row.evaluation] = row
+    parts = [
+        "<p>Questions are chosen by a hash of their ids, so they show the bad as well as the good. "
+        "Times that a trace cites are highlighted.</p>"
+    ]
+    for benchmark, name in choose_samples(predictions, number):
+        rows = by_question[benchmark, name]
+        question = next(iter(rows.values()))
+        parts.append(f"<h2>{_escape(benchmarks.get(benchmark, benchmark))}: {_escape(name)}</h2>")
+        try:
+            parts.append(_strip(load(question.video, question.subtitle).thinned(frames)))
+        except UserError as error:
+            parts.append(f"<p>The frames cannot be shown: {_escape(error.reason)}</p>")
+        parts.append(_question(question))
+        lines = []
+        for evaluation, label in labels.items():
+            if evaluation in rows:
+                verdict = _verdict(points.get((benchmark, name, evaluation)))
+                lines.append(f"<tr><th>{_escape(label)}</th>{_response(rows[evaluation])}<td>{verdict}</td></tr>")
+        head = "<tr><th>Model</th><th>Trace</th><th>Answer</th><th>Score</th></tr>"
+        parts.append(f'<table class="text"><thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>')
+    return to_page("Sample answers", "".join(parts))
+
+
+def read_rejected(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Read the records set aside, with the columns of `REJECTED`; `stage` is the name of the file they are from."""
+    rows = []
+    for path in map(Path, paths):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"cannot be read: {error}", file=path) from error
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise UserError(f"is not JSON: {error.msg}", file=path, record=f"line {number}") from error
+            rows.append([path.stem, *(_text(entry.get(key)) for key in REJECTED[1:])])
+    return pd.DataFrame(rows, columns=REJECTED)
+
+
+def rejected_sheet(rejected: pd.DataFrame) -> Sheet:
+    """The rejected records: how many of each stage, and each with its reason and what to do about it."""
+    columns = [Column(key, key.capitalize()) for key in REJECTED[1:]]
+    shown = rejected.head(SHOW_REJECTED)
+    blocks = []
+    counts = Counter(rejected["stage"])
+    for stage, members in shown.groupby("stage", sort=False):
+        number = counts[str(stage)]
+        rows = [Row("", {key: row[key] for key in REJECTED[1:]}) for row in members.to_dict("records")]
+        blocks.append(Block(f"{stage}: {number} record{'s' if number > 1 else ''}", rows))
+    total = len(rejected)
+    if not total:
+        notes = "No record was set aside."
+    elif total > len(shown):
+        notes = f"{total} records were set aside; the first {len(shown)} are shown, all are in the CSV file."
+    else:
+        notes = f"{total} record{'s were' if total > 1 else ' was'} set aside; the others went on."
+    return Sheet("Rejected records", "Stage", columns, blocks, notes)
+
+
+def _strip(strip: Strip) -> str:
+    images = []
+    for frame, time in zip(strip.frames, strip.times, strict=True):
+        alternative = f"frame at {time:.1f} s"
+        images.append(f'<img src="{_data_url(frame)}" alt="{alternative}" title="{alternative}">')
+    return f'<div class="strip">{"".join(images)}</div>'
+
+
+def _data_url(frame: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, format="JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _question(question: Any) -> str:
+    options = "".join(f"<li>{_escape(text)}</li>" for text in question.options)
+    listed = f'<ol type="A">{options}</ol>' if options else ""
+    return f"<p>{_escape(question.question)}</p>{listed}<p>Right answer: <b>{_escape(question.target)}</b></p>"
+
+
+def _response(row: Any) -> str:
+    if pd.isna(row.response):
+        return "<td></td><td>no response</td>"
+    trace = "" if pd.isna(row.think) else _highlighted(row.think, row.times)
+    return f"<td>{trace}</td><td>{_escape(row.response if pd.isna(row.answer) else row.answer)}</td>"
+
+
+def _highlighted(text: str, times: Sequence[str] | None) -> str:
+    shown = _escape(text)
+    cited = sorted({re.escape(_escape(time)) for time in times} if times is not None else (), key=len, reverse=True)
+    return re.sub("|".join(cited), r"<mark>\g<0></mark>", shown) if cited else shown
+
+
+def _verdict(score: float | None) -> str:
+    if score is None or np.isnan(score):
+        return "–"
+    kind = "right" if score >= 100 else "wrong" if score <= 0 else "part"
+    return f'<span class="{kind}">{score:.0f}</span>'
+
+
+def _escape(text: str) -> str:
+    return html.escape(str(text))
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

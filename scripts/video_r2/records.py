@@ -1,0 +1,128 @@
+"""The tables that flow between stages, each declared once: columns, types, units."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from video_r2.errors import UserError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its Arrow type, and what it holds."""
+
+    type: pa.DataType
+    meaning: str
+
+
+STRING, INTEGER, REAL, TRUTH = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+STRINGS = pa.list_(pa.string())
+Table = dict[str, Column]
+
+VIDEO: Table = {
+    "path": Column(STRING, "path below the data set's folder"),
+    "bytes": Column(INTEGER, "file size"),
+    "sha256": Column(STRING, "checksum of the file"),
+    "seconds": Column(REAL, "duration"),
+    "fps": Column(REAL, "frame rate"),
+    "frames": Column(INTEGER, "number of frames that decode"),
+}
+
+QUESTION: Table = {
+    "id": Column(STRING, "unique within the benchmark"),
+    "benchmark": Column(STRING, "name in the configuration"),
+    "config": Column(STRING, "configuration of the data set that the question is from"),
+    "category": Column(STRING, "type that the benchmark averages over; empty if none"),
+    "video": Column(STRING, "path of the video file"),
+    "subtitle": Column(STRING, "path of the .srt file; empty if none"),
+    "question": Column(STRING, "text without options and instructions"),
+    "options": Column(STRINGS, "texts of the options, in order; empty for open questions"),
+    "answer_type": Column(STRING, "choice, number or text"),
+    "target": Column(STRING, "right answer: a letter, a number or a text"),
+    "grounding": Column(STRING, "JSON object from time to sentence; '{}' where not known"),
+}
+
+PREDICTION: Table = {
+    **QUESTION,
+    "evaluation": Column(STRING, "row of the exhibits"),
+    "seed": Column(INTEGER, "seed of training and sampling"),
+    "prompt": Column(STRING, "text that the model was given"),
+    "response": Column(STRING, "text that the model gave"),
+    "think": Column(STRING, "last think block of the response; null if there is none"),
+    "answer": Column(STRING, "last answer block, or the whole response if it was asked for directly; null if none"),
+    "times": Column(STRINGS, "times that the think block cites, as written"),
+    "tokens": Column(INTEGER, "tokens generated"),
+    "finished": Column(TRUTH, "whether the response ended by itself"),
+}
+
+SCORE: Table = {
+    "id": Column(STRING, "of the question"),
+    "benchmark": Column(STRING, "name in the configuration"),
+    "evaluation": Column(STRING, "row of the exhibits"),
+    "seed": Column(INTEGER, "seed of training and sampling"),
+    "metric": Column(STRING, "accuracy, tac, vas_judge, vas_attention, temporal_f1, ..."),
+    "category": Column(STRING, "type that the benchmark averages over; empty if none"),
+    "video": Column(STRING, "path of the video file: the cluster of the bootstrap"),
+    "score": Column(REAL, "0 to 100; null is missing"),
+    "detail": Column(STRING, "JSON object: what the score was made of"),
+}
+
+
+def write_table(path: str | Path, rows: pd.DataFrame, table: Table) -> None:
+    """Check `rows` against `table` and write them as Parquet, under a temporary name first."""
+    missing = [name for name in table if name not in rows.columns]
+    extra = [name for name in rows.columns if name not in table]
+    if missing or extra:
+        raise UserError(f"columns do not fit: missing {missing}, unknown {extra}", file=path)
+    schema = pa.schema([(name, column.type) for name, column in table.items()])
+    try:
+        arrow = pa.Table.from_pandas(rows[list(table)], schema=schema, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UserError(f"values do not fit their columns: {error}", file=path) from error
+    with replacing(path) as temporary:
+        pq.write_table(arrow, temporary)
+
+
+def read_table(path: str | Path, table: Table) -> pd.DataFrame:
+    """Read a Parquet file and check it against `table`.
+
+    Raises:
+        UserError: if the file is missing or damaged, or a column is missing or of another type.
+    """
+    try:
+        arrow = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise UserError("there is no such file", file=path) from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"cannot be read as Parquet: {error}", file=path, cure="delete it; it will be made again") from error
+    for name, column in table.items():
+        if name not in arrow.column_names:
+            raise UserError(f"column {name!r} is missing", file=path)
+        if arrow.schema.field(name).type not in (column.type, pa.null()):
+            raise UserError(f"column {name!r} is {arrow.schema.field(name).type}, not {column.type}", file=path)
+    return arrow.select(list(table)).to_pandas()
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, moved into place when the block ends well and removed when it does not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,134 @@
+"""The accuracy reward: how right an answer is, 0 to 1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from string import ascii_uppercase
+
+from video_r2.config import Semantics
+from video_r2.rewards.parsing import (
+    answers_equal,
+    choice_of,
+    find_blocks,
+    number_of,
+    words_of,
+)
+from video_r2.rewards.similarity import rouge, word_error_rate
+
+SHORT_WORDS = 5  # a text of at most this many words is compared word by word, a longer one by ROUGE (release)
+GRADED_DECIMALS = 3  # a number with more decimals than this is graded by its relative error (release)
+
+
+def accuracy_reward(
+    completion: str,
+    target: str,
+    answer_type: str,
+    options: Sequence[str] = (),
+    semantics: Semantics = "corrected",
+) -> float:
+    """Reward a completion, or an answer without tags, for its answer.
+
+    Args:
+        completion: the whole completion; text without any tag is taken as the answer itself.
+        target: right answer: a letter, a number or a text.
+        answer_type: "choice", "number" or "text"; the release guesses it from the target instead.
+        options: texts of the options.
+        semantics: as released (training, `accuracy_reward`), or answers compared as answers.
+
+    Returns:
+        0 to 1; between them only for long texts and for numbers with many decimals.
+    """
+    if semantics == "reference":
+        return _released(_released_answer(completion), target)
+    answer = answer_text(completion)
+    if answer is None:
+        return 0.0
+    if answer_type == "choice":
+        wanted = target_letter(target, options)
+        return float(wanted is not None and choice_of(answer, options) == wanted)
+    if answer_type == "number":
+        return _number_reward(answer, target)
+    if answers_equal(answer, target, "text"):
+        return 1.0
+    wanted_words = words_of(target)
+    if len(wanted_words) <= SHORT_WORDS:
+        return max(0.0, 1.0 - word_error_rate(wanted_words, words_of(answer)))
+    return rouge(target, answer, stemmed=False)
+
+
+def answer_text(completion: str) -> str | None:
+    """The answer block; the whole text where there is no tag at all; None where tags are there but no answer block
+    is."""
+    answer = find_blocks(completion).get("answer")
+    if answer is not None or re.search(r"</?(?:think|answer)>", completion, re.IGNORECASE):
+        return answer
+    return completion
+
+
+def target_letter(target: str, options: Sequence[str]) -> str | None:
+    """Letter of the right option, for a target that is a letter, a labelled option or an option's text."""
+    stripped = target.strip().upper()
+    return stripped if len(stripped) == 1 and stripped in ascii_uppercase else choice_of(target, options)
+
+
+def _number_reward(answer: str, target: str) -> float:
+    if answers_equal(answer, target, "number"):
+        return 1.0
+    wanted, given = number_of(target), number_of(answer)
+    if wanted is None or given is None:
+        return 0.0
+    decimals = len(target.strip().rpartition(".")[2]) if "." in target else 0
+    if decimals > GRADED_DECIMALS:
+        return max(0.0, 1.0 - abs(given - wanted) / max(abs(wanted), 1e-9))
+    return float(decimals > 0 and round(given, 2) == round(wanted, 2))
+
+
+# --- as released ------------------------------------------------------------------------------------------------------
+
+
+def _released_answer(completion: str) -> str:
+    """Content of the *first* answer block, else nothing; text without any tag is taken as the answer itself."""
+    begin = completion.find("<answer>")
+    end = completion.find("</answer>", begin + len("<answer>")) if begin >= 0 else -1
+    if end >= 0:
+        return completion[begin + len("<answer>") : end].strip()
+    return "" if "<" in completion else completion.strip()
+
+
+def _released(answer: str, target: str) -> float:
+    target = target.strip()
+    kind = _released_type(target)
+    if kind == "choice":
+        return float(_released_letter(answer) == _released_letter(target))
+    if kind == "short":
+        return max(0.0, min(1.0, 1 - word_error_rate(target.split(), answer.split())))
+    if kind == "text":
+        return max(0.0, min(1.0, rouge(target, answer, stemmed=True)))
+    if kind == "number" and _has_separator(target) != _has_separator(answer):
+        return 0.0
+    try:
+        wanted, given = float(target.replace(",", "")), float(answer.replace(",", ""))
+        if kind == "number":
+            return float(round(wanted, 2) == round(given, 2))
+        return max(0.0, min(1.0, 1 - (abs(given - wanted) + 1e-9) / (abs(wanted) + 1e-9)))
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _released_type(target: str) -> str:
+    if re.match(r"[A-Ea-e]", target):
+        return "choice"
+    if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})*(\.\d+)?", target) or re.fullmatch(r"[-+]?\d+(\.\d+)?", target):
+        return "graded" if "." in target and len(target.rpartition(".")[2]) > GRADED_DECIMALS else "number"
+    short = len(target.split()) <= SHORT_WORDS and re.fullmatch(r"[A-Za-z0-9\s\-:]+", target)
+    return "short" if short else "text"
+
+
+def _released_letter(text: str) -> str:
+    text = text.strip()
+    return text[0].upper() if re.match(r"[A-Ea-e]", text) else text
+
+
+def _has_separator(text: str) -> bool:
+    return "." in text or "," in text

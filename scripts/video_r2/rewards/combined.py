@@ -1,0 +1,146 @@
+"""All rewards of a batch of completions, weighted and summed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from video_r2.config import RewardWeights, Semantics, TemporalAlignment
+from video_r2.judge.base import Judge, Verdict
+from video_r2.rewards.accuracy import accuracy_reward
+from video_r2.rewards.embedding import SentenceEmbedder
+from video_r2.rewards.format import format_reward
+from video_r2.rewards.parsing import Claim, ParsedResponse, options_in, parse_response
+from video_r2.rewards.temporal_alignment import Alignment, Embed, sentences_needed, temporal_alignment
+
+__all__ = ["RewardModel", "options_in"]
+
+
+class RewardModel:
+    """Rewards completions.
+
+    Args:
+        weights: of each reward, and whether the consistency gate is on.
+        temporal: settings of the temporal alignment reward.
+        judge: reads claims and consistency.
+        semantics: as released, or with its defects mended.
+        embed: sentence embeddings; by default the configured model.
+    """
+
+    def __init__(
+        self,
+        weights: RewardWeights,
+        temporal: TemporalAlignment,
+        judge: Judge,
+        semantics: Semantics = "corrected",
+        embed: Embed | None = None,
+    ) -> None:
+        self._weights = weights
+        self._temporal = temporal
+        self._judge = judge
+        self._semantics = semantics
+        self._embed = embed or SentenceEmbedder(temporal.sentence_model)
+
+    def __call__(
+        self,
+        completions: Sequence[str],
+        targets: Sequence[str],
+        answer_types: Sequence[str],
+        options: Sequence[Sequence[str]],
+        groundings: Sequence[Mapping[str, str]],
+        questions: Sequence[str] | None = None,
+    ) -> dict[str, list[float]]:
+        """Reward n completions; every argument has n items.
+
+        Returns:
+            Columns of n figures, 0 to 1: `accuracy`, `format`, `temporal_alignment` (F1, or as released the precision),
+            `gate` (what multiplies it), `consistency` (the judge's verdict), `precision`, `recall` and `f1`; and
+            `total`, the weighted sum. A figure that was not asked for, or that the judge failed to give, is NaN; in
+            the total, what is missing counts as 0.
+        """
+        parsed = [parse_response(completion) for completion in completions]
+        alignments = self._alignments(parsed, groundings)
+        consistency = self._consistency(parsed, answer_types, options, questions, alignments)
+        self._judge.check_missing()
+        columns: dict[str, list[float]] = {
+            "accuracy": [
+                accuracy_reward(completion, target, kind, choices, self._semantics)
+                for completion, target, kind, choices in zip(completions, targets, answer_types, options, strict=True)
+            ],
+            "format": [format_reward(completion, self._semantics) for completion in completions],
+            "temporal_alignment": [found.reward if found else math.nan for found in alignments],
+            "precision": [found.precision if found else math.nan for found in alignments],
+            "recall": [found.recall if found else math.nan for found in alignments],
+            "f1": [found.f1 if found else math.nan for found in alignments],
+            "consistency": consistency,
+            "gate": [float(value == 1.0) for value in consistency] if self._weights.gate else [1.0] * len(parsed),
+        }
+        columns["total"] = [
+            self._weights.accuracy * accuracy
+            + self._weights.format * layout
+            + self._weights.temporal_alignment * gate * (0.0 if math.isnan(aligned) else aligned)
+            for accuracy, layout, gate, aligned in zip(
+                columns["accuracy"], columns["format"], columns["gate"], columns["temporal_alignment"], strict=True
+            )
+        ]
+        return columns
+
+    def _alignments(
+        self, parsed: Sequence[ParsedResponse], groundings: Sequence[Mapping[str, str]]
+    ) -> list[Alignment | None]:
+        """None where it is not needed, or the judge failed."""
+        # A paid judge is not asked where nothing can match: no grounding, or no time in the trace.
+        wanted = [
+            at
+            for at, (response, grounding) in enumerate(zip(parsed, groundings, strict=True))
+            if response.think
+            and grounding
+            and (self._judge.free or (self._weights.temporal_alignment and response.times))
+        ]
+        claims: dict[int, list[Claim] | None] = dict(
+            zip(wanted, self._judge.claims_of([parsed[at].think or "" for at in wanted]), strict=True)
+        )
+        needed = [
+            sentence
+            for at, made in claims.items()
+            for sentence in sentences_needed(made or [], groundings[at], self._temporal)
+        ]
+        if needed:
+            self._embed(list(dict.fromkeys(needed)))  # one batch for all; what follows finds them in memory
+        found: list[Alignment | None] = []
+        for at, grounding in enumerate(groundings):
+            made = claims.get(at, [])
+            if made is None or not (self._judge.free or self._weights.temporal_alignment):
+                found.append(None)
+                continue
+            found.append(temporal_alignment(made, grounding, self._temporal, self._embed, self._semantics))
+        return found
+
+    def _consistency(
+        self,
+        parsed: Sequence[ParsedResponse],
+        answer_types: Sequence[str],
+        options: Sequence[Sequence[str]],
+        questions: Sequence[str] | None,
+        alignments: Sequence[Alignment | None],
+    ) -> list[float]:
+        found = [math.nan] * len(parsed)
+        wanted = []
+        for at, (response, alignment) in enumerate(zip(parsed, alignments, strict=True)):
+            if not response.think or not response.answer:
+                found[at] = 0.0
+            elif self._judge.free or (self._weights.gate and alignment is not None and alignment.reward > 0):
+                wanted.append(at)
+        verdicts = [
+            Verdict(
+                parsed[at].think or "",
+                parsed[at].answer or "",
+                answer_types[at],
+                options[at],
+                questions[at] if questions else "",
+            )
+            for at in wanted
+        ]
+        for at, verdict in zip(wanted, self._judge.consistency_of(verdicts), strict=True):
+            found[at] = math.nan if verdict is None else float(verdict)
+        return found

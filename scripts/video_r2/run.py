@@ -1,0 +1,121 @@
+"""What every rule's script has in common: its log, and how it ends when something is wrong.
+
+A script cannot begin with `from __future__ import annotations`: Snakemake puts lines of its own before it. Threads are
+limited by Snakemake, which sets `OMP_NUM_THREADS` and its like to the rule's threads before Python starts.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, Protocol, TextIO, cast
+
+from video_r2.errors import UserError
+
+
+class Job(Protocol):
+    """The part of the `snakemake` object that scripts use."""
+
+    input: Any
+    output: Any
+    params: Any
+    wildcards: Any
+    log: Any
+    threads: int
+    rule: str
+
+
+def paths(entry: Any) -> list[str]:
+    """Paths of one named input or output, which is a single file or a list of files."""
+    return [str(entry)] if isinstance(entry, str | Path) else [str(path) for path in entry]
+
+
+class Tee:
+    """A text stream that passes everything on to the terminal and keeps finished lines in a log file.
+
+    A progress bar redraws its line with carriage returns; of those, the log keeps the last state only.
+    """
+
+    def __init__(self, terminal: TextIO, log: TextIO) -> None:
+        self._terminal = terminal
+        self._log = log
+        self._line = ""
+
+    def write(self, text: str) -> int:
+        self._terminal.write(text)
+        *finished, rest = (self._line + text).split("\n")
+        for line in finished:
+            self._log.write(_last_state(line) + "\n")
+        self._line = _last_state(rest)
+        return len(text)
+
+    def flush(self) -> None:
+        self._terminal.flush()
+        self._log.flush()
+
+    def close(self) -> None:
+        """Write what is left of an unfinished line; the terminal stays open."""
+        if self._line.strip():
+            self._log.write(self._line + "\n")
+        self._line = ""
+        self.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._terminal, name)
+
+
+def _last_state(line: str) -> str:
+    return line.rstrip("\r").rpartition("\r")[2]
+
+
+def run(main: Callable[[Job], None], job: Job) -> None:
+    """Run a rule's `main`, its output copied to the rule's log; a user's error ends it with 1 and without a traceback."""
+    with _logged(job):
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else tokenizers warn about every forked data loader
+        signal.signal(signal.SIGTERM, _leave)
+        try:
+            main(job)
+        except UserError as error:
+            _stop(str(error))
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                traceback.print_exc()
+                sys.exit(1)
+            _stop(str(UserError("the disk is full", file=error.filename, cure="free some space and run again")))
+        except Exception:
+            traceback.print_exc()
+            sys.exit(1)
+
+
+@contextmanager
+def _logged(job: Job) -> Iterator[None]:
+    if not job.log:
+        yield
+        return
+    path = Path(job.log[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1) as log:
+        out, err = Tee(sys.stdout, log), Tee(sys.stderr, log)
+        try:
+            with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)):
+                yield
+        finally:
+            out.close()
+            err.close()
+
+
+def _stop(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """Unwind on SIGTERM, so that temporary files are removed and a trainer can save."""
+    raise SystemExit(128 + number)

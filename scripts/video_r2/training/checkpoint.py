@@ -1,0 +1,33 @@
+"""What a training leaves behind: a Hugging Face folder, a manifest and the curves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
+
+
+def save_checkpoint(
+    folder: str | Path,
+    model: Qwen2_5_VLForConditionalGeneration,
+    processor: Qwen2_5_VLProcessor,
+    manifest: Mapping[str, Any],
+    log: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write weights (safetensors), processor, manifest.json and log.jsonl, and move the folder into place when whole."""
+    folder = Path(folder)
+    temporary = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    model.save_pretrained(temporary)
+    processor.save_pretrained(temporary)
+    (temporary / "manifest.json").write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
+    with (temporary / "log.jsonl").open("w", encoding="utf-8") as file:
+        for entry in log:
+            file.write(json.dumps(entry) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)

@@ -1,0 +1,74 @@
+"""Training examples with their videos, ready for a language model behind a frozen vision tower."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
+
+from video_r2.config import Trace
+from video_r2.data.conversations import Conversation
+from video_r2.data.frames import FrameCache
+from video_r2.errors import UserError
+from video_r2.model.inputs import VideoFeatures, compute_features, make_patches
+
+KEPT_BYTES = 2**31  # features kept in memory; a larger training set is encoded again in every epoch
+
+# A time or a range of times, with what joins it to the words around it.
+CITED_TIME = re.compile(r"\s*\b(?:(?:at|from|around)\s+)?\d{1,2}(?::\d\d){1,2}(?:\s*(?:-|–|to)\s*\d{1,2}(?::\d\d){1,2})?:?")
+SENTENCE = re.compile(r"[^.!?]+(?:[.!?]+|$)")
+THINK_BLOCK = re.compile(r"(?<=<think>).*(?=</think>)", re.DOTALL)
+
+
+class VideoEncoder:
+    """Gives the features of an example's video: frames from the cache, then the frozen vision tower, once per video.
+
+    SFT and GRPO leave the tower and the merger as they are, so that its output is the same in every epoch and rollout.
+    """
+
+    def __init__(
+        self, model: Qwen2_5_VLForConditionalGeneration, processor: Qwen2_5_VLProcessor, cache: FrameCache
+    ) -> None:
+        self._model, self._processor, self._cache = model, processor, cache
+        self._kept: OrderedDict[str, VideoFeatures] = OrderedDict()
+        self._bytes = 0
+
+    def __call__(self, examples: Sequence[Conversation]) -> list[VideoFeatures]:
+        """Features of each example's video, in order."""
+        missing = {self._video(example): example for example in examples if self._video(example) not in self._kept}
+        patches = []
+        for video, example in missing.items():
+            clip = self._cache.load(video, example.subtitle)
+            patches.append(make_patches(self._processor, clip.frames, clip.fps_effective))
+        fresh = dict(zip(missing, compute_features(self._model, patches), strict=True))
+        given = [fresh.get(video) or self._kept[video] for video in map(self._video, examples)]
+        for video, features in fresh.items():
+            self._kept[video] = features
+            self._bytes += features.features.nbytes
+        while self._bytes > KEPT_BYTES and len(self._kept) > 1:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= oldest.features.nbytes
+        return given
+
+    @staticmethod
+    def _video(example: Conversation) -> str:
+        if example.video is None:
+            raise UserError(
+                "is an example over images, which the trainers cannot use yet",
+                record=example.id,
+                cure="leave it out of the training set",
+            )
+        return example.video
+
+
+def write_response(example: Conversation, trace: Trace) -> str:
+    """The response that is learnt: the whole trace, the trace without its times, or its conclusion (last sentence) alone."""
+    if trace == "full":
+        return example.trace
+    if trace == "without_times":
+        shortened = CITED_TIME.sub("", example.think).strip()
+    else:
+        shortened = SENTENCE.findall(example.think.strip())[-1].strip()
+    return THINK_BLOCK.sub(lambda _: shortened, example.trace)

@@ -1,0 +1,263 @@
+"""Group relative policy optimisation for video (paper section 3.3), on transformers' Trainer with trl's GRPOConfig.
+
+trl's GRPOTrainer takes images, not videos, and each of its rollouts carries a copy of the prompt. Here a group shares its
+prompt: the video goes through the frozen tower once in a run, the prompt is read once when a group is generated, and once
+forward and backward when the policy is updated. Loss and gradients equal GRPOTrainer's (tests/training/test_grpo.py).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor, Trainer
+from trl import GRPOConfig
+
+from video_r2.config import Grpo
+from video_r2.data.conversations import Conversation
+from video_r2.errors import UserError
+from video_r2.model.generation import Completion, Prompt, generate, make_prefix, make_suffix
+from video_r2.model.inputs import IGNORED, VideoFeatures
+from video_r2.model.shared_prefix import Branch, SharedPrefixBatch, Tree, encode_tree, make_shared_prefix_batch
+from video_r2.training.examples import VideoEncoder
+from video_r2.training.optimizer import trainer_arguments
+from video_r2.training.sft import Examples
+
+ADVANTAGE_EPSILON = 1e-4  # the release's; keeps a group of equal rewards at advantage 0
+
+
+class Rewards(Protocol):
+    """Scores completions: a list per component, one of them called "total"."""
+
+    def __call__(self, completions: list[str], examples: list[Conversation]) -> dict[str, list[float]]: ...
+
+
+def group_advantages(rewards: torch.Tensor) -> torch.Tensor:
+    """Rewards (groups x group size) less their group's mean, over its unbiased standard deviation."""
+    centred = rewards - rewards.mean(1, keepdim=True)
+    return centred / (rewards.std(1, keepdim=True) + ADVANTAGE_EPSILON)
+
+
+def grpo_loss(
+    log_probs: torch.Tensor,
+    old_log_probs: torch.Tensor,
+    reference_log_probs: torch.Tensor | None,
+    advantages: torch.Tensor,
+    mask: torch.Tensor,
+    *,
+    kl_weight: float,
+    clip: tuple[float, float],
+    weighted_divergence: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Clipped policy loss and KL penalty, averaged over each completion's tokens, then over completions.
+
+    Args:
+        log_probs, old_log_probs, reference_log_probs, mask: completions x tokens.
+        advantages: completions.
+        clip: how far the probability ratio may fall below and rise above 1 and still count.
+        weighted_divergence: weigh the divergence by the probability ratio, which makes its gradient unbiased; the
+            release does not.
+
+    Returns:
+        the loss, and the KL divergence of every token (0 without a reference).
+    """
+    ratio = torch.exp(log_probs - old_log_probs)
+    advantage = advantages[:, None]
+    loss = -torch.min(ratio * advantage, ratio.clamp(1 - clip[0], 1 + clip[1]) * advantage)
+    divergence = torch.zeros_like(loss)
+    if reference_log_probs is not None:
+        behind = reference_log_probs - log_probs
+        divergence = torch.exp(behind) - behind - 1
+        loss = loss + kl_weight * divergence * (ratio if weighted_divergence else 1)
+    return ((loss * mask).sum(1) / mask.sum(1).clamp(min=1)).mean(), divergence.detach()
+
+
+class VideoGRPOTrainer(Trainer):
+    """GRPO over prompts with a video; a batch is a list of prompts, each of which becomes a group of rollouts.
+
+    Args:
+        reference: the model that the KL divergence is taken from; None if its weight is 0.
+        rewards: scores the completions.
+    """
+
+    args: GRPOConfig
+
+    def __init__(
+        self,
+        model: Qwen2_5_VLForConditionalGeneration,
+        reference: Qwen2_5_VLForConditionalGeneration | None,
+        processor: Qwen2_5_VLProcessor,
+        encode: VideoEncoder,
+        rewards: Rewards,
+        args: GRPOConfig,
+        examples: Sequence[Conversation],
+    ) -> None:
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=Examples(examples),
+            data_collator=lambda rows: {"examples": [row["example"] for row in rows]},
+            processing_class=processor,
+        )
+        self.processor = processor
+        self.reference = reference
+        self.encode = encode
+        self.rewards = rewards
+        self.observed: dict[str, list[float]] = defaultdict(list)
+        # The loss is a mean over completions, not over the tokens of the accumulated batches.
+        self.model_accepts_loss_kwargs = False
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *unused: Any, **ignored: Any) -> torch.Tensor:
+        """Generate a group for each prompt, score it, and take the loss of the policy on it."""
+        examples: list[Conversation] = inputs["examples"]
+        videos = self.encode(examples)
+        completions = self.generate_groups(examples, videos)
+        advantages = self.score(examples, completions).flatten().to(model.device)
+        batch = make_shared_prefix_batch(self.processor, self.model, self._trees(examples, videos, completions))
+        return self.policy_loss(batch, advantages)
+
+    def policy_loss(self, batch: SharedPrefixBatch, advantages: torch.Tensor) -> torch.Tensor:
+        """Loss of the policy on groups whose branches have these advantages (one per branch, in order)."""
+        log_probs, entropy, mask = self.token_log_probs(self.model, batch)
+        with torch.no_grad():
+            reference = None if self.reference is None else self.token_log_probs(self.reference, batch)[0]
+        loss, divergence = grpo_loss(
+            log_probs,
+            log_probs.detach(),  # on-policy: every group is used for one update
+            reference,
+            advantages,
+            mask,
+            kl_weight=self.args.beta,
+            clip=(self.args.epsilon, self.args.epsilon_high or self.args.epsilon),
+            weighted_divergence=self.args.use_bias_correction_kl,
+        )
+        tokens = mask.sum().clamp(min=1)
+        self.observe(kl=float((divergence * mask).sum() / tokens), entropy=float((entropy * mask).sum() / tokens))
+        return loss
+
+    @torch.no_grad()
+    def generate_groups(
+        self, examples: Sequence[Conversation], videos: Sequence[VideoFeatures]
+    ) -> list[list[Completion]]:
+        """Sample a group of completions for every example; each has random numbers of its own."""
+        self.model.eval()
+        size = self.args.num_generations
+        prompts = []
+        for at, (example, video) in enumerate(zip(examples, videos, strict=True)):
+            prefix, suffix = make_prefix(self.model, self.processor, video), make_suffix(self.processor, example.question)
+            for member in range(size):
+                draw = ((self.args.seed * 1_000_003 + self.state.global_step) * 1_009 + at) * size + member
+                prompts.append(Prompt(prefix, suffix, self.args.max_completion_length, draw))
+        with self.autocast_smart_context_manager():
+            completions = generate(
+                self.model,
+                prompts,
+                batch=len(prompts),
+                temperature=self.args.temperature,
+                top_k=self.args.top_k or 0,
+            )
+        self.model.train()
+        return [completions[start : start + size] for start in range(0, len(completions), size)]
+
+    def score(self, examples: Sequence[Conversation], groups: Sequence[Sequence[Completion]]) -> torch.Tensor:
+        """Advantages, groups x group size."""
+        tokenizer = self.processor.tokenizer
+        texts = [tokenizer.decode(list(completion.tokens)) for group in groups for completion in group]
+        repeated = [example for example, group in zip(examples, groups, strict=True) for _ in group]
+        components = self.rewards(texts, repeated)
+        total = torch.tensor(components["total"]).view(len(groups), -1)
+        lengths = [len(completion.tokens) for group in groups for completion in group]
+        finished = [completion.finished for group in groups for completion in group]
+        self.observe(
+            length=sum(lengths) / len(lengths),
+            finished=sum(finished) / len(finished),
+            groups_without_variance=float((total.std(1) == 0).float().mean()),
+        )
+        for name, values in components.items():
+            known = [value for value in values if value is not None]
+            if known:
+                self.observe(**{f"reward/{name}": sum(known) / len(known)})
+        return group_advantages(total)
+
+    def token_log_probs(
+        self, model: Qwen2_5_VLForConditionalGeneration, batch: SharedPrefixBatch
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Log-probability at the sampling temperature, entropy and mask of every completion token: completions x tokens."""
+        with self.autocast_smart_context_manager():
+            hidden = model.model(**batch.model_inputs(), use_cache=False).last_hidden_state
+            labels = batch.batch.labels
+            said = labels != IGNORED
+            logits = model.lm_head(batch.predicting(hidden)[said]).float() / self.args.temperature
+        all_log_probs = logits.log_softmax(-1)
+        chosen = all_log_probs.gather(1, labels[said][:, None])[:, 0]
+        with torch.no_grad():
+            entropies = -(all_log_probs.exp() * all_log_probs).sum(-1)
+        rows = len(labels) * batch.branches
+        mask = said[:, batch.prefix_length :].reshape(rows, -1)
+        log_probs = torch.zeros(mask.shape, device=chosen.device).masked_scatter(mask, chosen)
+        return log_probs, torch.zeros_like(log_probs).masked_scatter(mask, entropies), mask.float()
+
+    def _trees(
+        self,
+        examples: Sequence[Conversation],
+        videos: Sequence[VideoFeatures],
+        groups: Sequence[Sequence[Completion]],
+    ) -> list[Tree]:
+        end = (self.processor.tokenizer.eos_token_id,)
+        trees = []
+        for example, video, group in zip(examples, videos, groups, strict=True):
+            prompt = encode_tree(self.processor, video, example.question, [("", "")])
+            prefix = (*prompt.prefix, *prompt.branches[0].given)
+            said = [completion.tokens + (end if completion.finished else ()) for completion in group]
+            trees.append(Tree(prefix, video, tuple(Branch((), tokens) for tokens in said)))
+        return trees
+
+    def observe(self, **values: float) -> None:
+        """Keep values until they are logged, averaged over the steps in between."""
+        for name, value in values.items():
+            self.observed[name].append(value)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        averages = {name: sum(values) / len(values) for name, values in self.observed.items()}
+        self.observed.clear()
+        super().log({**logs, **averages}, start_time)
+
+
+def train_grpo(
+    model: Qwen2_5_VLForConditionalGeneration,
+    processor: Qwen2_5_VLProcessor,
+    encode: VideoEncoder,
+    rewards: Rewards,
+    examples: Sequence[Conversation],
+    settings: Grpo,
+    seed: int,
+    folder: str,
+) -> tuple[Qwen2_5_VLForConditionalGeneration, list[dict[str, float]]]:
+    """Train all weights of the language model; vision tower and merger stay as they are.
+
+    Returns:
+        the model, and what was logged at every step: loss, reward components, KL, entropy, length.
+    """
+    if settings.group_size < 2:
+        raise UserError("a group of one rollout has no advantage", cure="set training.grpo.group_size to 2 or more")
+    torch.manual_seed(seed)
+    reference = copy.deepcopy(model).eval().requires_grad_(False) if settings.kl_weight else None
+    model.model.visual.requires_grad_(False)
+    arguments = GRPOConfig(
+        **trainer_arguments(settings, folder, settings.prompts_per_step, seed),
+        logging_steps=1,
+        num_generations=settings.group_size,
+        generation_batch_size=settings.group_size * settings.prompts_per_step,
+        temperature=settings.temperature,
+        top_k=settings.top_k,
+        max_completion_length=settings.max_new_tokens,
+        beta=settings.kl_weight,
+        loss_type="grpo",
+        use_bias_correction_kl=False,
+    )
+    trainer = VideoGRPOTrainer(model, reference, processor, encode, rewards, arguments, examples)
+    trainer.train()
+    return model, [entry for entry in trainer.state.log_history if "loss" in entry]

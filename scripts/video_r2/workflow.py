@@ -1,0 +1,216 @@
+"""What the Snakefiles ask for: the configuration of a run, the files that follow from it, and each rule's slice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from video_r2 import code_digest, config
+from video_r2.errors import UserError
+
+
+def read_config(paths: Iterable[str | Path], keys: Mapping[str, Any]) -> config.Config:
+    """Read `paths`, each laid over those before it, and lay `keys` of the command line over them all.
+
+    Raises:
+        UserError: naming every wrong key.
+    """
+    raw: dict[str, Any] = {}
+    sources = []
+    for path in paths:
+        raw = config.merge(raw, config.read_yaml(path))
+        sources.append(str(path))
+    if keys:
+        sources.append("--config")
+    return config.validate(config.merge(raw, keys), ", ".join(sources))
+
+
+class Plan:
+    """The files of an experiment and the slices of its configuration.
+
+    Args:
+        settings: the whole configuration.
+        scripts: folder of the rules' scripts and of the library.
+    """
+
+    def __init__(self, settings: config.Config, scripts: Path) -> None:
+        self.config = settings
+        self.scripts = scripts
+        self.results = f"results/{settings.experiment}"
+        self.frame_cache = f"{self.results}/cache/frames"
+
+    # --- code and configuration ---------------------------------------------------------------------------------------
+
+    def code(self, script: str) -> str:
+        """Digest of what scripts/<script>.py means, for a rule's params."""
+        return code_digest.digest(self.scripts / f"{script}.py", self.scripts)
+
+    def section(self, path: str, *keys: str) -> Any:
+        """The part of the configuration at `path` ("data.overlay") as plain values; of a section, `keys` or all."""
+        at: Any = self.config
+        for key in path.split("."):
+            at = getattr(at, key)
+        return at.model_dump(mode="json", include=set(keys) or None) if isinstance(at, config.Section) else at
+
+    def model(self, name: str) -> dict[str, Any]:
+        """The entry of a model."""
+        return self.config.models[name].model_dump(mode="json")
+
+    def training(self, name: str) -> dict[str, Any]:
+        """Settings of the stage that makes a model, with the model's own over them."""
+        settings = self.config.settings_of(name)
+        if settings is None:
+            raise UserError(f"model {name!r} is downloaded, so that there are no settings of a training stage")
+        return settings.model_dump(mode="json")
+
+    def training_frames(self) -> list[dict[str, Any]]:
+        """The ways in which the training stages sample frames, each once."""
+        trained = [self.training(name)["frames"] for name in self.models("base", "sft", "grpo")]
+        return [frames for at, frames in enumerate(trained) if frames not in trained[:at]]
+
+    def evaluation(self, name: str) -> dict[str, Any]:
+        """The entry of an evaluation, with its decoding complete."""
+        entry = self.config.evaluations[name].model_dump(mode="json")
+        return {**entry, "decoding": self.config.decoding_of(name).model_dump(mode="json")}
+
+    def asked(self, name: str) -> dict[str, Any]:
+        """What of an evaluation its answers depend on; how it is shown is left out."""
+        shown = {"family", "exhibits", "components"}
+        return {key: value for key, value in self.evaluation(name).items() if key not in shown} | {"label": name}
+
+    def benchmark(self, name: str) -> dict[str, Any]:
+        """What of a benchmark its questions and answers depend on; its name in the exhibits is left out."""
+        return self.config.benchmarks[name].model_dump(mode="json") | {"label": name}
+
+    def benchmarks(self, *groups: str) -> list[str]:
+        """Names of the benchmarks of `groups`, or of all, in the order of the configuration."""
+        return [name for name, entry in self.config.benchmarks.items() if not groups or entry.group in groups]
+
+    def models(self, *stages: str) -> list[str]:
+        """Names of the models that `stages` make, or of all."""
+        return [name for name, entry in self.config.models.items() if not stages or entry.stage in stages]
+
+    def evaluations(self, exhibit: str = "") -> list[str]:
+        """Names of the evaluations that `exhibit` shows, or of all."""
+        return [name for name, entry in self.config.evaluations.items() if not exhibit or exhibit in entry.exhibits]
+
+    def shown_benchmarks(self) -> dict[str, dict[str, Any]]:
+        """The entries of the benchmarks."""
+        return {name: entry.model_dump(mode="json") for name, entry in self.config.benchmarks.items()}
+
+    def rows(self, exhibit: str = "") -> dict[str, dict[str, Any]]:
+        """The entries of the evaluations that `exhibit` shows, or of all."""
+        return {name: self.evaluation(name) for name in self.evaluations(exhibit)}
+
+    def labels(self) -> dict[str, str]:
+        """Names of the models in figures: those of the first greedy evaluation that asks for a trace."""
+        labels: dict[str, str] = {}
+        for name, entry in self.config.evaluations.items():
+            if entry.prompt == "think" and entry.control == "none" and not self.config.decoding_of(name).temperature:
+                labels.setdefault(entry.model, entry.label)
+        return labels
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    @property
+    def share(self) -> str:
+        """What a job is about, in the names of files: its benchmark, or all of them."""
+        return "{benchmark}" if self.config.evaluation.jobs == "per_benchmark" else "all"
+
+    def per_job(self, pattern: str) -> str | list[str]:
+        """The file of the benchmark that a job is about, or, where a job is about all of them, the file of each."""
+        if self.config.evaluation.jobs == "per_benchmark":
+            return pattern
+        return [pattern.replace("{benchmark}", name) for name in self.benchmarks()]
+
+    def benchmarks_of(self, wildcards: Any) -> dict[str, dict[str, Any]]:
+        """The entries of the benchmarks that a job is about."""
+        names = [wildcards.benchmark] if hasattr(wildcards, "benchmark") else self.benchmarks()
+        return {name: self.benchmark(name) for name in names}
+
+    def checkpoint(self, model: str, seed: int | str) -> str:
+        """Folder of a model; `seed` is the run's."""
+        return f"{self.results}/models/{model}/seed-{self.config.model_seed(model, int(seed))}"
+
+    # --- input functions ----------------------------------------------------------------------------------------------
+
+    def raw_benchmark(self, wildcards: Any) -> str:
+        """Where a benchmark's questions come from: its own folder, or what is held out of the training data."""
+        if wildcards.benchmark in self.benchmarks("heldout"):
+            return f"{self.results}/data/heldout.jsonl"
+        return f"{self.results}/raw/benchmarks/{wildcards.benchmark}"
+
+    def start(self, wildcards: Any) -> str:
+        """The checkpoint that a model's training starts from."""
+        start = self.config.models[wildcards.model].start
+        if start is None:
+            raise UserError(f"model {wildcards.model!r} starts from nothing")
+        return self.checkpoint(start, wildcards.seed)
+
+    def training_rows(self, wildcards: Any) -> str:
+        """The rows that a model is trained on: its own choice, or its stage's."""
+        entry = self.config.models[wildcards.model]
+        return f"{self.results}/data/{entry.dataset or entry.stage}.jsonl"
+
+    def asked_model(self, wildcards: Any) -> str:
+        """The checkpoint that an evaluation asks."""
+        return self.checkpoint(self.config.evaluations[wildcards.evaluation].model, wildcards.seed)
+
+    def given_traces(self, wildcards: Any) -> list[str]:
+        """The predictions whose traces an evaluation is given, if it is given any."""
+        source = self.config.evaluations[wildcards.evaluation].trace_from
+        if source is None:
+            return []
+        folder = f"{self.results}/predictions/{source}/seed-{wildcards.seed}"
+        return [f"{folder}/{benchmark}.parquet" for benchmark in self.benchmarks_of(wildcards)]
+
+    # --- lists of files -----------------------------------------------------------------------------------------------
+
+    def checkpoints(self, *stages: str) -> list[str]:
+        """Folders of every model that `stages` make, or of all, for every seed."""
+        return _unique(self.checkpoint(model, seed) for model in self.models(*stages) for seed in self.config.seeds)
+
+    def seeds(self, evaluation: str) -> list[int]:
+        """Seeds of an evaluation: one where neither training nor sampling would make another differ."""
+        sampled = self.config.decoding_of(evaluation).temperature > 0
+        model = self.config.evaluations[evaluation].model
+        seeds = self.config.seeds if sampled else [self.config.model_seed(model, seed) for seed in self.config.seeds]
+        return list(dict.fromkeys(seeds))
+
+    def predictions(self, evaluations: Iterable[str], benchmarks: Iterable[str]) -> list[str]:
+        """Files of predictions, for every seed."""
+        return self._answers("predictions", evaluations, benchmarks, "parquet")
+
+    def scores(
+        self, metrics: Iterable[str], evaluations: Iterable[str], benchmarks: Iterable[str], suffix: str = "parquet"
+    ) -> list[str]:
+        """Files of scores, for every seed; a metric is left out where it has nothing to measure."""
+        files = []
+        for metric in metrics:
+            measured = [name for name in evaluations if self._measures(metric, name)]
+            files += self._answers(f"scores/{metric}", measured, benchmarks, suffix)
+        return files
+
+    def _measures(self, metric: str, evaluation: str) -> bool:
+        entry = self.config.evaluations[evaluation]
+        return metric == "accuracy" or (entry.prompt == "think" and entry.control == "none")
+
+    def _answers(self, below: str, evaluations: Iterable[str], benchmarks: Iterable[str], suffix: str) -> list[str]:
+        names = list(benchmarks)
+        return [
+            f"{self.results}/{below}/{evaluation}/seed-{seed}/{benchmark}.{suffix}"
+            for evaluation in evaluations
+            for seed in self.seeds(evaluation)
+            for benchmark in names
+        ]
+
+
+def one_of(names: Iterable[str]) -> str:
+    """A pattern for a wildcard that is one of `names`, and that matches nothing where there are none."""
+    return "|".join(re.escape(name) for name in names) or "(?!)"
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

@@ -1,0 +1,193 @@
+"""The scripts of the rules that prepare the data, run on real files as Snakemake runs them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from snakemake.iocontainers import Namedlist
+
+import build_frames
+import index_videos
+import prepare_training
+from video_r2 import config, records
+from video_r2.data.conversations import read_jsonl
+from video_r2.data.frames import FrameCache
+from video_r2.errors import UserError
+
+MakeVideo = Callable[..., Path]
+
+
+@dataclass
+class Job:
+    """What Snakemake hands to a script."""
+
+    input: Any
+    output: Any
+    params: Any
+    wildcards: Any
+    log: Any
+    threads: int = 2
+    rule: str = ""
+
+
+def job(inputs: dict[str, Any], outputs: dict[str, Path], **params: Any) -> Job:
+    named = [Namedlist(fromdict={name: as_text(value) for name, value in one.items()}) for one in (inputs, outputs)]
+    return Job(*named, Namedlist(fromdict=params), Namedlist(), Namedlist())
+
+
+def as_text(value: Any) -> Any:
+    return [str(one) for one in value] if isinstance(value, list) else str(value)
+
+
+def data(**changes: Any) -> dict[str, Any]:
+    return config.Data(**changes).model_dump(mode="json")
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def raw(tmp_path: Path, make_video: MakeVideo) -> Path:
+    """A data set's folder: ten videos, of which one has subtitles with a bad cue."""
+    film = make_video("raw/training/videos/film-0.mp4", frames=20)
+    for number in range(1, 10):
+        shutil.copy(film, film.with_name(f"film-{number}.mp4"))
+    film.with_suffix(".srt").write_text(
+        "00:00:00,000 --> 00:00:01,000\nfox\n\n00:00:0x,000 --> 00:00:01,000\nowl\n", encoding="utf-8"
+    )
+    return tmp_path / "raw" / "training"
+
+
+def index(raw: Path, **settings: Any) -> Path:
+    outputs = {"table": raw.parent / "videos.parquet", "rejected": raw.parent / "rejected.jsonl"}
+    index_videos.main(job({"videos": raw / "videos"}, outputs, data=data(**settings)))
+    return outputs["table"]
+
+
+# --- index_videos -----------------------------------------------------------------------------------------------------
+
+
+def test_index_videos_describes_what_can_be_read_and_sets_the_rest_aside(raw: Path) -> None:
+    (raw / "videos" / "film-3.mp4").write_bytes(b"no video")
+    videos = records.read_table(index(raw), records.VIDEO).set_index("path")
+    assert list(videos.index) == [f"videos/film-{number}.mp4" for number in range(10) if number != 3]
+    first = videos.loc["videos/film-0.mp4"]
+    content = (raw / "videos" / "film-0.mp4").read_bytes()
+    assert (first.seconds, first.fps, first.frames, first.bytes) == (2.0, 10.0, 20, len(content))
+    assert first.sha256 == hashlib.sha256(content).hexdigest()
+    film, cue = lines(raw.parent / "rejected.jsonl")
+    assert film["file"].endswith("film-3.mp4")
+    assert "cannot be read as a video" in film["reason"]
+    assert (Path(cue["file"]).name, cue["record"]) == ("film-0.srt", "line 4")
+    assert film["cure"]
+    assert cue["cure"]
+
+
+def test_index_videos_stops_where_too_much_is_unusable(raw: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        (raw / "videos" / f"film-{number}.mp4").write_bytes(b"")
+    with pytest.raises(UserError, match=r"3 of 10 records.*film-0.mp4: is an empty file") as caught:
+        index(raw, max_rejected=0.2)
+    assert "max_rejected" in str(caught.value.cure)
+    index(raw, max_rejected=0.3)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(UserError, match="holds no video"):
+        index_videos.main(job({"videos": tmp_path / "none"}, {}, data=data()))
+
+
+# --- prepare_training -------------------------------------------------------------------------------------------------
+
+
+def row(number: int, **changes: Any) -> dict[str, Any]:
+    human = {"from": "human", "value": "<video>\nWhat is it?"}
+    answer = {"from": "gpt", "value": "<think>At 00:01 a fox.</think><answer>a fox</answer>"}
+    return {
+        "video": f"videos/film-{number}.mp4",
+        "conversations": [human, answer],
+        "temporal_grounding": {"00:01": "a fox"},
+        **changes,
+    }
+
+
+def prepare(raw: Path, sft: list[Any], grpo: list[Any], **settings: Any) -> dict[str, Path]:
+    for name, rows in (("sft", sft), ("grpo", grpo)):
+        (raw / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+    outputs = {name: raw.parent / f"{name}.jsonl" for name in ("sft", "grpo", "heldout", "rejected")}
+    inputs = {"sft": raw / "sft.json", "grpo": raw / "grpo.json", "videos": index(raw)}
+    prepare_training.main(job(inputs, outputs, data=data(**settings)))
+    return outputs
+
+
+def test_prepare_training_holds_videos_out_of_every_set(raw: Path) -> None:
+    rows = [row(number) for number in range(10)]
+    outputs = prepare(raw, [*rows, *rows], rows, heldout_fraction=0.3)
+    sets = {name: read_jsonl(outputs[name]) for name in ("sft", "grpo", "heldout")}
+    videos = {name: {one.video for one in conversations} for name, conversations in sets.items()}
+    assert videos["heldout"]
+    assert videos["grpo"]
+    assert not videos["heldout"] & (videos["sft"] | videos["grpo"])
+    assert videos["heldout"] | videos["grpo"] == {str(raw / "videos" / f"film-{number}.mp4") for number in range(10)}
+    assert videos["sft"] == videos["grpo"]
+    assert len(sets["sft"]) == 2 * len(sets["grpo"])
+    assert outputs["rejected"].read_text(encoding="utf-8") == ""
+
+
+def test_prepare_training_sets_rows_aside_with_their_reason(raw: Path) -> None:
+    (raw / "videos" / "film-7.mp4").write_bytes(b"no video")
+    outputs = prepare(raw, [row(1), row(2, conversations=[])], [row(1), row(7)], heldout_fraction=0, max_rejected=0.5)
+    assert len(read_jsonl(outputs["sft"])) == 1
+    assert read_jsonl(outputs["heldout"]) == []
+    no_turns, no_video = lines(outputs["rejected"])
+    assert (Path(no_turns["file"]).name, no_turns["record"]) == ("sft.json", "sft-000001")
+    assert (Path(no_video["file"]).name, no_video["record"]) == ("grpo.json", "grpo-000001")
+    assert "film-7.mp4 cannot be read" in no_video["reason"]
+
+
+def test_prepare_training_stops_where_too_much_is_unusable(raw: Path) -> None:
+    with pytest.raises(UserError, match=r"sft.json: 1 of 2 records cannot be used.*there is no file"):
+        prepare(raw, [row(1), row(99)], [row(1)], max_rejected=0.4)
+
+
+# --- build_frames -----------------------------------------------------------------------------------------------------
+
+
+def test_build_frames_fills_the_cache_and_lists_it(raw: Path, tmp_path: Path) -> None:
+    outputs = prepare(raw, [row(0), row(1)], [row(0)], heldout_fraction=0)
+    question = dict.fromkeys(records.QUESTION, "") | {"options": [], "video": str(tmp_path / "none.mp4")}
+    questions = tmp_path / "questions.parquet"
+    records.write_table(questions, pd.DataFrame([question]), records.QUESTION)
+    frames = [config.Frames(fps=fps, min_pixels=1, max_pixels=112 * 84) for fps in (1.0, 2.0)]
+    work = job(
+        {"rows": [outputs["sft"], questions]},
+        {"listing": tmp_path / "listing.json"},
+        frames=[one.model_dump(mode="json") for one in frames],
+        overlay=config.Overlay().model_dump(mode="json"),
+        decoder="decord",
+        cache=str(tmp_path / "cache"),
+    )
+    build_frames.main(work)
+    listing = json.loads((tmp_path / "listing.json").read_text(encoding="utf-8"))
+    made = [entry for entry in listing if "key" in entry]
+    assert sorted((Path(entry["video"]).name, *entry["frames"]) for entry in made) == [
+        ("film-0.mp4", 2, 84, 112, 3),
+        ("film-0.mp4", 4, 84, 112, 3),
+        ("film-1.mp4", 2, 84, 112, 3),
+        ("film-1.mp4", 4, 84, 112, 3),
+    ]
+    failed = [entry for entry in listing if "reason" in entry]
+    assert {(Path(entry["video"]).name, entry["reason"]) for entry in failed} == {
+        ("none.mp4", "cannot be read: No such file or directory")
+    }
+    # The clip of film-0 with its subtitle lies where a reader of the cache looks for it.
+    cache = FrameCache(tmp_path / "cache", frames[0], config.Overlay(), "decord")
+    video = raw / "videos" / "film-0.mp4"
+    assert cache.path(video, video.with_suffix(".srt")).exists()

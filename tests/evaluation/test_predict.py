@@ -1,0 +1,155 @@
+"""Questions to predictions through lmms-eval, with a real checkpoint and real videos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import predict
+from video_r2.data.encode import write_video
+from video_r2.data.videos import probe
+from video_r2.data.world import make_film
+from video_r2.errors import UserError
+from video_r2.evaluation.adapter import question_seed
+from video_r2.evaluation.prompts import build_prompt
+from video_r2.records import PREDICTION, QUESTION, read_table, write_table
+
+Job = Callable[..., Any]
+
+
+def answers(job: Any) -> pd.DataFrame:
+    """Run the rule and read what it wrote, all benchmarks together."""
+    predict.main(job)
+    return pd.concat([read_table(path, PREDICTION) for path in job.output.predictions], ignore_index=True)
+
+
+def responses(job: Any) -> dict[str, str]:
+    frame = answers(job)
+    return dict(zip(frame["benchmark"] + " " + frame["id"], frame["response"], strict=True))
+
+
+@pytest.fixture(scope="module")
+def tables(world) -> dict[str, pd.DataFrame]:
+    return {name: read_table(path, QUESTION) for name, path in world.questions.items()}
+
+
+def test_every_question_has_one_prediction_in_its_place(make_job: Job, tables, settings) -> None:
+    frame = answers(make_job())
+    asked = pd.concat(tables.values(), ignore_index=True)
+    pd.testing.assert_frame_equal(frame[list(QUESTION)], asked[list(QUESTION)])
+    assert frame["evaluation"].unique().tolist() == ["row"]
+    for row in frame.to_dict("records"):
+        assert row["prompt"] == build_prompt(row, settings.benchmarks[row["benchmark"]], settings.prompts, "think")
+        limit = settings.benchmarks[row["benchmark"]].max_new_tokens or 16
+        assert row["tokens"] <= limit
+        assert row["finished"] == (row["tokens"] < limit)
+    assert frame["response"].nunique() > len(frame) / 2
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_answers_do_not_depend_on_the_batch_or_the_order(make_job: Job, tables, tmp_path: Path, temperature) -> None:
+    shuffled = {}
+    for name, rows in tables.items():
+        shuffled[name] = tmp_path / f"{name}.parquet"
+        write_table(shuffled[name], rows.sample(frac=1, random_state=1), QUESTION)
+    expected = responses(make_job(name="one", decoding={"batch": 1, "temperature": temperature}))
+    assert responses(make_job(name="eight", decoding={"batch": 8, "temperature": temperature})) == expected
+    again = make_job(shuffled, name="shuffled", decoding={"batch": 5, "temperature": temperature})
+    assert responses(again) == expected
+
+
+def test_sampling_follows_the_seed(make_job: Job) -> None:
+    drawn = [
+        responses(make_job(name=f"{at}", seed=seed, decoding={"temperature": 2.0})) for at, seed in enumerate([1, 1, 2])
+    ]
+    assert drawn[0] == drawn[1]
+    assert drawn[0] != drawn[2]
+    assert len({question_seed(0, "a", "q"), question_seed(1, "a", "q"), question_seed(0, "b", "q")}) == 3
+
+
+def test_a_video_that_fails_costs_its_own_questions_only(make_job: Job, tables, tmp_path: Path, capsys) -> None:
+    expected = responses(make_job())
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a video")
+    rows = tables["clocks"].copy()
+    lost = rows["video"] == rows["video"].iloc[4]
+    rows.loc[lost, "video"] = str(broken)
+    damaged = {"clocks": tmp_path / "clocks.parquet", "orders": make_job().input.questions[1]}
+    write_table(damaged["clocks"], rows, QUESTION)
+    job = make_job(damaged, name="damaged")
+    job.params.data["max_rejected"] = 0.5
+    frame = answers(job)
+    missing = frame["response"].isna()
+    assert frame.loc[missing, "video"].tolist() == [str(broken)] * int(lost.sum())
+    assert frame.loc[missing, ["think", "answer"]].isna().all(axis=None)
+    for row in frame[~missing].to_dict("records"):
+        assert row["response"] == expected[f"{row['benchmark']} {row['id']}"]
+    said = capsys.readouterr().out
+    assert f"question {rows['id'].iloc[4]} is not answered: {broken}" in said
+
+    job.params.data["max_rejected"] = 0.1
+    with pytest.raises(UserError, match="4 of 12 records cannot be used"):
+        predict.main(job)
+
+
+def test_an_empty_benchmark_is_an_error(make_job: Job, tables, tmp_path: Path) -> None:
+    write_table(tmp_path / "clocks.parquet", tables["clocks"].iloc[:0], QUESTION)
+    with pytest.raises(UserError, match="benchmark clocks has no questions"):
+        predict.main(make_job({"clocks": tmp_path / "clocks.parquet"}))
+
+
+def test_two_questions_of_one_id_are_an_error(make_job: Job, tables, tmp_path: Path) -> None:
+    write_table(tmp_path / "clocks.parquet", pd.concat([tables["clocks"]] * 2), QUESTION)
+    with pytest.raises(UserError, match="film0-0: two questions have this id"):
+        predict.main(make_job({"clocks": tmp_path / "clocks.parquet"}))
+
+
+def test_a_direct_answer_is_the_whole_response(make_job: Job, settings) -> None:
+    frame = answers(make_job(evaluation={"prompt": "direct"}))
+    assert (frame["answer"] == frame["response"].str.strip()).all()
+    assert frame["prompt"].str.endswith(settings.prompts.direct_choice).all()
+
+
+@pytest.mark.parametrize(("control", "start"), [("no_trace", "<think></think><answer>"), ("no_claims", "<think>So")])
+def test_a_control_begins_the_response_and_the_model_goes_on(make_job: Job, control: str, start: str) -> None:
+    frame = answers(make_job(evaluation={"control": control}))
+    assert frame["response"].str.startswith(start).all()
+    assert (frame["response"].str.len() > len(start)).any()
+    assert frame["tokens"].max() <= 16
+
+
+def test_a_question_may_be_given_another_videos_trace(make_job: Job, tmp_path: Path) -> None:
+    normal = answers(make_job())
+    lent = []
+    for name, rows in normal.groupby("benchmark"):
+        rows = rows.copy()
+        rows["think"] = [f"00:0{at % 10}: seen in {Path(video).stem}. So A." for at, video in enumerate(rows["video"])]
+        rows["times"] = [[f"00:0{at % 10}"] for at in range(len(rows))]
+        lent.append(tmp_path / f"{name}-traces.parquet")
+        write_table(lent[-1], rows, PREDICTION)
+    evaluation = {"control": "other_trace", "trace_from": "row"}
+    frame = answers(make_job(traces=lent, name="other", evaluation=evaluation))
+    for row in frame.to_dict("records"):
+        assert row["response"].startswith("<think>00:0")
+        seen = row["response"].split("seen in ")[1].split(".")[0]
+        assert seen != Path(row["video"]).stem
+        assert row["response"].partition(f"seen in {seen}.")[2].startswith(" So")
+
+
+def test_a_blind_model_tells_no_video_from_another(make_job: Job, world, tables, tmp_path: Path) -> None:
+    film = make_film("other", "another film", (8, 14), (8,), (56, 56))
+    first = tables["clocks"].iloc[0]
+    seconds = round(probe(first["video"]).seconds)
+    write_video(replace(film, seconds=seconds), tmp_path / "other.mp4")
+    rows = pd.DataFrame([first, {**first, "id": "other", "video": str(tmp_path / "other.mp4")}])
+    table = {"clocks": tmp_path / "clocks.parquet"}
+    write_table(table["clocks"], rows, QUESTION)
+    one, two = answers(make_job(table, name="seen"))["response"]
+    assert one != two
+    one, two = answers(make_job(table, name="blind", evaluation={"control": "blind"}))["response"]
+    assert one == two

@@ -1,0 +1,73 @@
+"""The attention readout against the weights that eager attention gives out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from video_r2.model import attention
+from video_r2.model.attention import AttentionReadout, attention_to_video
+from video_r2.model.generation import Prompt, make_prefix, make_suffix
+from video_r2.model.inputs import compute_features, make_batch
+from video_r2.model.loading import attention_implementation
+
+QUESTIONS = ["What colour is the square?", "How many?", "When does it appear, and for how long?"]
+RESPONSES = ["<think>00:02-00:04: a red circle.</think><answer>A</answer>", "A", "<answer>red circle</answer>"]
+
+
+def read(tiny, layer: int = -1) -> list[AttentionReadout]:
+    features = compute_features(tiny.model, tiny.clips)
+    prompts = [
+        Prompt(make_prefix(tiny.model, tiny.processor, clip), make_suffix(tiny.processor, question), 0)
+        for clip, question in zip(features, QUESTIONS, strict=True)
+    ]
+    tokens = [tiny.processor.tokenizer.encode(response, add_special_tokens=False) for response in RESPONSES]
+    return attention_to_video(tiny.model, prompts, tokens, layer)
+
+
+def eager_weights(tiny, at: int, layer: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """Weights of the response's rows averaged over heads, the row's token ids, and the number of response tokens."""
+    batch = make_batch(tiny.processor, [QUESTIONS[at]], [RESPONSES[at]], [tiny.clips[at]], end=False)
+    before = tiny.model.config.text_config._attn_implementation
+    tiny.model.set_attn_implementation(attention_implementation("eager"))
+    try:
+        with torch.no_grad():
+            weights = tiny.model(**batch.model_inputs(), output_attentions=True).attentions[layer][0]
+    finally:
+        tiny.model.set_attn_implementation(attention_implementation(before))
+    response = len(tiny.processor.tokenizer.encode(RESPONSES[at], add_special_tokens=False))
+    return weights.mean(0)[-response:], batch.input_ids[0], response
+
+
+@pytest.mark.parametrize("layer", [-1, 0])
+def test_shares_are_those_of_eager_attention(tiny, layer: int) -> None:
+    for at, readout in enumerate(read(tiny, layer)):
+        weights, ids, response = eager_weights(tiny, at, layer)
+        video = ids == tiny.processor.video_token_id
+        torch.testing.assert_close(readout.video, weights[:, video].sum(1), atol=1e-5, rtol=0)
+        torch.testing.assert_close(readout.response, weights[:, -response:].sum(1), atol=1e-5, rtol=0)
+        rest = weights[:, :-response][:, ~video[:-response]].sum(1)
+        torch.testing.assert_close(readout.prompt, rest, atol=1e-5, rtol=0)
+        grid = weights[:, video].view(response, tiny.clips[at].grid[0], -1).sum(2)
+        torch.testing.assert_close(readout.moments, grid, atol=1e-5, rtol=0)
+
+
+def test_shares_of_a_token_sum_to_one(tiny) -> None:
+    for readout in read(tiny):
+        total = readout.video + readout.prompt + readout.response
+        torch.testing.assert_close(total, torch.ones_like(total))
+
+
+def test_reading_in_pieces_changes_nothing(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read(tiny)
+    monkeypatch.setattr(attention, "WEIGHTS_AT_ONCE", 1)
+    for one, other in zip(whole, read(tiny), strict=True):
+        torch.testing.assert_close(one.moments, other.moments)
+        torch.testing.assert_close(one.response, other.response)
+
+
+def test_seconds_gather_the_moments_that_begin_in_them() -> None:
+    moments = torch.tensor([[0.1, 0.2, 0.3], [0.3, 0.2, 0.1]])
+    readout = AttentionReadout(moments.sum(1), 1 - moments.sum(1), torch.zeros(2), moments, seconds_per_moment=0.7)
+    # The patches begin at 0.0, 0.7 and 1.4 s; their mean shares are all 0.2.
+    assert readout.per_second() == pytest.approx({0: 0.4, 1: 0.2})

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny import clip, tiny_model
+
+from video_r2.model.inputs import IGNORED, compute_features, make_batch
+from video_r2.model.loading import attention_implementation, training_implementation
+from video_r2.model.shared_prefix import encode_tree, make_shared_prefix_batch
+
+QUESTIONS = [
+    [
+        ("What colour is it?", "red, option A"),
+        ("When?", "00:04"),
+        ("What shape?\nOptions:\nA. square\nB. cross", "cross"),
+    ],
+    [("Which digit?", "3"), ("Describe it.", "00:04-00:08: a red circle.")],
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "Look closely. "])
+@pytest.mark.parametrize("with_video", [True, False])
+@pytest.mark.parametrize("as_features", [True, False])
+def test_a_branch_is_what_it_would_be_alone(prefix: str, with_video: bool, as_features: bool) -> None:
+    model, processor = tiny_model()
+    videos = [clip(processor, 6, 1), clip(processor, 4, 2)] if with_video else [None, None]
+    if as_features and with_video:
+        videos = compute_features(model, videos)
+
+    model.set_attn_implementation(training_implementation("eager"))
+    trees = [encode_tree(processor, video, prefix, asked) for video, asked in zip(videos, QUESTIONS, strict=True)]
+    batch = make_shared_prefix_batch(processor, model, trees)
+    model.zero_grad()
+    shared = loss_of_shared(model, batch)
+    shared.backward()
+    shared_gradients = {
+        name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None
+    }
+
+    model.set_attn_implementation(attention_implementation("eager"))
+    model.zero_grad()
+    rows = [(prefix + ask, said, video) for video, asked in zip(videos, QUESTIONS, strict=True) for ask, said in asked]
+    alone = make_batch(processor, *map(list, zip(*rows, strict=True)))
+    logits = model(**alone.model_inputs()).logits[:, :-1]
+    said = alone.labels[:, 1:] != IGNORED
+    separate = torch.nn.functional.cross_entropy(logits[said], alone.labels[:, 1:][said])
+    separate.backward()
+
+    torch.testing.assert_close(shared, separate, atol=1e-5, rtol=1e-5)
+    language_model = [name for name in shared_gradients if "visual" not in name]
+    assert language_model
+    for name in language_model:
+        torch.testing.assert_close(
+            shared_gradients[name], dict(model.named_parameters())[name].grad, atol=1e-5, rtol=1e-4
+        )
+
+
+def loss_of_shared(model, batch) -> torch.Tensor:
+    hidden = model.model(**batch.model_inputs(), use_cache=False).last_hidden_state
+    said = batch.batch.labels != IGNORED
+    return torch.nn.functional.cross_entropy(model.lm_head(batch.predicting(hidden)[said]), batch.batch.labels[said])
+
+
+def test_the_vision_tower_sees_the_same_in_batched_windows() -> None:
+    model, processor = tiny_model()
+    videos = [clip(processor, 6, 1), clip(processor, 2, 2)]
+    model.set_attn_implementation(attention_implementation("eager"))
+    batched = compute_features(model, videos)
+    model.set_attn_implementation("eager")
+    for fast, slow in zip(batched, compute_features(model, videos), strict=True):
+        torch.testing.assert_close(fast.features, slow.features, atol=1e-5, rtol=1e-5)

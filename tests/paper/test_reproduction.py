@@ -1,0 +1,52 @@
+"""Published numbers beside computed ones: which rows are paired, and which way their steps go."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from video_r2.paper.exhibits import CELLS, Study
+from video_r2.paper.layouts import reproduction_sheet
+from video_r2.paper.reported import read_reported
+from video_r2.paper.reproduction import beside_published
+from video_r2.paper.tables import to_markdown
+
+
+def computed(values: dict[str, float]) -> pd.DataFrame:
+    rows = [
+        {
+            "metric": "accuracy",
+            "evaluation": name,
+            "column": "overall",
+            "value": value,
+            "low": value - 1,
+            "high": value + 1,
+        }
+        for name, value in values.items()
+    ]
+    return pd.DataFrame(rows, columns=CELLS)
+
+
+def test_ablation_rows_are_paired_by_what_they_are_made_of(params: SimpleNamespace) -> None:
+    study = Study.from_params(params)
+    cells = computed({"base_direct": 70.0, "base_think": 40.0, "sft": 60.0, "grpo": 55.0, "grpo_blind": 25.0})
+    pairs = beside_published(cells, study, read_reported())
+    # published: 51.9, 47.3, 48.9, 52.3
+    assert pairs["label"].tolist() == ["Qwen2.5-VL (non-reasoning)", "Qwen2.5-VL (CoT)", "SFT", "SFT+GRPO"]
+    assert pairs["published"].tolist() == [51.9, 47.3, 48.9, 52.3]
+    assert pairs["value"].tolist() == [70.0, 40.0, 60.0, 55.0]
+    assert pairs["published_step"].tolist()[1:] == pytest.approx([-4.6, 1.6, 3.4])
+    assert pairs["step"].tolist()[1:] == [-30.0, 20.0, -5.0]
+    assert pairs["agrees"].tolist() == [None, True, True, False]
+    text = to_markdown(reproduction_sheet(pairs))
+    assert "| SFT+GRPO | Accuracy | overall | 52.3 | 55.0 | 54.0 to 56.0 | +3.4 | −5.0 | no |" in text
+
+
+def test_compared_models_are_paired_by_their_label(params: SimpleNamespace) -> None:
+    params.evaluations["other"] = {**params.evaluations["sft"], "label": "Video-R1", "exhibits": ["main"]}
+    pairs = beside_published(computed({"other": 50.0}), Study.from_params(params), read_reported())
+    assert pairs[["exhibit", "label", "published", "value"]].to_numpy().tolist() == [
+        ["Main table", "Video-R1", 51.0, 50.0]
+    ]

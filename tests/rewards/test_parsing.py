@@ -1,0 +1,215 @@
+"""Blocks, letters, numbers and words, with cases read by hand."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from video_r2.rewards.parsing import (
+    answers_equal,
+    choice_of,
+    letter_of,
+    normalise_text,
+    number_of,
+    options_in,
+    parse_response,
+)
+
+COLOURS = ["red", "blue", "dark blue", "green"]
+
+
+@pytest.mark.parametrize(
+    ("response", "think", "answer"),
+    [
+        ("<think>a</think><answer>B</answer>", "a", "B"),
+        ("<THINK> a </THINK>\n<Answer> B </ANSWER>\n", "a", "B"),
+        ("<think>a</think><answer>B</answer><think>c</think><answer>D</answer>", "c", "D"),
+        ("<think></think><answer></answer>", "", ""),
+        ("<think>a</think><answer>B", "a", None),
+        ("<think>never closed <answer>B</answer>", None, "B"),
+        ("<think>a</think><answer>B</answer><answer>C", "a", "B"),
+        ("</think>a</answer>", None, None),
+        ("B", None, None),
+        ("", None, None),
+        (None, None, None),
+    ],
+)
+def test_last_closed_blocks_are_found(response: str | None, think: str | None, answer: str | None) -> None:
+    parsed = parse_response(response)
+    assert (parsed.think, parsed.answer) == (think, answer)
+
+
+def test_times_are_those_of_the_trace() -> None:
+    parsed = parse_response("<think>00:04-00:08: a dog. At 0:10 a cat.</think><answer>00:30</answer>")
+    assert parsed.times == ["00:04-00:08", "At 0:10"]
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("C", "C"),
+        ("c", "C"),
+        ("(C)", "C"),
+        ("(c)", "C"),
+        ("C.", "C"),
+        ("c) blue", "C"),
+        ("C. blue", "C"),
+        ("C: blue", "C"),
+        ("blue (C)", "C"),
+        ("blue, C", "C"),
+        ("blue, option C", "C"),
+        ("option c", "C"),
+        ("**C**", "C"),
+        ("\\boxed{C}", "C"),
+        ("Answer: B", "B"),
+        ("The answer is C, not B", "C"),
+        ("not A but D", "D"),
+        ("D because A and B are wrong", "D"),
+        ("A is correct", "A"),
+        ("The answer is A.", "A"),
+        ("B or C", None),
+        ("either (A) or (B)", None),
+        ("A dog enters", None),
+        ("I think so", None),
+        ("The answer is: A dog enters", None),
+        ("E", None),
+        ("blue", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_letter_is_read_by_its_label(text: str | None, letter: str | None) -> None:
+    assert letter_of(text, 4) == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("blue", "B"),
+        ("Blue.", "B"),
+        ("the dark blue", "C"),
+        ("It is dark blue.", "C"),
+        ("blue, not red", "B"),
+        ("red or blue", None),
+        ("blue (D)", "D"),
+        ("black", None),
+        ("bluebird", None),
+    ],
+)
+def test_choice_is_read_by_label_else_by_words(text: str, letter: str | None) -> None:
+    assert choice_of(text, COLOURS) == letter
+
+
+def test_option_that_looks_like_another_letter_is_taken_by_its_text() -> None:
+    assert choice_of("B", ["C", "B", "A"]) == "B"
+    assert choice_of("A", ["C", "B", "A"]) == "C"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("5", 5),
+        ("5.0", 5),
+        ("1,000", 1000),
+        ("1,234,567.5", 1234567.5),
+        ("-4", -4),
+        ("−4", -4),
+        ("3-5", 3),
+        ("1e3", 1000),
+        (".5", 0.5),
+        ("about twenty-one apples", 21),
+        ("three hundred and five", 305),
+        ("two thousand", 2000),
+        ("two three", 2),
+        ("one apple, room 2", 1),
+        ("5 - 2 = 3", 3),
+        ("3 plus 4, in total 7", 7),
+        ("At 00:05 there are 3", 3),
+        ("00:05", 5),
+        ("٣", 3),
+        ("none", None),
+        ("", None),
+        ("9" * 400, None),
+    ],
+)
+def test_number_is_read(text: str, number: float | None) -> None:
+    assert number_of(text) == number
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind", "equal"),
+    [
+        ("C", "c", "choice", True),
+        ("C", "D", "choice", False),
+        ("", "", "choice", False),
+        ("1,000", "1000", "number", True),
+        ("5", "5.0", "number", True),
+        ("50 cm", "0.5 m", "number", True),
+        ("2 minutes", "120 s", "number", True),
+        ("50 cm", "50", "number", True),
+        ("50 cm", "50 kg", "number", False),
+        ("5", "5.1", "number", False),
+        ("The Blue dog.", "blue  dog", "text", True),
+        ("00:05", "0:05", "text", True),
+        ("three", "3", "text", True),
+        ("5", "-5", "text", False),
+        ("3 dogs", "3 cats", "text", False),
+        ("blue", "black", "text", False),
+        ("", "", "text", False),
+    ],
+)
+def test_answers_are_compared_as_answers(one: str, other: str, kind: str, equal: bool) -> None:
+    assert answers_equal(one, other, kind) is equal
+    assert answers_equal(other, one, kind) is equal
+
+
+def test_options_are_read_out_of_a_question() -> None:
+    assert options_in("What?\nOptions:\nA. red\nB. blue\nAnswer with the letter.") == ["red", "blue"]
+    assert options_in("What?\n(A) red \n(B) blue\n(C) 3. green") == ["red", "blue", "3. green"]
+    assert options_in("A: red\nB: blue") == ["red", "blue"]
+    assert options_in("A. only one") == []
+    assert options_in("A man enters. What colour is B. Smith's hat?") == []
+
+
+@given(st.text(max_size=80))
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    once = normalise_text(text)
+    assert normalise_text(once) == once or len(once.split()) == 1
+
+
+@given(
+    st.lists(st.sampled_from(["red", "blue", "green", "white"]), min_size=4, max_size=4, unique=True), st.integers(0, 3)
+)
+def test_every_way_of_naming_an_option_names_it(options: list[str], place: int) -> None:
+    letter, text = "ABCD"[place], options[place]
+    for answer in (letter, f"({letter})", f"{letter}. {text}", f"{text} ({letter})", f"{text}, option {letter}", text):
+        assert choice_of(answer, options) == letter
+
+
+@settings(max_examples=300)
+@given(st.text(max_size=80) | st.text(alphabet="ABCDabcd().,:*<>/thinkanswer 0123456789-e\n", max_size=80))
+def test_no_text_raises(text: str) -> None:
+    parse_response(text)
+    letter = letter_of(text, 4)
+    assert letter is None or letter in "ABCD"
+    assert choice_of(text, COLOURS) in (None, "A", "B", "C", "D")
+    number_of(text)
+    options_in(text)
+    answers_equal(text, text[::-1], "text")
+    assert answers_equal(text, text, "number") == (number_of(text) is not None)
+
+
+@pytest.mark.parametrize(
+    "unit", ["A ", "<think>", "</answer>", "B or ", "not ", "0", "1,", "one ", "hundred ", " ", "A. x\n"]
+)
+def test_time_taken_is_linear(unit: str) -> None:
+    text = unit * (100_000 // len(unit))
+    begun = time.process_time()
+    parse_response(text)
+    choice_of(text, COLOURS)
+    number_of(text)
+    options_in(text)
+    assert time.process_time() - begun < 4

@@ -1,0 +1,185 @@
+"""The configuration: laying files over each other, refusing what is wrong, and the pages generated from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from video_r2 import config, config_pages
+from video_r2.errors import UserError
+from video_r2.workflow import read_config
+
+SOURCES = {
+    "paper": ["config.yaml"],
+    "miniature": ["config.yaml", "profiles/local/miniature.yaml"],
+    "smoke": ["config.yaml", "profiles/local/miniature.yaml", "profiles/local/smoke.yaml"],
+}
+
+VALUES = st.recursive(
+    st.integers() | st.text(max_size=3) | st.booleans() | st.lists(st.integers(), max_size=2),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+MAPPINGS = st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_configuration_of_the_repository_is_valid(root: Path, name: str) -> None:
+    settings = read_config([root / path for path in SOURCES[name]], {})
+    assert settings.experiment == name
+
+
+def test_the_paper_sets_every_key_of_what_it_uses(root: Path) -> None:
+    def unset(keys: dict[str, Any], given: dict[str, Any], path: str = "") -> list[str]:
+        found = []
+        for key, value in keys.items():
+            if key not in given:
+                found.append(f"{path}{key}")
+            elif isinstance(value, dict) and key not in {"models", "evaluations", "benchmarks"}:
+                found += unset(value, given[key], f"{path}{key}.")
+        return found
+
+    raw = config.read_yaml(root / "config.yaml")
+    # A generated world, and a base that is trained, are no part of the paper.
+    assert set(unset(config.Config().model_dump(mode="json"), raw)) == {"data.world", "training.base"}
+
+
+def test_the_paper_has_the_published_settings(root: Path) -> None:
+    settings = config.load([root / "config.yaml"])
+    sft, grpo = settings.training.sft, settings.training.grpo
+    assert (sft.learning_rate, sft.warmup, sft.weight_decay, sft.global_batch, sft.epochs) == (1e-5, 0.03, 0.1, 32, 1)
+    assert (sft.lora.r, sft.lora.alpha, sft.lora.dropout) == (64, 64, 0.05)
+    assert (sft.frames.fps, sft.frames.max_frames) == (1, 128)
+    assert (grpo.learning_rate, grpo.warmup, grpo.weight_decay, grpo.epochs) == (1e-6, 0, 0.01, 1)
+    assert (grpo.group_size, grpo.prompts_per_step, grpo.temperature, grpo.top_k) == (8, 1, 0.9, 50)
+    assert (grpo.max_new_tokens, grpo.max_prompt_tokens, grpo.kl_weight) == (1024, 32768, 0.04)
+    assert (grpo.frames.fps, grpo.frames.max_frames) == (2, 32)
+    frames = settings.evaluation.frames
+    assert (frames.fps, frames.max_frames, frames.min_pixels, frames.max_pixels) == (2, 128, 100_352, 360 * 420)
+    assert not frames.overlay
+    assert settings.benchmarks["video_mmmu"].max_new_tokens == 2048
+    groups = [entry.group for entry in settings.benchmarks.values()]
+    assert (groups.count("generic"), groups.count("reasoning")) == (5, 6)
+    assert len(set(settings.benchmarks["mvbench"].configs)) == 20
+    rewards = {name: settings.settings_of(name).rewards for name in ("grpo", "grpo_tar", "grpo_tar_gate")}  # type: ignore[union-attr]
+    assert [(entry.temporal_alignment, entry.gate) for entry in rewards.values()] == [(0, False), (1, False), (1, True)]
+
+
+@given(MAPPINGS, MAPPINGS)
+def test_what_lies_above_wins_and_the_rest_stays(below: dict[str, Any], above: dict[str, Any]) -> None:
+    merged = config.merge(below, above)
+    assert set(merged) == set(below) | set(above)
+    assert config.merge(merged, above) == merged
+    for key, value in merged.items():
+        if key not in above:
+            assert value == below[key]
+        elif not isinstance(above[key], dict) or not isinstance(below.get(key), dict):
+            assert value == above[key]
+
+
+def test_null_takes_an_entry_away_and_sets_a_plain_key_to_none() -> None:
+    below = {"models": {"a": {"stage": "hub"}, "b": {"stage": "hub"}}, "context": "text"}
+    assert config.merge(below, {"models": {"a": None}, "context": None}) == {
+        "models": {"b": {"stage": "hub"}},
+        "context": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ({"seed": [0]}, "seed: there is no such key"),
+        ({"training": {"grpo": {"learning_rate": -1}}}, "training.grpo.learning_rate"),
+        ({"judge": {"kind": "oracle"}}, "judge.kind: Input should be 'rules' or 'llm'; got \"oracle\""),
+        ({"models": {"sft": {"start": "nobody"}}}, "models.sft.start: no model is called 'nobody'"),
+        ({"models": {"sft": {"start": "sft"}}}, "goes in a circle: sft <- sft"),
+        ({"models": {"mine": {"stage": "grpo"}}}, "stage 'grpo' needs the key 'start'"),
+        (
+            {"models": {"sft": {"settings": {"lora": {"rank": 8}}}}},
+            "models.sft.settings.lora.rank: there is no such key",
+        ),
+        ({"evaluations": {"mine": {"model": "nobody", "label": "Mine"}}}, "evaluations.mine.model: no model is called"),
+        ({"benchmarks": {"a b": {}}}, "benchmarks"),
+        ({"seeds": []}, "seeds"),
+    ],
+)
+def test_what_is_wrong_is_named(root: Path, keys: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read_config([root / "config.yaml"], keys)
+    assert complaint in str(caught.value)
+
+
+def test_all_that_is_wrong_is_named_at_once(root: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        read_config([root / "config.yaml"], {"semantics": "other", "data": {"decoder": "eyes"}})
+    assert "semantics" in str(caught.value)
+    assert "data.decoder" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"a: [", "is not valid YAML"),
+        (b"- 1", "holds a list"),
+        (b"a: \xff", "is not UTF-8 text (byte 3)"),
+        (None, "no such file"),
+    ],
+)
+def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+    path = tmp_path / "settings.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        config.read_yaml(path)
+    assert complaint in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+# --- generated pages --------------------------------------------------------------------------------------------------
+
+
+def test_the_generated_pages_are_up_to_date(root: Path) -> None:
+    for name, text in config_pages.pages().items():
+        assert (root / "docs" / name).read_text(encoding="utf-8") == text, "run make docs"
+
+
+def test_every_key_is_on_the_reference_page() -> None:
+    page = config_pages.pages()["config.md"]
+
+    def sections(section: type[config.Section]) -> set[type[config.Section]]:
+        found = {section}
+        for field in section.model_fields.values():
+            if (below := config_pages._section_of(field.annotation)) and below[0] not in found:
+                found |= sections(below[0])
+        return found
+
+    for section in sections(config.Config):
+        for key in section.model_fields:
+            assert f"\n| `{key}` |" in page
+
+
+@pytest.fixture(scope="module")
+def schema() -> jsonschema.Draft202012Validator:
+    content = json.loads(config_pages.pages()["config.schema.json"])
+    jsonschema.Draft202012Validator.check_schema(content)
+    return jsonschema.Draft202012Validator(content)
+
+
+@pytest.mark.parametrize("path", SOURCES["smoke"])
+def test_the_schema_accepts_the_files_of_the_repository(
+    root: Path, path: str, schema: jsonschema.Draft202012Validator
+) -> None:
+    schema.validate(config.read_yaml(root / path))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"semantic": "corrected"}, {"judge": {"kind": "oracle"}}, {"seeds": "0"}, {"models": {"a": {"stage": 1}}}]
+)
+def test_the_schema_refuses_what_is_wrong(wrong: dict[str, Any], schema: jsonschema.Draft202012Validator) -> None:
+    assert not schema.is_valid(wrong)
