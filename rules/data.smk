@@ -74,6 +74,7 @@ rule build_training_frames:
         rows=[f"<results>/data/{name}.jsonl" for name in TRAINING_FILES],
     output:
         listing="<results>/data/frames/training.json",
+        rejected="<results>/data/rejected/frames-training.jsonl",
     log:
         "<logs>/build_training_frames.log",
     benchmark:
@@ -95,6 +96,7 @@ use rule build_training_frames as build_frames with:
         rows=PLAN.per_job("<results>/data/questions/{benchmark}.parquet"),
     output:
         listing=f"<results>/data/frames/{PLAN.share}.json",
+        rejected=f"<results>/data/rejected/frames-{PLAN.share}.jsonl",
     log:
         f"<logs>/build_frames/{PLAN.share}.log",
     benchmark:

@@ -198,10 +198,15 @@ rule training_curves:
 
 rule reproduction:
     input:
-        scores=[
-            *scores("main", "accuracy"),
-            *scores("heatmaps", "tac", "vas_judge"),
-        ],
+        scores=list(
+            dict.fromkeys(
+                [
+                    *scores("main", "accuracy"),
+                    *scores("heatmaps", "tac", "vas_judge"),
+                    *scores("ablation", "accuracy", "tac", "vas_judge"),
+                ]
+            )
+        ),
         reported=workflow.source_path(REPORTED),
     output:
         table("reproduction"),
@@ -213,7 +218,11 @@ rule reproduction:
         "../envs/paper.yaml"
     params:
         **SHOWN,
-        evaluations=PLAN.rows("main"),
+        evaluations={
+            **PLAN.rows("main"),
+            **PLAN.rows("heatmaps"),
+            **PLAN.rows("ablation"),
+        },
         code=PLAN.code("reproduction"),
     script:
         "../scripts/reproduction.py"
@@ -289,6 +298,8 @@ rule rejected:
             rules.index_videos.output.rejected,
             rules.prepare_training.output.rejected,
             *(f"<results>/data/rejected/{name}.jsonl" for name in PLAN.benchmarks()),
+            rules.build_training_frames.output.rejected,
+            *expand(rules.build_frames.output.rejected, benchmark=PLAN.benchmarks()),
         ],
     output:
         table("rejected"),

@@ -21,6 +21,7 @@ rule fetch_model:
 
 rule train_base:
     input:
+        rows=["<results>/data/sft.jsonl", "<results>/data/grpo.jsonl"],
         videos="<results>/raw/training/videos",
         frames=rules.build_training_frames.output.listing,
     output:

@@ -1,4 +1,7 @@
-"""The frame cache, filled for rows of conversations or questions; the output lists the clips that lie in it."""
+"""The frame cache, filled for rows of conversations or questions; the output lists the clips that lie in it.
+
+A video without a clip is set aside here. Its questions stay: they are asked, and count as unanswered.
+"""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +13,7 @@ from tqdm import tqdm
 from video_r2 import config, records
 from video_r2.data.conversations import read_jsonl
 from video_r2.data.frames import FrameCache
+from video_r2.data.rejected import write_rejected
 from video_r2.errors import RejectedRecord
 from video_r2.records import replacing
 from video_r2.run import Job, run
@@ -28,10 +32,13 @@ def main(job: Job) -> None:
         clips = list(
             tqdm(pool.map(lambda item: build(*item), work), total=len(work), desc="drawing frames", unit="clip")
         )
-    failed = sum("reason" in clip for clip in clips)
-    print(f"{len(clips) - failed} clips in the cache, {failed} videos cannot be used")
+    made = [clip for clip in clips if isinstance(clip, dict)]
     with replacing(job.output.listing) as temporary:
-        temporary.write_text(json.dumps(clips, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(made, indent=1), encoding="utf-8")
+    # A video fails in the same way however it is sampled.
+    failed = {str(clip): clip for clip in clips if isinstance(clip, RejectedRecord)}
+    print(f"{len(made)} clips in the cache, {len(failed)} videos cannot be used")
+    write_rejected(job.output.rejected, list(failed.values()))
 
 
 def videos_of(path: str) -> set[tuple[str, str]]:
@@ -42,13 +49,14 @@ def videos_of(path: str) -> set[tuple[str, str]]:
     return set(zip(questions["video"], questions["subtitle"], strict=True))
 
 
-def build(cache: FrameCache, video: str, subtitle: str) -> dict[str, Any]:
-    """What the listing says of a clip: its key, number of frames and their size; or why there is none."""
+def build(cache: FrameCache, video: str, subtitle: str) -> dict[str, Any] | RejectedRecord:
+    """What the listing says of a clip: its key and the shape of its frames; or why there is none."""
     try:
         clip = cache.load(video, subtitle or None)
         return {"video": video, "key": cache.key(video, subtitle or None), "frames": list(clip.frames.shape)}
     except RejectedRecord as error:
-        return {"video": video, "file": error.file, "reason": error.reason, "cure": error.cure}
+        # Some defects show in the frames rather than in the file, which is named here at the latest.
+        return RejectedRecord(error.reason, file=error.file or video, record=error.record, cure=error.cure)
 
 
 if __name__ == "__main__":

@@ -13,16 +13,8 @@ from video_r2.run import Job, run
 def main(job: Job) -> None:
     """Inputs: the exhibits. Parameters: target (that makes them), snakefile, configfiles and config (of this run)."""
     params = job.params
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        params.target,
-        "--snakefile",
-        params.snakefile,
-        "--nolock",
-        "--cores=1",
-    ]
+    command = [sys.executable, "-m", "snakemake", params.target, "--snakefile", params.snakefile, "--cores", "1"]
+    command.append("--nolock")  # the run that this is a job of holds the lock
     if params.configfiles:
         command += ["--configfile", *params.configfiles]
     if params.config:

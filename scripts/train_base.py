@@ -1,18 +1,17 @@
 """Train the base model from nothing on the generated world; it stands where Qwen2.5-VL-7B-Instruct stands in the paper."""
 
 import random
-from collections.abc import Sequence
-from itertools import cycle, product
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
 from video_r2 import config
+from video_r2.data.conversations import read_jsonl
 from video_r2.data.corpus import make_rows
 from video_r2.data.frames import FrameCache
 from video_r2.data.miniature import training_films
-from video_r2.evaluation.prompts import build_prompt
+from video_r2.evaluation.prompts import make_asker
 from video_r2.model.inputs import make_patches
 from video_r2.model.loading import training_implementation
 from video_r2.model.scratch import make_model, make_processor, make_tokenizer
@@ -22,7 +21,10 @@ from video_r2.training.checkpoint import save_checkpoint
 
 
 def main(job: Job) -> None:
-    """Input: videos (folder). Output: checkpoint. Parameters: seed, settings, world, prompts, overlay, decoder, cache."""
+    """Inputs: rows (training sets), videos (folder). Output: checkpoint.
+
+    Parameters: seed, settings, world, prompts, overlay, decoder, cache.
+    """
     settings = config.Base.model_validate(job.params.settings)
     world = config.World.model_validate(job.params.world)
     prompts = config.Prompts.model_validate(job.params.prompts)
@@ -30,16 +32,10 @@ def main(job: Job) -> None:
     seed: int = job.params.seed
     torch.set_num_threads(job.threads)
 
-    layouts = cycle(
-        config.Benchmark(label="", group="heldout", adapter="conversations", option_format=form, context=context)
-        for context, form in product(world.contexts, world.option_formats)
-    )
-
-    def ask(question: str, options: Sequence[str]) -> str:
-        row = {"question": question, "options": list(options), "answer_type": "choice" if options else "number"}
-        return build_prompt(row, next(layouts), prompts, "direct")
-
-    films = training_films(world)
+    ask = make_asker(world, prompts, "direct")
+    # Videos that are held out to measure temporal alignment are in none of the training sets.
+    trained_on = {Path(example.video).stem for rows in job.input.rows for example in read_jsonl(rows) if example.video}
+    films = [film for film in training_films(world) if film.name in trained_on]
     rows = make_rows(films, settings.questions_per_film, ask, random.Random(f"corpus {world.seed}"))
     texts = [row["prefix"] + branch["prompt"] + "\n" + branch["response"] for row in rows for branch in row["branches"]]
     # The instructions of the later stages too, so that they are no longer than they need to be.

@@ -12,9 +12,18 @@ from video_r2.model.scratch import make_model, make_processor, make_tokenizer
 SIDE = 56
 FRAMES = Frames(fps=1.0, max_frames=12, min_pixels=SIDE * SIDE, max_pixels=SIDE * SIDE)
 SHAPE = ModelShape(
-    text_width=32, text_layers=2, text_feedforward=48, vision_width=32, vision_layers=2, vision_feedforward=48, vocabulary=400
+    text_width=32,
+    text_layers=2,
+    text_feedforward=48,
+    vision_width=32,
+    vision_layers=2,
+    vision_feedforward=48,
+    vocabulary=400,
 )
-TEXTS = ["What colour is the circle at 00:04?\nOptions:\nA. red\nB. blue", "<think>00:04-00:08: red.</think><answer>A</answer>"]
+TEXTS = [
+    "What colour is the circle at 00:04?\nOptions:\nA. red\nB. blue",
+    "<think>00:04-00:08: red.</think><answer>A</answer>",
+]
 
 
 def tiny_model() -> tuple[Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor]:

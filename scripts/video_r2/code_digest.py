@@ -8,7 +8,6 @@ it imports, directly or through others.
 from __future__ import annotations
 
 import ast
-import copy
 import hashlib
 from collections.abc import Iterator
 from functools import cache
@@ -81,7 +80,7 @@ def _with_packages(module: str) -> Iterator[str]:
 @cache
 def _meaning(path: Path) -> str:
     """The syntax tree as text, without positions, and without docstrings and other strings that nothing uses."""
-    tree = copy.deepcopy(_tree(path))
+    tree = _tree(path)
     for node in ast.walk(tree):
         for field in ("body", "orelse", "finalbody"):
             statements = getattr(node, field, None)

@@ -73,11 +73,15 @@ class World(Section):
     grpo_rows: Count = Field(600, description="Rows of the GRPO set.")
     validation_rows: Count = Field(240, description="Rows of the validation split.")
     option_formats: list[str] = Field(
-        ["{letter}. {text}", "({letter}) {text}"], min_length=1, description="How the training sets write options, in turn."
+        ["{letter}. {text}", "({letter}) {text}"],
+        min_length=1,
+        description="How the training sets write options, in turn.",
     )
     contexts: list[str] = Field([""], min_length=1, description="Texts before the training sets' questions, in turn.")
     claim_error_rate: Fraction = Field(0.1, description="Share of SFT traces with a claim at a wrong time.")
-    conclusion_error_rate: Fraction = Field(0.1, description="Share of SFT traces that conclude another answer than they give.")
+    conclusion_error_rate: Fraction = Field(
+        0.1, description="Share of SFT traces that conclude another answer than they give."
+    )
 
 
 class Data(Section):
@@ -86,7 +90,9 @@ class Data(Section):
     source: Literal["hub", "generated"] = Field("hub", description="Download the release, or generate a world.")
     dataset: str = Field("MBZUAI/Video-R2-Dataset", description="Hub id of the training data.")
     revision: str = Field("main", description="Revision of the training data.")
-    heldout_fraction: Fraction = Field(0.02, description="Share of the GRPO videos held out to measure temporal alignment.")
+    heldout_fraction: Fraction = Field(
+        0.02, description="Share of the GRPO videos held out to measure temporal alignment."
+    )
     max_rejected: Fraction = Field(0.2, description="Stop when more than this share of the records cannot be used.")
     decoder: Literal["decord", "pyav"] = Field("decord", description="Library that decodes videos.")
     overlay: Overlay = Overlay()
@@ -162,7 +168,8 @@ class Sft(Optimizer):
     lora: Lora = Lora()
     frames: Frames = Frames(fps=1.0, max_frames=128)
     trace: Trace = Field(
-        "full", description="What of the traces is learnt: all, the claims without their times, or the conclusion alone."
+        "full",
+        description="What of the traces is learnt: all, the claims without their times, or the conclusion alone.",
     )
 
 
@@ -194,19 +201,22 @@ class ModelShape(Section):
     vision_layers: Count = 2
     vision_heads: Count = 4
     vision_feedforward: Count = 256
+    initial_scale: Positive = Field(
+        0.1, description="Standard deviation of the first weights; half of it for embeddings."
+    )
     vocabulary: Count = Field(1024, description="Tokens of the tokenizer that is trained on the corpus.")
+
+
+RowKind = Literal["glance", "echo", "read", "describe", "see"]
 
 
 class BasePhase(Section):
     """One phase of the base model's curriculum."""
 
     steps: Annotated[int, Field(ge=0)]
-    batch: Count = Field(description="Rows per step.")
-    learning_rate: Positive
-    branches: Count = Field(5, description="Things said about one film or text in one row.")
-    mix: dict[Literal["see", "read", "echo"], Positive] = Field(
-        description="Share of each kind of row: a film described and asked about, a written film asked about, options "
-        "repeated with their letters."
+    mix: dict[RowKind, Positive] = Field(
+        description="How often a step is of each kind: a moment described (glance), options repeated with their letters "
+        "(echo), a film that is told in words asked about (read), a film described (describe), described and asked about (see)."
     )
 
 
@@ -214,9 +224,17 @@ class Base(Section):
     """The base model, trained from nothing until it sees and answers directly."""
 
     shape: ModelShape = ModelShape()
-    phases: list[BasePhase] = Field([], description="The curriculum, in order.")
+    phases: list[BasePhase] = Field(
+        [], description="The curriculum, in order; the learning rate falls in the last phase."
+    )
+    rows: dict[RowKind, Count] = Field(
+        {"glance": 64, "echo": 16, "read": 16, "describe": 24, "see": 12}, description="Rows per step, by kind."
+    )
+    branches: Count = Field(5, description="Things said about one film or text in one row.")
     questions_per_film: Count = Field(24, description="Questions of the corpus about each film.")
-    warmup: Fraction = 0.03
+    learning_rate: Positive = Field(3e-3, description="AdamW's, for embeddings, vectors and the patch embedding.")
+    matrix_learning_rate: Positive = Field(0.015, description="Muon's, for all other matrices.")
+    warmup: Annotated[int, Field(ge=1)] = Field(30, description="Steps that warm up.")
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: Positive = 1.0
     bf16: bool = True
@@ -239,8 +257,12 @@ class Model(Section):
     hub: str | None = Field(None, description="Hub id, for stage hub.")
     revision: str = Field("main", description="Revision of the hub checkpoint.")
     start: Name | None = Field(None, description="Model that training starts from, for stages sft and grpo.")
-    dataset: str | None = Field(None, description="Rows that it is trained on: sft, grpo or sft_clean; default the stage's.")
-    settings: dict[str, Any] = Field({}, description="Keys of the stage's settings that differ, e.g. {rewards: {gate: true}}.")
+    dataset: str | None = Field(
+        None, description="Rows that it is trained on: sft, grpo or sft_clean; default the stage's."
+    )
+    settings: dict[str, Any] = Field(
+        {}, description="Keys of the stage's settings that differ, e.g. {rewards: {gate: true}}."
+    )
     per_seed: bool = Field(True, description="Train once per seed; false: once, with the first seed.")
 
     @model_validator(mode="after")
@@ -281,11 +303,15 @@ class Evaluation(Section):
     trace_from: Name | None = Field(
         None, description="Evaluation whose predictions the traces are taken from, for control other_trace."
     )
-    decoding: dict[str, Any] = Field({}, description="Keys of evaluation.decoding that differ, e.g. {temperature: 1.0}.")
+    decoding: dict[str, Any] = Field(
+        {}, description="Keys of evaluation.decoding that differ, e.g. {temperature: 1.0}."
+    )
     exhibits: list[Literal["main", "heatmaps", "bars", "boxplot", "ablation", "controls"]] = Field(
         [], description="Exhibits that show this row, in the order of the configuration."
     )
-    components: list[Literal["sft", "grpo", "tar", "gate"]] = Field([], description="Check marks in the ablation table.")
+    components: list[Literal["sft", "grpo", "tar", "gate"]] = Field(
+        [], description="Check marks in the ablation table."
+    )
 
     @model_validator(mode="after")
     def _control_fits(self) -> Evaluation:
@@ -330,9 +356,12 @@ class EvaluationSettings(Section):
     decoding: Decoding = Decoding()
     frames: Frames = Frames(fps=2.0, max_frames=128)
     jobs: Literal["per_benchmark", "per_evaluation"] = Field(
-        "per_benchmark", description="What one job answers: one benchmark, or all of an evaluation's, one after the other."
+        "per_benchmark",
+        description="What one job answers: one benchmark, or all of an evaluation's, one after the other.",
     )
-    attention_questions: int = Field(0, ge=0, description="Responses per benchmark whose attention is read out; 0 for all.")
+    attention_questions: int = Field(
+        0, ge=0, description="Responses per benchmark whose attention is read out; 0 for all."
+    )
     bootstrap: Count = Field(2000, description="Bootstrap samples behind every confidence interval.")
 
 
@@ -352,7 +381,9 @@ class Config(Section):
     """The whole experiment."""
 
     experiment: Name = Field("paper", description="Results go to results/<experiment>.")
-    semantics: Semantics = Field("corrected", description="Rewards and metrics as released, or with their defects mended.")
+    semantics: Semantics = Field(
+        "corrected", description="Rewards and metrics as released, or with their defects mended."
+    )
     seeds: list[int] = Field([0], min_length=1, description="Seeds of training and sampling.")
     data: Data = Data()
     judge: Judge = Judge()
@@ -369,7 +400,9 @@ class Config(Section):
     def _references_exist(self) -> Config:
         for name, model in self.models.items():
             if model.start is not None and model.start not in self.models:
-                raise ValueError(f"models.{name}.start: no model is called {model.start!r}; there are {', '.join(self.models)}")
+                raise ValueError(
+                    f"models.{name}.start: no model is called {model.start!r}; there are {', '.join(self.models)}"
+                )
             self.settings_of(name)
         for name, evaluation in self.evaluations.items():
             if evaluation.model not in self.models:

@@ -103,7 +103,9 @@ def read_table(path: str | Path, table: Table) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise UserError("there is no such file", file=path) from error
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"cannot be read as Parquet: {error}", file=path, cure="delete it; it will be made again") from error
+        raise UserError(
+            f"cannot be read as Parquet: {error}", file=path, cure="delete it; it will be made again"
+        ) from error
     for name, column in table.items():
         if name not in arrow.column_names:
             raise UserError(f"column {name!r} is missing", file=path)

@@ -76,7 +76,7 @@ def _last_state(line: str) -> str:
 
 
 def run(main: Callable[[Job], None], job: Job) -> None:
-    """Run a rule's `main`, its output copied to the rule's log; a user's error ends it with 1 and without a traceback."""
+    """Run a rule's `main`, its output copied to the rule's log; a user's error ends it without a traceback."""
     with _logged(job):
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else tokenizers warn about every forked data loader
         signal.signal(signal.SIGTERM, _leave)

@@ -39,12 +39,12 @@ class Job:
 
 
 def job(inputs: dict[str, Any], outputs: dict[str, Path], **params: Any) -> Job:
-    named = [Namedlist(fromdict={name: as_text(value) for name, value in one.items()}) for one in (inputs, outputs)]
-    return Job(*named, Namedlist(fromdict=params), Namedlist(), Namedlist())
+    return Job(named(inputs), named(outputs), Namedlist(fromdict=params), Namedlist(), Namedlist())
 
 
-def as_text(value: Any) -> Any:
-    return [str(one) for one in value] if isinstance(value, list) else str(value)
+def named(files: dict[str, Any]) -> Namedlist:
+    texts = {name: list(map(str, path)) if isinstance(path, list) else str(path) for name, path in files.items()}
+    return Namedlist(fromdict=texts)
 
 
 def data(**changes: Any) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def test_build_frames_fills_the_cache_and_lists_it(raw: Path, tmp_path: Path) ->
     frames = [config.Frames(fps=fps, min_pixels=1, max_pixels=112 * 84) for fps in (1.0, 2.0)]
     work = job(
         {"rows": [outputs["sft"], questions]},
-        {"listing": tmp_path / "listing.json"},
+        {"listing": tmp_path / "listing.json", "rejected": tmp_path / "rejected.jsonl"},
         frames=[one.model_dump(mode="json") for one in frames],
         overlay=config.Overlay().model_dump(mode="json"),
         decoder="decord",
@@ -176,17 +176,15 @@ def test_build_frames_fills_the_cache_and_lists_it(raw: Path, tmp_path: Path) ->
     )
     build_frames.main(work)
     listing = json.loads((tmp_path / "listing.json").read_text(encoding="utf-8"))
-    made = [entry for entry in listing if "key" in entry]
-    assert sorted((Path(entry["video"]).name, *entry["frames"]) for entry in made) == [
+    assert sorted((Path(entry["video"]).name, *entry["frames"]) for entry in listing) == [
         ("film-0.mp4", 2, 84, 112, 3),
         ("film-0.mp4", 4, 84, 112, 3),
         ("film-1.mp4", 2, 84, 112, 3),
         ("film-1.mp4", 4, 84, 112, 3),
     ]
-    failed = [entry for entry in listing if "reason" in entry]
-    assert {(Path(entry["video"]).name, entry["reason"]) for entry in failed} == {
-        ("none.mp4", "cannot be read: No such file or directory")
-    }
+    (failed,) = lines(tmp_path / "rejected.jsonl")
+    assert failed["file"] == str(tmp_path / "none.mp4")
+    assert failed["reason"] == "cannot be read: No such file or directory"
     # The clip of film-0 with its subtitle lies where a reader of the cache looks for it.
     cache = FrameCache(tmp_path / "cache", frames[0], config.Overlay(), "decord")
     video = raw / "videos" / "film-0.mp4"

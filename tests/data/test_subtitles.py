@@ -77,9 +77,9 @@ def test_malformed_cues_are_set_aside_by_line_and_the_others_read(tmp_path: Path
         assert reason in one.reason
         assert one.file == str(path)
         assert one.cure
-    with pytest.warns(UserWarning, match="line 5") as warned:
+    with pytest.warns(UserWarning, match=r"film\.srt, record line") as warned:
         read_srt(path)
-    assert len(warned) == 5
+    assert [f"line {number}:" in str(one.message) for number, one in zip(reasons, warned, strict=True)] == [True] * 5
 
 
 @pytest.mark.parametrize(

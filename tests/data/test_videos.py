@@ -236,7 +236,7 @@ def test_what_is_no_video_is_set_aside_with_its_reason(
         tmp_path / "missing.mp4": "no such video",
         make_sound(): "holds no video",
         make_video("none.mp4", frames=0): "holds no video",
-        cut(make_video("lost.mp4", movflags="faststart"), 0.0): "no frames",
+        cut(make_video("lost.mp4", movflags="faststart"), 0.0): "has no frames that can be read",
         make_video("order.avi", codec="libx264"): "order",
     }
     for path, reason in reasons.items():

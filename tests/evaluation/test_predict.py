@@ -143,7 +143,7 @@ def test_a_question_may_be_given_another_videos_trace(make_job: Job, tmp_path: P
 
 def test_a_blind_model_tells_no_video_from_another(make_job: Job, world, tables, tmp_path: Path) -> None:
     film = make_film("other", "another film", (8, 14), (8,), (56, 56))
-    first = tables["clocks"].iloc[0]
+    first = tables["clocks"].iloc[0].to_dict()
     seconds = round(probe(first["video"]).seconds)
     write_video(replace(film, seconds=seconds), tmp_path / "other.mp4")
     rows = pd.DataFrame([first, {**first, "id": "other", "video": str(tmp_path / "other.mp4")}])

@@ -23,7 +23,22 @@ def job(params: SimpleNamespace, study_files: SimpleNamespace) -> SimpleNamespac
     return SimpleNamespace(input=given, output=[], params=params)
 
 
+# The metrics that an exhibit's rule is given, where it is not accuracy alone.
+METRICS = {
+    "ablation": ["accuracy", "tac", "vas_judge"],
+    "attention_boxplot": ["vas_attention"],
+    "bars": ["accuracy", "tac", "vas_judge"],
+    "learning": ["accuracy", "tac"],
+    "reproduction": ["accuracy", "tac", "vas_judge"],
+    "tac_heatmap": ["tac"],
+    "vas_heatmap": ["vas_judge"],
+}
+
+
 def run(name: str, job: SimpleNamespace, folder: Path, *kinds: str) -> dict[str, Path]:
+    if hasattr(job.input, "scores"):
+        wanted = METRICS.get(name, ["accuracy"])
+        job.input.scores = [path for path in job.input.scores if path.parts[-4] in wanted]
     paths = {kind: folder / f"{name}.{kind}" for kind in kinds}
     job.output = [str(path) for path in paths.values()]
     importlib.import_module(name).main(job)

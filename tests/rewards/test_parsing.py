@@ -206,10 +206,10 @@ def test_no_text_raises(text: str) -> None:
     "unit", ["A ", "<think>", "</answer>", "B or ", "not ", "0", "1,", "one ", "hundred ", " ", "A. x\n"]
 )
 def test_time_taken_is_linear(unit: str) -> None:
-    text = unit * (100_000 // len(unit))
+    text = unit * (40_000 // len(unit))
     begun = time.process_time()
     parse_response(text)
     choice_of(text, COLOURS)
     number_of(text)
     options_in(text)
-    assert time.process_time() - begun < 4
+    assert time.process_time() - begun < 2

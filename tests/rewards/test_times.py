@@ -136,8 +136,8 @@ def test_no_text_raises(text: str) -> None:
 
 @pytest.mark.parametrize("unit", ["0", " ", "00:", "at ", "1 to ", "between 1 and ", "a00:05-", "-", "1-"])
 def test_time_taken_is_linear(unit: str) -> None:
-    text = unit * (200_000 // len(unit))
+    text = unit * (40_000 // len(unit))
     begun = time.process_time()
     list(find_times(text))
     parse_time(text)
-    assert time.process_time() - begun < 4
+    assert time.process_time() - begun < 2

@@ -82,7 +82,9 @@ def test_loss_and_gradients_equal_those_of_trl(tmp_path, kl_weight: float, weigh
     model.zero_grad()
     expected = theirs._compute_loss(theirs.model, inputs)
     expected.backward()
-    expected_gradients = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    expected_gradients = {
+        name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None
+    }
 
     # Ours: a group is one row.
     for each in (model, reference):

@@ -22,7 +22,7 @@ def main(job):
 MODULES = {
     "video_r2/__init__.py": "",
     "video_r2/metrics/__init__.py": '"""Metrics."""\n',
-    "video_r2/metrics/mean.py": "from video_r2.numbers import ZERO\n\n\ndef mean(values):\n    return sum(values, ZERO) / 2\n",
+    "video_r2/metrics/mean.py": "from video_r2.numbers import ZERO\n\ndef mean(of):\n    return sum(of, ZERO) / 2\n",
     "video_r2/numbers.py": "ZERO = 0\n",
     "video_r2/config.py": "KEY = 1\n",
     "video_r2/unrelated.py": "ONE = 1\n",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import av
 import av.logging
@@ -44,6 +44,13 @@ class VideoInfo:
     frames: int
     width: int
     height: int
+
+
+class _Packet(NamedTuple):
+    """A compressed frame: when it is shown, in ticks of its stream, and whether it can be decoded by itself."""
+
+    tick: int
+    is_key: bool
 
 
 @dataclass(frozen=True)
@@ -174,26 +181,11 @@ def _read_index(path: str, size: int, modified: int) -> _Index:
     try:
         with av.open(path) as container:
             stream = _video_stream(container, path)
-            packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
-            broken = [packet.pts for packet in packets[-1:] if packet.is_corrupt and packet.pts is not None]
-            # A file that breaks off within a frame has lost the frames that are shown after that one as well.
-            packets = [packet for packet in packets if not (packet.is_corrupt or any(packet.pts > at for at in broken))]
-            if not packets:
-                raise RejectedRecord("has no frames", file=path, cure=FETCH_AGAIN)
-            if any(packet.pts is None for packet in packets):
-                cure = "copy it into an .mp4 or .mkv container"
-                raise RejectedRecord("its frames carry no presentation times", file=path, cure=cure)
-            if (
-                container.format.name == "avi"
-                and stream.codec_context.name == "h264"
-                and stream.codec_context.has_b_frames
-            ):
-                cure = "convert it to .mp4"
-                raise RejectedRecord(
-                    "an AVI file does not say in which order its frames are shown", file=path, cure=cure
-                )
-            ticks = np.unique(np.array([packet.pts for packet in packets], dtype=np.int64))
-            keys = np.unique(np.array([packet.pts for packet in packets if packet.is_keyframe], dtype=np.int64))
+            packets = _packets(container, stream, path)
+            ticks = np.unique(np.array([packet.tick for packet in packets], dtype=np.int64))
+            keys = np.unique(
+                np.array([packet.tick for packet in packets if packet.is_key] or ticks[:1], dtype=np.int64)
+            )
             tick = stream.time_base or Fraction(1, av.time_base)
             fps = _frame_rate(ticks, tick, stream.average_rate or stream.guessed_rate)
             _require_half(path, len(ticks), _declared_frames(container, stream, fps))
@@ -205,6 +197,30 @@ def _read_index(path: str, size: int, modified: int) -> _Index:
     except (av.error.FFmpegError, OSError) as error:
         raise RejectedRecord(f"cannot be read as a video: {error.strerror}", file=path, cure=FETCH_AGAIN) from error
     return _Index(ticks, keys, tick, fps, width, height)
+
+
+def _packets(container: InputContainer, stream: VideoStream, path: str) -> list[_Packet]:
+    """What the stream's sound packets say, in the order of the file."""
+    # Their contents are let go at once: together they are the whole file.
+    packets = [
+        (packet.pts, packet.is_keyframe, packet.is_corrupt)
+        for packet in container.demux(stream)
+        if packet.size and not packet.is_discard
+    ]
+    if packets and packets[-1][2]:
+        # The file breaks off within a frame, and has lost the frames that are shown after that one as well.
+        last = packets[-1][0]
+        packets = [packet for packet in packets if packet[0] is not None and last is not None and packet[0] < last]
+    sound = [_Packet(pts, is_key) for pts, is_key, is_corrupt in packets if not is_corrupt and pts is not None]
+    if not sound:
+        raise RejectedRecord("has no frames that can be read", file=path, cure=FETCH_AGAIN)
+    if len(sound) < sum(not is_corrupt for _, _, is_corrupt in packets):
+        cure = "copy it into an .mp4 or .mkv container"
+        raise RejectedRecord("some of its frames carry no time", file=path, cure=cure)
+    if container.format.name == "avi" and stream.codec_context.name == "h264" and stream.codec_context.has_b_frames:
+        cure = "convert it to .mp4"
+        raise RejectedRecord("an AVI file does not say in which order its frames are shown", file=path, cure=cure)
+    return sound
 
 
 def _video_stream(container: InputContainer, path: str) -> VideoStream:

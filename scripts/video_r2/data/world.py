@@ -317,7 +317,9 @@ def _arithmetic(film: Film) -> Iterable[Item]:
         yield Item("count", f"In how many scenes is a {shape} shown?", str(number), counts)
 
 
-def choose_items(films: Sequence[Film], kinds: Sequence[str], number: int, rng: random.Random) -> list[tuple[Film, Item]]:
+def choose_items(
+    films: Sequence[Film], kinds: Sequence[str], number: int, rng: random.Random
+) -> list[tuple[Film, Item]]:
     """Pick `number` questions, the kinds in turn and every kind's answers as even as the films allow.
 
     With even answers, no answer is likelier than another for someone who has not seen the film.

@@ -115,6 +115,9 @@ class VideoR2Model(lmms):
         _, _, _, at, task, split = request.args
         return self.task_dict[task][split][at]
 
+    def clean(self) -> None:
+        """Keep the model: lmms-eval would drop it here to make room for a judge, which this project has elsewhere."""
+
     def loglikelihood(self, requests: Sequence[Instance]) -> NoReturn:
         """Not needed: every task of this project generates."""
         raise NotImplementedError("this model answers generate_until only")

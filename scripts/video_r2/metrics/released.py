@@ -211,8 +211,10 @@ def _open_candidates(answer: str) -> list[str | float]:
     phrases = []
     for at, line in enumerate(lines):
         keys = [*_KEYS, "="] if at == len(lines) - 1 else _KEYS
-        tails = [line.rpartition(key)[2].strip() for key in keys if key in line]
-        shortest = min((tail for tail in tails if tail), key=len, default="")
+        shortest = ""
+        for tail in (line.rpartition(key)[2].strip() for key in keys if key in line):
+            # An empty tail, being the shortest, wins, and is replaced by whatever comes next.
+            shortest = tail if not shortest or len(tail) < len(shortest) else shortest
         if shortest not in ("", ":", ",", ".", "!", "?", ";", "'"):
             phrases.append(shortest)
     phrases = phrases or [answer.strip().strip(".").lower()]

@@ -49,9 +49,7 @@ def attend_in_chunks(
 
 def _attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, length: int, scaling: float) -> torch.Tensor:
     heads, patches, size = query.shape[1:]
-    chunked = [
-        tensor[0].view(heads, patches // length, length, size).transpose(0, 1) for tensor in (query, key, value)
-    ]
+    chunked = [tensor[0].view(heads, patches // length, length, size).transpose(0, 1) for tensor in (query, key, value)]
     query, key, value = chunked
     # On a CPU the backward pass of the fused kernel takes several times as long as these two products.
     attended = torch.softmax(query @ key.transpose(-1, -2) * scaling, dim=-1) @ value

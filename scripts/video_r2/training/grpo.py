@@ -147,7 +147,10 @@ class VideoGRPOTrainer(Trainer):
         size = self.args.num_generations
         prompts = []
         for at, (example, video) in enumerate(zip(examples, videos, strict=True)):
-            prefix, suffix = make_prefix(self.model, self.processor, video), make_suffix(self.processor, example.question)
+            prefix, suffix = (
+                make_prefix(self.model, self.processor, video),
+                make_suffix(self.processor, example.question),
+            )
             for member in range(size):
                 draw = ((self.args.seed * 1_000_003 + self.state.global_step) * 1_009 + at) * size + member
                 prompts.append(Prompt(prefix, suffix, self.args.max_completion_length, draw))

@@ -8,7 +8,9 @@ from video_r2.config import Optimizer
 from video_r2.errors import UserError
 
 
-def trainer_arguments(settings: Optimizer, folder: str, global_batch: int, seed: int, devices: int = 1) -> dict[str, Any]:
+def trainer_arguments(
+    settings: Optimizer, folder: str, global_batch: int, seed: int, devices: int = 1
+) -> dict[str, Any]:
     """Arguments that `SFTConfig` and `GRPOConfig` have in common.
 
     Args:

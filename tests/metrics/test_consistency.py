@@ -1,0 +1,138 @@
+"""TAC and the judge's VAS on records written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from video_r2.judge.base import Judge
+from video_r2.judge.rules import RuleJudge
+from video_r2.metrics.consistency import score_consistency
+from video_r2.metrics.visual_attention_score import score_evidence
+
+OPTIONS = ["red", "blue", "green", "white"]
+
+
+def record(think: str | None, answer: str | None, target: str = "A", kind: str = "choice", response: Any = "r") -> dict:
+    options = OPTIONS if kind == "choice" else []
+    return {
+        "think": think,
+        "answer": answer,
+        "target": target,
+        "answer_type": kind,
+        "options": options,
+        "response": response,
+    }
+
+
+def tac(row: dict, semantics: str, adapter: str = "videomme") -> float | None:
+    return score_consistency([row], adapter, RuleJudge(), semantics)[0].value
+
+
+@pytest.mark.parametrize(
+    ("think", "answer", "reference", "corrected"),
+    [
+        ("So A.", "A", 100, 100),  # both right
+        ("So B.", "B", 100, 100),  # both wrong, and equal
+        ("So B.", "C", 100, 0),  # both wrong, and different: released, consistent
+        ("So A.", "B", 0, 0),
+        ("So B.", "A", 0, 0),
+        (None, None, 100, 0),  # nothing at all: released, consistent
+        (None, "B", 100, 0),
+        (None, "A", 0, 0),
+        ("So B.", None, 100, 0),
+        ("A dog barks.", "C", 100, 0),
+    ],
+)
+def test_choices_by_hand(think: str | None, answer: str | None, reference: float, corrected: float) -> None:
+    assert tac(record(think, answer), "reference") == reference
+    assert tac(record(think, answer), "corrected") == corrected
+
+
+@pytest.mark.parametrize(
+    ("adapter", "kind", "target", "think", "answer", "reference", "corrected"),
+    [
+        ("vsibench", "number", "100", "So it is 104.", "96", 100, 0),  # both within 5%
+        ("vsibench", "number", "100", "So it is 104.", "94", 0, 0),
+        ("vsibench", "number", "100", "So it is 7.", "7.0", 100, 100),
+        ("video_mmmu", "text", "3.14", "So it is 3.141.", "3.14", 100, 0),  # equal to two decimals
+        ("video_mmmu", "text", "left", "So it moves leftward.", "to the left", 100, 0),  # each holds the target
+        ("video_mmmu", "text", "left", "So it moves to the left.", "left", 100, 100),
+    ],
+)
+def test_other_answers_by_hand(
+    adapter: str, kind: str, target: str, think: str, answer: str, reference: float, corrected: float
+) -> None:
+    row = record(think, answer, target, kind)
+    assert tac(row, "reference", adapter) == reference
+    assert tac(row, "corrected", adapter) == corrected
+
+
+def test_missing_blocks_are_told_apart() -> None:
+    rows = [
+        record(None, "A"),
+        record("So A.", None),
+        record("Hm.", "A"),
+        record("So A.", "A"),
+        record("x", "y", response=None),
+    ]
+    scores = score_consistency(rows, "videomme", RuleJudge())
+    flags = [{name for name, value in score.detail.items() if value is True} for score in scores]
+    assert flags == [{"missing_think"}, {"missing_answer"}, {"undecided"}, set(), set()]
+    assert [score.value for score in scores] == [0, 0, 0, 100, None]
+
+
+class FailingJudge(RuleJudge):
+    def answers_of(self, readings: Any) -> list[str | None]:
+        return [None if "fail" in reading.text else "A" for reading in readings]
+
+    def evidence_of(self, thinks: Any) -> list[float | None]:
+        return [None if "fail" in think else 8.0 for think in thinks]
+
+
+def test_failed_judge_is_missing_and_the_others_stay_in_place() -> None:
+    judge: Judge = FailingJudge()
+    rows = [record("ok", "A"), record("fail", "A"), record("ok", "A"), record(None, "A")]
+    assert [score.value for score in score_consistency(rows, "videomme", judge)] == [100, None, 100, 0]
+    assert [score.value for score in score_evidence(rows, judge)] == [80, None, 80, 0]
+    assert [score.value for score in score_evidence(rows, judge, "reference")] == [80, 0, 80, 0]
+
+
+def test_evidence_without_a_trace_is_0_and_without_a_response_missing() -> None:
+    rows = [
+        record(None, "A"),
+        record("", "A"),
+        record("A red ball rolls to the left.", "A"),
+        record("x", "A", response=None),
+    ]
+    scores = score_evidence(rows, RuleJudge())
+    assert [score.value for score in scores[:2]] == [0, 0]
+    assert (scores[2].value or 0) > 0
+    assert scores[3].value is None
+
+
+LETTERS = st.sampled_from("ABCD")
+
+
+@given(LETTERS, LETTERS, LETTERS)
+def test_who_said_what_does_not_matter(one: str, other: str, target: str) -> None:
+    for semantics in ("reference", "corrected"):
+        forward = tac(record(f"So {one}.", other, target), semantics)
+        assert forward == tac(record(f"So {other}.", one, target), semantics)
+    assert tac(record(f"So {one}.", other, target), "corrected") == 100 * (one == other)
+
+
+@given(st.permutations(range(5)))
+def test_order_of_records_does_not_matter(order: list[int]) -> None:
+    rows = [
+        record("So A.", "A"),
+        record("So B.", "A"),
+        record(None, "A"),
+        record("So C.", "C"),
+        record("x", "y", response=None),
+    ]
+    scores = score_consistency(rows, "videomme", RuleJudge())
+    assert score_consistency([rows[at] for at in order], "videomme", RuleJudge()) == [scores[at] for at in order]

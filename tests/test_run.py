@@ -1,0 +1,84 @@
+"""What every script has in common: its log, and how it ends when something is wrong."""
+
+from __future__ import annotations
+
+import errno
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from video_r2.errors import UserError
+from video_r2.run import Job, Tee, run
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Any:
+    return SimpleNamespace(
+        input=[], output=[], params={}, wildcards={}, log=[str(tmp_path / "logs" / "a.log")], threads=1, rule="a"
+    )
+
+
+def log(job: Any) -> str:
+    return Path(job.log[0]).read_text(encoding="utf-8")
+
+
+def raising(error: BaseException) -> Callable[[Job], None]:
+    def main(job: Job) -> None:
+        raise error
+
+    return main
+
+
+def test_what_a_script_says_is_on_the_terminal_and_in_its_log(job: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    def main(job: Job) -> None:
+        print("said")
+        print("warned", file=sys.stderr)
+
+    run(main, job)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("said\n", "warned\n")
+    assert log(job) == "said\nwarned\n"
+
+
+def test_an_error_of_the_users_is_one_sentence(job: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(raising(UserError("holds no video", file="a/b.mp4", cure="fetch it again")), job)
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == log(job) == "error: a/b.mp4: holds no video (cure: fetch it again)\n"
+
+
+def test_a_full_disk_is_an_error_of_the_users(job: Any) -> None:
+    with pytest.raises(SystemExit):
+        run(raising(OSError(errno.ENOSPC, "No space left on device", "a/b.parquet")), job)
+    assert log(job).startswith("error: a/b.parquet: the disk is full (cure: ")
+    assert "Traceback" not in log(job)
+
+
+@pytest.mark.parametrize("error", [ValueError("what now"), PermissionError(errno.EACCES, "what now", "a")])
+def test_any_other_error_leaves_its_traceback_in_the_log(job: Any, error: Exception) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(raising(error), job)
+    assert ended.value.code == 1
+    assert "Traceback" in log(job)
+    assert "what now" in log(job)
+
+
+def test_a_progress_bar_leaves_its_last_state() -> None:
+    terminal, kept = io.StringIO(), io.StringIO()
+    tee = Tee(terminal, kept)
+    for text in ("\r 0/2", "\r 1/2", "\r 2/2", "\n", "done\n", "\r half"):
+        tee.write(text)
+    assert kept.getvalue() == " 2/2\ndone\n"
+    tee.close()
+    assert kept.getvalue() == " 2/2\ndone\n half\n"
+    assert terminal.getvalue() == "\r 0/2\r 1/2\r 2/2\ndone\n\r half"
+
+
+def test_a_rule_without_a_log_runs(job: Any) -> None:
+    job.log = []
+    run(lambda _: None, job)

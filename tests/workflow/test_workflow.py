@@ -1,0 +1,161 @@
+"""The workflow as Snakemake sees it: what would run under which configuration, and what it says when one is wrong."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+EXHIBITS = [
+    "main_accuracy",
+    "tac_heatmap",
+    "vas_heatmap",
+    "ablation",
+    "bars",
+    "attention_boxplot",
+    "controls",
+    "learning",
+    "training_curves",
+    "reproduction",
+    "published",
+    "sample_answers",
+    "rejected",
+]
+STAGES = ["all", "data", "models", "predictions", "scores", "tables", "figures"]
+
+
+def snakemake(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in the repository, as a user does."""
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    environment = {**os.environ, "COLUMNS": "200"}
+    return subprocess.run(command, cwd=root, text=True, capture_output=True, check=False, env=environment)
+
+
+def jobs(root: Path, *arguments: str) -> Counter[str]:
+    """Number of jobs of each rule that would run, if nothing had run before."""
+    done = snakemake(root, *arguments, "--dry-run", "--forceall", "--quiet", "host", "rules", "--nolock")
+    assert done.returncode == 0, done.stderr
+    counts = re.findall(r"^(\w+) +(\d+)$", done.stderr + done.stdout, flags=re.MULTILINE)
+    return Counter({rule: int(number) for rule, number in counts if rule != "total"})
+
+
+@pytest.fixture(scope="module")
+def miniature(root: Path) -> Counter[str]:
+    return jobs(root, "all", "--profile", "local")
+
+
+@pytest.fixture(scope="module")
+def paper(root: Path) -> Counter[str]:
+    return jobs(root, "all", "--profile", "slurm")
+
+
+def test_the_miniature_makes_everything(miniature: Counter[str]) -> None:
+    assert miniature["generate_world"] == 1
+    assert miniature["generate_benchmark"] == 11
+    assert miniature["train_base"] == 1
+    assert miniature["train_grpo"] >= 4
+    assert miniature["report"] == 1
+    assert {name for name in EXHIBITS if name != "published"} <= set(miniature)
+    assert not [rule for rule in miniature if rule.startswith("fetch")]
+
+
+def test_the_paper_makes_everything(paper: Counter[str]) -> None:
+    assert paper["fetch_dataset"] == 1
+    assert paper["fetch_benchmark"] == 11
+    assert paper["fetch_model"] == 9
+    assert (paper["train_sft"], paper["train_grpo"]) == (1, 3)
+    # 14 rows of the exhibits and 5 controls on 11 benchmarks each; the 9 rows with traces on the held-out videos too.
+    assert paper["predict"] == 19 * 11 + 9
+    assert {name for name in EXHIBITS if name != "published"} <= set(paper)
+    assert not [rule for rule in paper if rule.startswith("generate")]
+
+
+@pytest.mark.parametrize("profile", ["local", "slurm"])
+def test_targets_have_plain_names_and_profiles_name_rules_that_exist(root: Path, profile: str) -> None:
+    # Snakemake passes over the resources of a rule that does not exist without a word.
+    rules = set(snakemake(root, "--profile", profile, "--list-rules").stdout.split())
+    settings = yaml.safe_load((root / "profiles" / profile / "config.yaml").read_text(encoding="utf-8"))
+    named = {*settings.get("set-resources", {}), *settings.get("set-threads", {})}
+    assert named
+    assert named <= rules
+    assert set(EXHIBITS) | set(STAGES) <= rules
+
+
+def test_every_rule_has_its_script_and_every_script_its_rule(root: Path) -> None:
+    used = {
+        name
+        for path in (root / "rules").glob("*.smk")
+        for name in re.findall(r'"\.\./scripts/(\w+)\.py"', path.read_text(encoding="utf-8"))
+    }
+    called_otherwise = {"print_summary", "benchmark_decoders"}
+    assert used == {path.stem for path in (root / "scripts").glob("*.py")} - called_otherwise
+
+
+def test_no_script_begins_with_what_must_come_first(root: Path) -> None:
+    # Snakemake puts lines of its own before a script, after which a __future__ import is a syntax error.
+    for path in (root / "scripts").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            assert not (isinstance(node, ast.ImportFrom) and node.module == "__future__"), path
+
+
+def test_another_model_and_another_benchmark_are_a_few_lines(
+    root: Path, tmp_path: Path, miniature: Counter[str]
+) -> None:
+    overlay = tmp_path / "more.yaml"
+    overlay.write_text(
+        """
+models:
+  mine: {stage: grpo, start: sft, settings: {kl_weight: 0.0}}
+evaluations:
+  mine: {model: mine, label: Mine, exhibits: [main]}
+benchmarks:
+  mine: {label: Mine, group: generic, adapter: videomme}
+"""
+    )
+    more = jobs(root, "all", "--profile", "local", "--configfile", str(overlay))
+    more.subtract(miniature)
+    added = {rule: number for rule, number in more.items() if number}
+    assert added == {
+        "train_grpo": 1,
+        "predict": 1,
+        "score_accuracy": 1,
+        "score_tac": 1,
+        "score_temporal_alignment": 1,
+        "generate_benchmark": 1,
+        "prepare_benchmark": 1,
+    }
+
+
+def test_seeds_on_the_command_line_train_again_what_depends_on_them(root: Path, miniature: Counter[str]) -> None:
+    more = jobs(root, "all", "--profile", "local", "--config", "seeds=[0,1]")
+    assert more["train_base"] == miniature["train_base"]
+    assert more["train_grpo"] == 2 * miniature["train_grpo"]
+    assert more["generate_world"] == miniature["generate_world"]
+
+
+def test_a_target_needs_no_more_than_its_own(root: Path) -> None:
+    only = jobs(root, "main_accuracy", "--profile", "local")
+    assert "score_tac" not in only
+    assert set(jobs(root, "published", "--profile", "local")) == {"published"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        (["semantics=other"], "semantics: Input should be 'reference' or 'corrected'; got \"other\""),
+        (["sedes=[0]"], "sedes: there is no such key"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_before_any_job(root: Path, keys: list[str], complaint: str) -> None:
+    done = snakemake(root, "all", "--profile", "local", "--dry-run", "--nolock", "--config", *keys)
+    assert done.returncode == 1
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Building DAG" not in done.stderr
