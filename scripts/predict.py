@@ -9,13 +9,15 @@ os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFL
 import torch
 
 from video_r2 import config
+from video_r2.data.conversations import read_jsonl
 from video_r2.data.frames import FrameCache
 from video_r2.data.rejected import require_few
-from video_r2.errors import RejectedRecord
+from video_r2.errors import RejectedRecord, UserError
 from video_r2.evaluation.adapter import VideoR2Model
 from video_r2.evaluation.controls import clip_change, forced_starts
 from video_r2.evaluation.predictions import ask, make_predictions, read_questions
 from video_r2.evaluation.prefixes import PrefixReader
+from video_r2.evaluation.prompts import shared_instruction
 from video_r2.model.loading import load_model, load_processor
 from video_r2.records import PREDICTION, read_table, write_table
 from video_r2.run import Job, paths, run
@@ -25,7 +27,7 @@ def main(job: Job) -> None:
     """Read the questions, put them, write a table of predictions per benchmark."""
     params = job.params
     evaluation = config.Evaluation.model_validate(params.evaluation)
-    prompts = config.Prompts.model_validate(params.prompts)
+    prompts = with_instruction(config.Prompts.model_validate(params.prompts), job.input.get("training"))
     decoding = config.Decoding.model_validate(params.decoding)
     data = config.Data.model_validate(params.data)
     benchmarks = {name: config.Benchmark.model_validate(value) for name, value in params.benchmarks.items()}
@@ -64,6 +66,16 @@ def main(job: Job) -> None:
             path, make_predictions(rows, model.responses, params.name, params.seed, evaluation.prompt), PREDICTION
         )
         print(f"{name}: {len(rows) - len(missing)} of {len(rows)} answered, {accuracy[name]:.1f}% right")
+
+
+def with_instruction(prompts: config.Prompts, training: str | None) -> config.Prompts:
+    """Take the instruction to think from the training set, where the configuration has none of its own."""
+    if prompts.think:
+        return prompts
+    if training is None:
+        raise UserError("prompts.think is empty, and no training set is given to take the instruction from")
+    turns = [conversation.question for conversation in read_jsonl(training)]
+    return prompts.model_copy(update={"think": shared_instruction(turns, training)})
 
 
 if __name__ == "__main__":

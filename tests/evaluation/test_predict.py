@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import predict
+from video_r2.data.conversations import Conversation, write_jsonl
 from video_r2.data.encode import write_video
 from video_r2.data.videos import probe
 from video_r2.data.world import make_film
@@ -153,3 +154,24 @@ def test_a_blind_model_tells_no_video_from_another(make_job: Job, world, tables,
     assert one != two
     one, two = answers(make_job(table, name="blind", evaluation={"control": "blind"}))["response"]
     assert one == two
+
+
+def test_an_empty_instruction_is_taken_from_the_training_set(make_job: Job, settings, tmp_path: Path) -> None:
+    job = make_job()
+    job.params.prompts["think"] = ""
+    with pytest.raises(UserError, match="think is empty"):
+        predict.main(job)
+    given = {
+        "video": "v.mp4",
+        "images": [],
+        "trace": "t",
+        "think": "t",
+        "answer": "A",
+        "grounding": {},
+        "subtitle": None,
+    }
+    turns = [Conversation(id=f"{at}", question=f"Question {at}?\nThink hard.", **given) for at in range(4)]
+    write_jsonl(tmp_path / "sft.jsonl", turns)
+    prompts = predict.with_instruction(settings.prompts.model_copy(update={"think": ""}), str(tmp_path / "sft.jsonl"))
+    assert prompts.think == "Think hard."
+    assert predict.with_instruction(settings.prompts, None) is settings.prompts

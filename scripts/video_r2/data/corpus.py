@@ -7,8 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from video_r2.data.world import (
+    COLOURS,
     LETTERS,
+    MOTIONS,
+    SHAPES,
     STEP,
+    TIMES,
+    WORDS,
     Film,
     Item,
     clock,
@@ -21,7 +26,9 @@ from video_r2.data.world import (
 
 DESCRIBE = "Describe the video with times."
 GLANCE = "Describe the moment."
+ECHO = "Name the options."
 OPTION_COUNTS = (4, 4, 4, 5, 5, 10)
+VALUES = (*COLOURS, *SHAPES, *MOTIONS, *WORDS, *TIMES, *(str(number) for number in range(13)))
 
 Asker = Callable[[str, Sequence[str]], str]  # question and options to prompt
 Branch = dict[str, str]  # kind, prompt, response
@@ -48,7 +55,7 @@ def make_rows(films: Sequence[Film], questions: int, ask: Asker, rng: random.Ran
         written = make_film("", f"written {at} {rng.random()}", (8, 24), (10,), film.size)
         read = [_read(_by_kind(written), ask, rng) for _ in range(questions)]
         rows.append({"video": None, "prefix": write_claims(written.scenes), "branches": read})
-        echo = [_echo(_by_kind(written), ask, rng) for _ in range(questions)]
+        echo = [_echo(ask, rng) for _ in range(questions)]
         rows.append({"video": None, "prefix": "", "branches": echo})
     return rows
 
@@ -73,13 +80,11 @@ def _read(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branc
     return {"kind": "read", "prompt": "\n" + ask(item.question, options), "response": response}
 
 
-def _echo(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
-    """Options named in some order, to be given back with their letters."""
-    item = rng.choice(found[rng.choice(sorted(found))])
-    options = make_options(item, rng.choice(OPTION_COUNTS), rng.randrange(len(LETTERS)), rng)
-    named = rng.sample(options, min(len(options), 5))
-    response = ". ".join(write_answer(value, options) for value in named)
-    return {"kind": "echo", "prompt": ask(f"Say {', '.join(named)}.", options), "response": response}
+def _echo(ask: Asker, rng: random.Random) -> Branch:
+    """Options of all kinds, to be given back in some order with their letters."""
+    options = rng.sample(VALUES, rng.choice(OPTION_COUNTS))
+    response = " ".join(write_answer(value, options) for value in rng.sample(options, min(len(options), 5)))
+    return {"kind": "echo", "prompt": ask(ECHO, options), "response": response}
 
 
 def _by_kind(film: Film) -> dict[str, list[Item]]:

@@ -375,12 +375,12 @@ def write_claims(scenes: Iterable[Scene]) -> str:
 
 def write_answer(answer: str, options: Sequence[str]) -> str:
     """An answer in words, then its letter where there are options."""
-    return f"{answer}, option {LETTERS[options.index(answer)]}" if options else answer
+    return f"{answer}, option {LETTERS[options.index(answer)]}." if options else f"{answer}."
 
 
 def write_trace(scenes: Iterable[Scene], steps: str, concluded: str, options: Sequence[str]) -> str:
     """A reasoning trace: the scenes with their times, the steps, the conclusion."""
-    parts = [write_claims(scenes), steps, f"So the answer is {write_answer(concluded, options)}."]
+    parts = [write_claims(scenes), steps, f"So the answer is {write_answer(concluded, options)}"]
     return " ".join(part for part in parts if part)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -107,9 +106,3 @@ def make_predictions(
             }
         )
     return pd.DataFrame(rows, columns=list(PREDICTION))
-
-
-def training_turns(path: str | Path) -> list[str]:
-    """Human turns of prepared training rows (`data/sft.jsonl`), for `prompts.shared_instruction`."""
-    with open(path, encoding="utf-8") as lines:
-        return [json.loads(line)["question"] for line in lines]

@@ -59,9 +59,10 @@ CHAT_TEMPLATE = """\
 
 
 def make_tokenizer(corpus: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """Train a byte-level BPE tokenizer with Qwen's special tokens; a time and an option's letter are one token each."""
+    """Train a byte-level BPE tokenizer with Qwen's special tokens; a time and an option's letter are one token each, the letter
+    the same wherever it stands, so that a small model can learn to look it up."""
     tokenizer = Tokenizer(models.BPE())
-    pieces = r"\d\d:\d\d|\n[A-Z]\.(?= )|<[^<>\s]+>| ?\p{L}+|\d| ?[^\s\p{L}\d<]+|<|\s+(?!\S)|\s+"
+    pieces = r"\d\d:\d\d| (?=[A-Z]\.)|[A-Z]\.(?!\w)|<[^<>\s]+>| ?\p{L}+|\d| ?[^\s\p{L}\d<]+|<|\s+(?!\S)|\s+"
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(pieces), behavior="isolated"),
