@@ -228,12 +228,12 @@ class Base(Section):
         [], description="The curriculum, in order; the learning rate falls in the last phase."
     )
     rows: dict[RowKind, Count] = Field(
-        {"glance": 64, "echo": 16, "read": 16, "describe": 24, "see": 12}, description="Rows per step, by kind."
+        {"glance": 32, "echo": 6, "read": 8, "describe": 12, "see": 8}, description="Rows per step, by kind."
     )
     branches: Count = Field(5, description="Things said about one film or text in one row.")
     questions_per_film: Count = Field(24, description="Questions of the corpus about each film.")
-    learning_rate: Positive = Field(3e-3, description="AdamW's, for embeddings, vectors and the patch embedding.")
-    matrix_learning_rate: Positive = Field(0.015, description="Muon's, for all other matrices.")
+    learning_rate: Positive = Field(2e-3, description="AdamW's, for embeddings, vectors and the patch embedding.")
+    matrix_learning_rate: Positive = Field(0.02, description="Muon's, for all other matrices.")
     warmup: Annotated[int, Field(ge=1)] = Field(30, description="Steps that warm up.")
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: Positive = 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -86,15 +86,16 @@ def compute_features(
 
 def chat_frame(processor: Qwen2_5_VLProcessor, with_video: bool) -> tuple[str, str]:
     """What the chat template writes before a prompt (with the video's placeholder) and between it and the response."""
-    return _chat_frame(processor.chat_template, processor, with_video)
+    return _chat_frame(str(processor.chat_template), processor, with_video)
 
 
 @lru_cache(maxsize=8)
 def _chat_frame(template: str, processor: Qwen2_5_VLProcessor, with_video: bool) -> tuple[str, str]:
     mark = "\u0000"
-    content: list[dict[str, str]] = [{"type": "video"}] if with_video else []
+    content: list[Any] = [{"type": "video"}] if with_video else []
     content.append({"type": "text", "text": mark})
-    text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+    turns: Any = [{"role": "user", "content": content}]
+    text = cast(str, processor.apply_chat_template(turns, add_generation_prompt=True))
     before, after = text.split(mark)
     return before, after
 
@@ -131,8 +132,13 @@ class Batch:
     videos: list[Video]
 
     def to(self, device: torch.device | str) -> Batch:
-        moved = [tensor.to(device) for tensor in (self.input_ids, self.attention_mask, self.token_types, self.labels)]
-        return Batch(*moved, self.videos)
+        return Batch(
+            self.input_ids.to(device),
+            self.attention_mask.to(device),
+            self.token_types.to(device),
+            self.labels.to(device),
+            self.videos,
+        )
 
     def model_inputs(self, dtype: torch.dtype | None = None) -> dict[str, Any]:
         """Arguments for the model's forward pass, without labels."""
@@ -153,7 +159,7 @@ class Batch:
         if patches:
             inputs["pixel_values_videos"] = torch.cat(patches).to(device, dtype)
         else:
-            pooled = tuple(feature.to(device, dtype) for feature in features)
+            pooled: Any = tuple(feature.to(device, dtype) for feature in features)
             inputs["mm_encoder_outputs"] = {"video": BaseModelOutputWithPooling(pooler_output=pooled)}
         return inputs
 

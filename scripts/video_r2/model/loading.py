@@ -50,7 +50,8 @@ def load_model(
     # Only now: while it loads a checkpoint, transformers takes any name with "flash" in it for an extension to import.
     model.set_attn_implementation(implementation)
     logger.info("loaded %s with attention %s", folder, implementation)
-    return model.to(device)
+    model.to(torch.device(device))  # type: ignore[arg-type]  # its decorator hides the argument
+    return model
 
 
 def training_implementation(attention: str) -> dict[str, str]:

@@ -8,9 +8,10 @@ forward and backward when the policy is updated. Loss and gradients equal GRPOTr
 from __future__ import annotations
 
 import copy
+import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor, Trainer
@@ -102,7 +103,9 @@ class VideoGRPOTrainer(Trainer):
             data_collator=lambda rows: {"examples": [row["example"] for row in rows]},
             processing_class=processor,
         )
+        self.policy = model
         self.processor = processor
+        self.group_size = cast(int, args.num_generations)
         self.reference = reference
         self.encode = encode
         self.rewards = rewards
@@ -116,12 +119,12 @@ class VideoGRPOTrainer(Trainer):
         videos = self.encode(examples)
         completions = self.generate_groups(examples, videos)
         advantages = self.score(examples, completions).flatten().to(model.device)
-        batch = make_shared_prefix_batch(self.processor, self.model, self._trees(examples, videos, completions))
+        batch = make_shared_prefix_batch(self.processor, self.policy, self._trees(examples, videos, completions))
         return self.policy_loss(batch, advantages)
 
     def policy_loss(self, batch: SharedPrefixBatch, advantages: torch.Tensor) -> torch.Tensor:
         """Loss of the policy on groups whose branches have these advantages (one per branch, in order)."""
-        log_probs, entropy, mask = self.token_log_probs(self.model, batch)
+        log_probs, entropy, mask = self.token_log_probs(self.policy, batch)
         with torch.no_grad():
             reference = None if self.reference is None else self.token_log_probs(self.reference, batch)[0]
         loss, divergence = grpo_loss(
@@ -143,26 +146,27 @@ class VideoGRPOTrainer(Trainer):
         self, examples: Sequence[Conversation], videos: Sequence[VideoFeatures]
     ) -> list[list[Completion]]:
         """Sample a group of completions for every example; each has random numbers of its own."""
-        self.model.eval()
-        size = self.args.num_generations
+        self.policy.eval()
+        size = self.group_size
+        limit = cast(int, self.args.max_completion_length)
         prompts = []
         for at, (example, video) in enumerate(zip(examples, videos, strict=True)):
             prefix, suffix = (
-                make_prefix(self.model, self.processor, video),
+                make_prefix(self.policy, self.processor, video),
                 make_suffix(self.processor, example.question),
             )
             for member in range(size):
                 draw = ((self.args.seed * 1_000_003 + self.state.global_step) * 1_009 + at) * size + member
-                prompts.append(Prompt(prefix, suffix, self.args.max_completion_length, draw))
+                prompts.append(Prompt(prefix, suffix, limit, draw))
         with self.autocast_smart_context_manager():
             completions = generate(
-                self.model,
+                self.policy,
                 prompts,
                 batch=len(prompts),
                 temperature=self.args.temperature,
                 top_k=self.args.top_k or 0,
             )
-        self.model.train()
+        self.policy.train()
         return [completions[start : start + size] for start in range(0, len(completions), size)]
 
     def score(self, examples: Sequence[Conversation], groups: Sequence[Sequence[Completion]]) -> torch.Tensor:
@@ -180,7 +184,7 @@ class VideoGRPOTrainer(Trainer):
             groups_without_variance=float((total.std(1) == 0).float().mean()),
         )
         for name, values in components.items():
-            known = [value for value in values if value is not None]
+            known = [value for value in values if math.isfinite(value)]
             if known:
                 self.observe(**{f"reward/{name}": sum(known) / len(known)})
         return group_advantages(total)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
 from torch.utils.data import Dataset
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from trl import SFTConfig, SFTTrainer
@@ -87,5 +87,7 @@ def train_sft(
         peft_config=lora,
     )
     trainer.train()
-    merged = trainer.model.merge_and_unload()
-    return merged, [entry for entry in trainer.state.log_history if "loss" in entry]
+    merged = cast(PeftModel, trainer.model).merge_and_unload()
+    return cast(Qwen2_5_VLForConditionalGeneration, merged), [
+        entry for entry in trainer.state.log_history if "loss" in entry
+    ]
