@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,7 +95,7 @@ def _chat_frame(template: str, processor: Qwen2_5_VLProcessor, with_video: bool)
     content: list[Any] = [{"type": "video"}] if with_video else []
     content.append({"type": "text", "text": mark})
     turns: Any = [{"role": "user", "content": content}]
-    text = cast(str, processor.apply_chat_template(turns, add_generation_prompt=True))
+    text = processor.apply_chat_template(turns, add_generation_prompt=True)
     before, after = text.split(mark)
     return before, after
 
