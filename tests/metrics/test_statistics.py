@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from video_r2.metrics.averages import MACRO, MICRO, aggregate, averaging_of
+from video_r2.metrics.averages import MACRO, MICRO, Averaging, aggregate, averaging_of
 from video_r2.metrics.statistics import interval, paired_difference, resample
 
 
@@ -106,6 +106,12 @@ def test_benchmark_without_scores_makes_the_average_missing() -> None:
     assert math.isnan(interval(scores.assign(score=np.nan)).mean)
     assert math.isnan(interval(scores.iloc[:0]).mean)
     assert math.isnan(paired_difference(scores, scores, benchmarks=["absent"]).low)
+
+
+@pytest.mark.parametrize("rule", [MICRO, MACRO])
+def test_benchmark_all_of_whose_scores_are_missing_is_missing(rule: Averaging) -> None:
+    estimate = interval(make(0).assign(score=math.nan), rule, 10)
+    assert all(math.isnan(value) for value in (estimate.mean, estimate.low, estimate.high))
 
 
 def test_missing_scores_are_left_out_and_keep_the_pairing() -> None:

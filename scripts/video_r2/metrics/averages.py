@@ -41,7 +41,9 @@ class Averaging:
             means = np.where(counts > 0, sums / counts, 0.0)
             parents = [self.merged.get(category, category) for category in categories]
             names = sorted(set(parents))
+            # The shape is said for the sake of no categories, which would be a vector of nothing.
             membership = np.array([[parent == name for name in names] for parent in parents], dtype=float)
+            membership = membership.reshape(len(parents), len(names))
             members = present @ membership
             merged = np.where(members > 0, (means @ membership) / members, 0.0)
             return np.asarray(merged.sum(axis=-1) / (members > 0).sum(axis=-1))
