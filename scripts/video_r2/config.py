@@ -204,6 +204,9 @@ class ModelShape(Section):
     initial_scale: Positive = Field(
         0.1, description="Standard deviation of the first weights; half of it for embeddings."
     )
+    initial_scale: Positive = Field(
+        0.1, description="Standard deviation of the first weights; half of it for embeddings."
+    )
     vocabulary: Count = Field(1024, description="Tokens of the tokenizer that is trained on the corpus.")
 
 
@@ -232,7 +235,7 @@ class Base(Section):
     )
     branches: Count = Field(5, description="Things said about one film or text in one row.")
     questions_per_film: Count = Field(24, description="Questions of the corpus about each film.")
-    learning_rate: Positive = Field(2e-3, description="AdamW's, for embeddings, vectors and the patch embedding.")
+    learning_rate: Positive = Field(4e-3, description="AdamW's, for embeddings, vectors and the patch embedding.")
     matrix_learning_rate: Positive = Field(0.02, description="Muon's, for all other matrices.")
     warmup: Annotated[int, Field(ge=1)] = Field(30, description="Steps that warm up.")
     weight_decay: float = Field(0.01, ge=0)

@@ -141,28 +141,23 @@ def make_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int)
         tie_word_embeddings=False,
     )
     model = Qwen2_5_VLForConditionalGeneration(config)
-    initialise(model)
+    initialise(model, shape.initial_scale)
     model.generation_config.eos_token_id = ids[TURN_END]
     model.generation_config.pad_token_id = ids[END_OF_TEXT]
     return model
 
 
 @torch.no_grad()
-def initialise(model: Qwen2_5_VLForConditionalGeneration) -> None:
-    """Draw weights from which so small a model learns to look things up within minutes.
+def initialise(model: Qwen2_5_VLForConditionalGeneration, scale: float) -> None:
+    """Draw weights from which so small a model learns to see and to look things up sooner than from the usual small ones.
 
-    With the usual small weights it stays for thousands of steps at guessing among the options that it has read. So: tokens
-    of unit size; layers that add nothing at first; a first layer with heads that look one and two tokens back; and in the
-    layers behind it, keys that begin as queries do, so that a token attends to its like (Trockman and Kolter 2023,
-    Mimetic Initialization of Self-Attention Layers).
+    All matrices have standard deviation `scale`, embeddings half of it. The first layer begins with heads that look one and
+    two tokens back; in the layers behind it keys begin as queries do, so that a token attends to its like (Trockman and
+    Kolter 2023, Mimetic Initialization of Self-Attention Layers).
     """
     for name, weight in model.named_parameters():
-        if name.endswith(("o_proj.weight", "down_proj.weight", "attn.proj.weight", "lm_head.weight")):
-            weight.zero_()
-        elif name.endswith("embed_tokens.weight"):
-            weight.normal_()
-        elif weight.ndim >= 2:
-            weight.normal_(std=weight[0].numel() ** -0.5)
+        if weight.ndim >= 2:
+            weight.normal_(std=scale / 2 if "embed" in name or "lm_head" in name else scale)
     first, *others = model.model.language_model.layers
     heads = first.self_attn.config.num_attention_heads
     groups = first.self_attn.num_key_value_groups

@@ -25,7 +25,7 @@ from video_r2.model.inputs import IGNORED, VideoFeatures
 from video_r2.model.shared_prefix import Branch, SharedPrefixBatch, Tree, encode_tree, make_shared_prefix_batch
 from video_r2.training.examples import VideoEncoder
 from video_r2.training.optimizer import trainer_arguments
-from video_r2.training.sft import Examples
+from video_r2.training.sft import numbers_of
 
 ADVANTAGE_EPSILON = 1e-4  # the release's; keeps a group of equal rewards at advantage 0
 
@@ -99,8 +99,8 @@ class VideoGRPOTrainer(Trainer):
         super().__init__(
             model=model,
             args=args,
-            train_dataset=Examples(examples),
-            data_collator=lambda rows: {"examples": [row["example"] for row in rows]},
+            train_dataset=numbers_of(examples),
+            data_collator=lambda rows: {"examples": [examples[row["example"]] for row in rows]},
             processing_class=processor,
         )
         self.policy = model

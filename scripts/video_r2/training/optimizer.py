@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from video_r2.config import Optimizer
 from video_r2.errors import UserError
 
@@ -39,6 +41,7 @@ def trainer_arguments(
         "gradient_accumulation_steps": global_batch // at_once,
         "gradient_checkpointing": settings.gradient_checkpointing,
         "bf16": settings.bf16,
+        "use_cpu": not torch.cuda.is_available(),
         "seed": seed,
         "data_seed": seed,
         "save_strategy": "no",

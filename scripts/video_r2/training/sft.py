@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
+from datasets import Dataset
 from peft import LoraConfig, PeftModel
-from torch.utils.data import Dataset
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from trl import SFTConfig, SFTTrainer
 
@@ -21,28 +21,25 @@ from video_r2.training.optimizer import trainer_arguments
 LANGUAGE_MODEL_LINEAR = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 
 
-class Examples(Dataset):
-    """Conversations by number, as a trainer wants them."""
-
-    def __init__(self, conversations: Sequence[Conversation]) -> None:
-        self.conversations = conversations
-        self.column_names = ["example"]
-
-    def __len__(self) -> int:
-        return len(self.conversations)
-
-    def __getitem__(self, at: int) -> dict[str, Conversation]:
-        return {"example": self.conversations[at]}
+def numbers_of(examples: Sequence[Conversation]) -> Dataset:
+    """The examples' numbers as a data set, which is all that a trainer has to shuffle; column "example"."""
+    return Dataset.from_dict({"example": list(range(len(examples)))})
 
 
 class ResponseCollator:
-    """Puts examples into a batch whose labels are their responses."""
+    """Puts examples, given by number, into a batch whose labels are their responses."""
 
-    def __init__(self, processor: Qwen2_5_VLProcessor, encode: VideoEncoder, settings: Sft) -> None:
-        self._processor, self._encode, self._settings = processor, encode, settings
+    def __init__(
+        self,
+        processor: Qwen2_5_VLProcessor,
+        encode: VideoEncoder,
+        examples: Sequence[Conversation],
+        settings: Sft,
+    ) -> None:
+        self._processor, self._encode, self._examples, self._settings = processor, encode, examples, settings
 
-    def __call__(self, rows: Sequence[dict[str, Conversation]]) -> dict[str, Any]:
-        examples = [row["example"] for row in rows]
+    def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, Any]:
+        examples = [self._examples[row["example"]] for row in rows]
         responses = [write_response(example, self._settings.trace) for example in examples]
         batch = make_batch(
             self._processor, [example.question for example in examples], responses, self._encode(examples)
@@ -81,8 +78,8 @@ def train_sft(
     trainer = SFTTrainer(
         model=model,
         args=arguments,
-        data_collator=ResponseCollator(processor, encode, settings),
-        train_dataset=Examples(examples),
+        data_collator=ResponseCollator(processor, encode, examples, settings),
+        train_dataset=numbers_of(examples),
         processing_class=processor,
         peft_config=lora,
     )
