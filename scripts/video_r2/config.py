@@ -204,9 +204,6 @@ class ModelShape(Section):
     initial_scale: Positive = Field(
         0.1, description="Standard deviation of the first weights; half of it for embeddings."
     )
-    initial_scale: Positive = Field(
-        0.1, description="Standard deviation of the first weights; half of it for embeddings."
-    )
     vocabulary: Count = Field(1024, description="Tokens of the tokenizer that is trained on the corpus.")
 
 
