@@ -140,7 +140,13 @@ def fetch(
         "except UserError as error:\n"
         "    sys.exit(f'error: {error}')\n"
     )
-    kept = {key: value for key, value in os.environ.items() if "proxy" not in key.lower() and not key.startswith("HF_")}
+    # scripts/predict.py switches the hub off when another test imports it; huggingface_hub obeys TRANSFORMERS_OFFLINE too.
+    settings_of_the_hub = ("HF_", "TRANSFORMERS_")
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if "proxy" not in key.lower() and not key.startswith(settings_of_the_hub)
+    }
     settings = {"HF_ENDPOINT": address, "HF_HUB_DISABLE_XET": "1", "PYTHONPATH": str(SCRIPTS), "HF_TOKEN": SECRET}
     return subprocess.run(
         [sys.executable, "-c", code, json.dumps(output), json.dumps(params)],
