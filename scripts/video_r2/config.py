@@ -202,7 +202,7 @@ class ModelShape(Section):
     vision_heads: Count = 4
     vision_feedforward: Count = 256
     initial_scale: Positive = Field(
-        0.1, description="Standard deviation of the first weights; half of it for embeddings."
+        0.1, description="Standard deviation of the first weights (video_r2.model.scratch.SHARES of it for some)."
     )
     vocabulary: Count = Field(1024, description="Tokens of the tokenizer that is trained on the corpus.")
 
@@ -214,8 +214,8 @@ class BasePhase(Section):
     """One phase of the base model's curriculum."""
 
     steps: Annotated[int, Field(ge=0)]
-    mix: dict[RowKind, Positive] = Field(
-        description="How often a step is of each kind: a moment described (glance), options repeated with their letters "
+    rows: dict[RowKind, Count] = Field(
+        description="Rows of each kind in a step: a moment described (glance), options repeated with their letters "
         "(echo), a film that is told in words asked about (read), a film described (describe), described and asked about (see)."
     )
 
@@ -227,13 +227,11 @@ class Base(Section):
     phases: list[BasePhase] = Field(
         [], description="The curriculum, in order; the learning rate falls in the last phase."
     )
-    rows: dict[RowKind, Count] = Field(
-        {"glance": 32, "echo": 6, "read": 8, "describe": 12, "see": 8}, description="Rows per step, by kind."
-    )
     branches: Count = Field(5, description="Things said about one film or text in one row.")
     questions_per_film: Count = Field(24, description="Questions of the corpus about each film.")
-    learning_rate: Positive = Field(4e-3, description="AdamW's, for embeddings, vectors and the patch embedding.")
-    matrix_learning_rate: Positive = Field(0.02, description="Muon's, for all other matrices.")
+    learning_rate: Positive = Field(1e-3, description="AdamW's, for embeddings, vectors and the patch embedding.")
+    matrix_learning_rate: Positive = Field(0.007, description="Muon's, for the other matrices of the language model.")
+    vision_learning_rate: Positive = Field(0.02, description="Muon's, for the matrices of the vision tower.")
     warmup: Annotated[int, Field(ge=1)] = Field(30, description="Steps that warm up.")
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: Positive = 1.0

@@ -28,6 +28,7 @@ DESCRIBE = "Describe the video with times."
 GLANCE = "Describe the moment."
 ECHO = "Name the options."
 OPTION_COUNTS = (4, 4, 4, 5, 5, 10)
+ECHOES = 16  # options given back in one answer
 VALUES = (*COLOURS, *SHAPES, *MOTIONS, *WORDS, *TIMES, *(str(number) for number in range(13)))
 
 Asker = Callable[[str, Sequence[str]], str]  # question and options to prompt
@@ -71,19 +72,20 @@ def _moments(film: Film) -> list[Branch]:
 
 def _direct(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
     item, options = _draw(found, rng)
-    return {"kind": "see", "prompt": ask(item.question, options), "response": write_answer(item.answer, options)}
+    return {"kind": "see", "prompt": ask(item.question, options), "response": f"It is {write_answer(item.answer, options)}."}
 
 
 def _read(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
     item, options = _draw(found, rng)
-    response = " ".join(part for part in (item.steps, write_answer(item.answer, options)) if part)
+    response = " ".join(part for part in (item.steps, f"It is {write_answer(item.answer, options)}.") if part)
     return {"kind": "read", "prompt": "\n" + ask(item.question, options), "response": response}
 
 
 def _echo(ask: Asker, rng: random.Random) -> Branch:
-    """Options of all kinds, to be given back in some order with their letters."""
+    """Options of all kinds, some given back with their letters, each as often as it comes: what has been said does not tell
+    what is left."""
     options = rng.sample(VALUES, rng.choice(OPTION_COUNTS))
-    response = " ".join(write_answer(value, options) for value in rng.sample(options, min(len(options), 5)))
+    response = f"It is {', '.join(write_answer(value, options) for value in rng.choices(options, k=ECHOES))}."
     return {"kind": "echo", "prompt": ask(ECHO, options), "response": response}
 
 

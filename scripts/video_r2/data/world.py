@@ -35,6 +35,8 @@ ORDINALS = ("first", "second", "third", "fourth")
 
 STEP = 2  # seconds: scenes begin and end on multiples of it
 LENGTHS = (2, 4, 6, 8, 10)  # seconds that a scene may last
+RADIUS = 0.32  # half an object's size as a share of the frame's
+DIGIT = 1.5  # height of its digit as a share of the radius
 TRAVEL = 0.12  # share of the frame's width that an object moves to either side of the centre
 LETTERS = "ABCDEFGHIJ"
 
@@ -175,7 +177,7 @@ def _draw_object(draw: ImageDraw.ImageDraw, scene: Scene, size: tuple[int, int],
     step_x, step_y = MOTIONS[scene.motion]
     x = width * (0.5 + step_x * TRAVEL * (2 * progress - 1))
     y = height * (0.55 + step_y * TRAVEL * (2 * progress - 1))
-    radius = 0.28 * min(width, height)
+    radius = RADIUS * min(width, height)
     fill = COLOURS[scene.colour]
     if scene.shape == "circle":
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill)
@@ -189,7 +191,7 @@ def _draw_object(draw: ImageDraw.ImageDraw, scene: Scene, size: tuple[int, int],
         draw.rectangle((x - radius, y - arm, x + radius, y + arm), fill)
         draw.rectangle((x - arm, y - radius, x + arm, y + radius), fill)
     ink = (0, 0, 0) if sum(fill) > 420 else (255, 255, 255)
-    draw.text((x, y), scene.digit, ink, font=_font(round(1.1 * radius)), anchor="mm")
+    draw.text((x, y), scene.digit, ink, font=_font(round(DIGIT * radius)), anchor="mm")
 
 
 @lru_cache(maxsize=8)
@@ -374,13 +376,13 @@ def write_claims(scenes: Iterable[Scene]) -> str:
 
 
 def write_answer(answer: str, options: Sequence[str]) -> str:
-    """An answer in words, then its letter where there are options."""
-    return f"{answer}, option {LETTERS[options.index(answer)]}." if options else f"{answer}."
+    """An answer in words, then its letter where there are options: "blue (B)"."""
+    return f"{answer} ({LETTERS[options.index(answer)]})" if options else answer
 
 
 def write_trace(scenes: Iterable[Scene], steps: str, concluded: str, options: Sequence[str]) -> str:
     """A reasoning trace: the scenes with their times, the steps, the conclusion."""
-    parts = [write_claims(scenes), steps, f"So the answer is {write_answer(concluded, options)}"]
+    parts = [write_claims(scenes), steps, f"So the answer is {write_answer(concluded, options)}."]
     return " ".join(part for part in parts if part)
 
 

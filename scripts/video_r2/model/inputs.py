@@ -53,6 +53,7 @@ def make_patches(processor: Qwen2_5_VLProcessor, frames: np.ndarray, fps: float)
         videos=[torch.from_numpy(frames).permute(0, 3, 1, 2)],
         do_resize=False,
         do_sample_frames=False,
+        cap_pixels_per_frame=False,  # frames come at their size; unset, transformers warns
         return_tensors="pt",
     )
     grid = tuple(int(size) for size in encoded["video_grid_thw"][0])

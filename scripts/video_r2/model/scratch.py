@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -30,7 +31,10 @@ SPECIAL_TOKENS = [
     "<|image_pad|>",
     "<|video_pad|>",
 ]
+# Parts of the names of weights that begin larger or smaller than the others, and by what factor.
+SHARES = {"embed_tokens": 5.0, "patch_embed|lm_head": 0.5, r"language_model.*(o_proj|down_proj)": 0.3}
 PATCH, MERGE, TEMPORAL_PATCH = 14, 2, 2
+NEAR = 0.375  # share of the rotary frequencies, the highest, that tell a token from itself
 
 # Turns as Qwen2.5-VL writes them: a default system turn, and a vision block for every image or video.
 CHAT_TEMPLATE = """\
@@ -64,7 +68,7 @@ def make_tokenizer(corpus: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     """Train a byte-level BPE tokenizer with Qwen's special tokens; a time and an option's letter are one token each, the letter
     the same wherever it stands, so that a small model can learn to look it up."""
     tokenizer = Tokenizer(models.BPE())
-    pieces = r"\d\d:\d\d| (?=[A-Z]\.)|[A-Z]\.(?!\w)|<[^<>\s]+>| ?\p{L}+|\d| ?[^\s\p{L}\d<]+|<|\s+(?!\S)|\s+"
+    pieces = r"\d\d:\d\d| ?\([A-Z]\)|[A-Z]\.(?!\w)|<[^<>\s]+>| ?\p{L}+|\d{1,2}| ?[^\s\p{L}\d<]+|<|\s+(?!\S)|\s+"
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(pieces), behavior="isolated"),
@@ -151,13 +155,16 @@ def make_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int)
 def initialise(model: Qwen2_5_VLForConditionalGeneration, scale: float) -> None:
     """Draw weights from which so small a model learns to see and to look things up sooner than from the usual small ones.
 
-    All matrices have standard deviation `scale`, embeddings half of it. The first layer begins with heads that look one and
-    two tokens back; in the layers behind it keys begin as queries do, so that a token attends to its like (Trockman and
-    Kolter 2023, Mimetic Initialization of Self-Attention Layers).
+    Matrices have standard deviation `scale`, embeddings of tokens five times it, the projections back into the language
+    model's residual stream a third: what a token is stands out from what the layers first write about it. The first layer
+    begins with heads that look one and two tokens back; in the layers behind it keys begin as queries do, so that a token attends to its like (Trockman and
+    Kolter 2023, Mimetic Initialization of Self-Attention Layers), with the sign turned at the highest rotary frequencies,
+    so that it attends to its like elsewhere and not to itself.
     """
     for name, weight in model.named_parameters():
         if weight.ndim >= 2:
-            weight.normal_(std=scale / 2 if "embed" in name or "lm_head" in name else scale)
+            share = next((share for part, share in SHARES.items() if re.search(part, name)), 1.0)
+            weight.normal_(std=share * scale)
     first, *others = model.model.language_model.layers
     heads = first.self_attn.config.num_attention_heads
     groups = first.self_attn.num_key_value_groups
@@ -168,7 +175,9 @@ def initialise(model: Qwen2_5_VLForConditionalGeneration, scale: float) -> None:
         attention = layer.self_attn
         size = attention.head_dim
         queries = attention.q_proj.weight.view(-1, groups, size, attention.q_proj.in_features)
-        attention.k_proj.weight.copy_(queries[:, 0].reshape_as(attention.k_proj.weight))
+        keys = queries[:, 0].unflatten(1, (2, size // 2)).clone()
+        keys[:, :, : round(NEAR * size / 2)] *= -1
+        attention.k_proj.weight.copy_(keys.reshape_as(attention.k_proj.weight))
 
 
 def _look_back(

@@ -60,18 +60,19 @@ def train_base(
             share = min(1.0, (progress.n + 1) / settings.warmup)
             if last:
                 share *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * step / phase.steps))
-            kind = rng.choices(list(phase.mix), list(phase.mix.values()))[0]
-            drawn = rng.choices(texts.get(kind, films), k=settings.rows[kind])
-            trees = [_tree(kind, row, settings.branches, processor, patches, rng) for row in drawn]
-            loss = _loss(model, processor, trees, settings.bf16)
-            loss.backward()
+            # Kinds of rows are apart in memory, for their lengths differ, and together in every step.
+            for kind, count in phase.rows.items():
+                drawn = rng.choices(texts.get(kind, films), k=count)
+                trees = [_tree(kind, row, settings.branches, processor, patches, rng) for row in drawn]
+                loss = _loss(model, processor, trees, settings.bf16)
+                (loss / len(phase.rows)).backward()
+                losses[kind].append(loss.item())
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
             for optimizer, rate in optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = rate * share
                 optimizer.step()
                 optimizer.zero_grad()
-            losses[kind].append(loss.item())
             progress.update()
             if progress.n % LOG_EVERY == 0:
                 means = {f"loss/{name}": sum(values) / len(values) for name, values in losses.items()}
@@ -88,15 +89,20 @@ def _optimizers(model: Qwen2_5_VLForConditionalGeneration, settings: Base) -> li
     """Muon for the matrices between layers, which on this model learns in a third of AdamW's steps; AdamW for the rest."""
     embeddings = {id(model.get_input_embeddings().weight), id(model.lm_head.weight)}
     weights = list(model.parameters())
-    matrices = [weight for weight in weights if weight.ndim == 2 and id(weight) not in embeddings]
+    seeing = [weight for weight in model.model.visual.parameters() if weight.ndim == 2]
+    apart = embeddings | {id(weight) for weight in seeing}
+    matrices = [weight for weight in weights if weight.ndim == 2 and id(weight) not in apart]
     tables = [weight for weight in weights if weight.ndim > 2 or id(weight) in embeddings]
     vectors = [weight for weight in weights if weight.ndim < 2]
     adamw = torch.optim.AdamW(
         [{"params": tables, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
         betas=(0.9, 0.98),
     )
-    muon = torch.optim.Muon(matrices, weight_decay=settings.weight_decay)
-    return [(adamw, settings.learning_rate), (muon, settings.matrix_learning_rate)]
+    return [
+        (adamw, settings.learning_rate),
+        (torch.optim.Muon(matrices, weight_decay=settings.weight_decay), settings.matrix_learning_rate),
+        (torch.optim.Muon(seeing, weight_decay=settings.weight_decay), settings.vision_learning_rate),
+    ]
 
 
 def _tree(

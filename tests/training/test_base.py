@@ -1,0 +1,49 @@
+"""The base model learns from nothing: here, on text alone, to look letters up."""
+
+from __future__ import annotations
+
+import random
+
+import torch
+
+from video_r2 import config
+from video_r2.data.corpus import make_rows
+from video_r2.data.world import LETTERS, make_film
+from video_r2.model.inputs import make_batch
+from video_r2.model.loading import training_implementation
+from video_r2.model.scratch import make_model, make_processor, make_tokenizer
+from video_r2.training.base import train_base
+
+
+def ask(question: str, options: list[str]) -> str:
+    return "\n".join([question, *(f"{letter}. {text}" for letter, text in zip(LETTERS, options, strict=False))])
+
+
+def echoes(seed: int) -> list[dict]:
+    films = [make_film(f"{seed}-{at}", f"{seed}-{at}", (8, 12), [8], (112, 112)) for at in range(20)]
+    return [row for row in make_rows(films, 10, ask, random.Random(seed)) if row["branches"][0]["kind"] == "echo"]
+
+
+def test_letters_of_options_that_were_not_seen_in_this_order_are_looked_up():
+    rows = echoes(1)
+    tokenizer = make_tokenizer([each["prompt"] + each["response"] for row in rows for each in row["branches"]], 400)
+    processor = make_processor(tokenizer, config.Frames())
+    settings = config.Base(phases=[config.BasePhase(steps=150, rows={"echo": 4})])
+    model = make_model(settings.shape, tokenizer, seed=0)
+    model.set_attn_implementation(training_implementation("eager"))
+
+    log = train_base(model, processor, rows, {}, settings, seed=0)
+
+    unseen = [each for row in echoes(2)[:5] for each in row["branches"]]
+    batch = make_batch(
+        processor, [each["prompt"] for each in unseen], [each["response"] for each in unseen], [None] * len(unseen)
+    )
+    model.set_attn_implementation("sdpa")
+    with torch.no_grad():
+        predicted = model(**batch.model_inputs()).logits[:, :-1].argmax(-1)
+    letters = {tokenizer(f" ({letter})").input_ids[0] for letter in LETTERS}
+    asked = torch.isin(batch.labels[:, 1:], torch.tensor(sorted(letters)))
+    assert asked.sum() == 16 * len(unseen)
+    right = (predicted == batch.labels[:, 1:])[asked].float().mean()
+    assert right > 0.9  # guessing has 0.2
+    assert log[-1]["step"] == 150 and log[-1]["loss/echo"] < log[0]["loss/echo"] / 2
