@@ -46,4 +46,5 @@ def test_letters_of_options_that_were_not_seen_in_this_order_are_looked_up():
     assert asked.sum() == 16 * len(unseen)
     right = (predicted == batch.labels[:, 1:])[asked].float().mean()
     assert right > 0.9  # guessing has 0.2
-    assert log[-1]["step"] == 150 and log[-1]["loss/echo"] < log[0]["loss/echo"] / 2
+    assert log[-1]["step"] == 150
+    assert log[-1]["loss/echo"] < log[0]["loss/echo"] / 2

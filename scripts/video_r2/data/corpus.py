@@ -72,7 +72,8 @@ def _moments(film: Film) -> list[Branch]:
 
 def _direct(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
     item, options = _draw(found, rng)
-    return {"kind": "see", "prompt": ask(item.question, options), "response": f"It is {write_answer(item.answer, options)}."}
+    response = f"It is {write_answer(item.answer, options)}."
+    return {"kind": "see", "prompt": ask(item.question, options), "response": response}
 
 
 def _read(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:

@@ -156,10 +156,10 @@ def initialise(model: Qwen2_5_VLForConditionalGeneration, scale: float) -> None:
     """Draw weights from which so small a model learns to see and to look things up sooner than from the usual small ones.
 
     Matrices have standard deviation `scale`, embeddings of tokens five times it, the projections back into the language
-    model's residual stream a third: what a token is stands out from what the layers first write about it. The first layer
-    begins with heads that look one and two tokens back; in the layers behind it keys begin as queries do, so that a token attends to its like (Trockman and
-    Kolter 2023, Mimetic Initialization of Self-Attention Layers), with the sign turned at the highest rotary frequencies,
-    so that it attends to its like elsewhere and not to itself.
+    model's residual stream a third: what a token is stands out from what the layers first write about it. The first
+    layer begins with heads that look one and two tokens back; in the layers behind it keys begin as queries do, so that
+    a token attends to its like (Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers), with the
+    sign turned at the highest rotary frequencies, so that it attends to its like elsewhere and not to itself.
     """
     for name, weight in model.named_parameters():
         if weight.ndim >= 2:
