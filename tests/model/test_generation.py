@@ -103,6 +103,17 @@ def test_sampling_draws_from_the_models_distribution(tiny) -> None:
         assert abs(drawn[token] / number - share) < 5 * (share * (1 - share) / number) ** 0.5
 
 
+def test_a_token_that_stands_for_visual_features_is_never_said(tiny) -> None:
+    prompts = [replace(prompt, max_new_tokens=60, seed=seed) for seed, prompt in enumerate(prompts_of(tiny) * 6)]
+    said = {
+        token
+        for completion in generate(tiny.model, prompts, batch=54, temperature=100.0)
+        for token in completion.tokens
+    }
+    assert len(said) > 200  # at this temperature nearly everything else is
+    assert not said & {tiny.model.config.image_token_id, tiny.model.config.video_token_id}
+
+
 def test_the_prefix_knows_which_moment_a_token_shows(tiny) -> None:
     prefix = prompts_of(tiny)[0].prefix
     # Six frames are three temporal patches of 56 x 56 pixels, four tokens each, two seconds apart.

@@ -212,6 +212,8 @@ def _decode(
 ) -> list[Completion]:
     """Continue one batch."""
     ends = torch.tensor(end_tokens(model), device=model.device)
+    # Tokens that stand for visual features can be read only where there are features.
+    placeholders = [model.config.image_token_id, model.config.video_token_id]
     limits = torch.tensor([prompt.max_new_tokens for prompt in prompts], device=model.device)
     steps = int(limits.max())
     draws = torch.tensor(
@@ -224,7 +226,9 @@ def _decode(
     active = torch.ones_like(rows, dtype=torch.bool)
     tokens = ends[:1].repeat(len(prompts), steps)
     for step in range(steps):
-        new = _choose(model.lm_head(reading.hidden), draws[rows, step], temperature, top_k)
+        logits = model.lm_head(reading.hidden)
+        logits[:, placeholders] = -torch.inf
+        new = _choose(logits, draws[rows, step], temperature, top_k)
         tokens[rows[active], step] = new[active]
         active &= ~torch.isin(new, ends) & (step + 1 < limits[rows])
         left = int(active.sum())
