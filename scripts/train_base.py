@@ -32,15 +32,13 @@ def main(job: Job) -> None:
     seed: int = job.params.seed
     torch.set_num_threads(job.threads)
 
-    ask = make_asker(world, prompts, "direct")
+    askers = make_asker(world, prompts, "direct"), make_asker(world, prompts, "think")
     # Videos that are held out to measure temporal alignment are in none of the training sets.
     trained_on = {Path(example.video).stem for rows in job.input.rows for example in read_jsonl(rows) if example.video}
     films = [film for film in training_films(world) if film.name in trained_on]
-    rows = make_rows(films, settings.questions_per_film, ask, random.Random(f"corpus {world.seed}"))
+    rows = make_rows(films, settings.questions_per_film, *askers, random.Random(f"corpus {world.seed}"))
     texts = [row["prefix"] + branch["prompt"] + "\n" + branch["response"] for row in rows for branch in row["branches"]]
-    # The instructions of the later stages too, so that they are no longer than they need to be.
-    instructions = [prompts.think, "<think>", "</think>", "<answer>", "</answer>"] * 100
-    tokenizer = make_tokenizer([*texts, *instructions], settings.shape.vocabulary)
+    tokenizer = make_tokenizer(texts, settings.shape.vocabulary)
     processor = make_processor(tokenizer, settings.frames)
     model = make_model(settings.shape, tokenizer, seed)
     model.set_attn_implementation(training_implementation(settings.attention))

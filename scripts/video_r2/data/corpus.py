@@ -22,12 +22,15 @@ from video_r2.data.world import (
     make_options,
     write_answer,
     write_claims,
+    write_response,
+    write_trace,
 )
 
 DESCRIBE = "Describe the video with times."
 GLANCE = "Describe the moment."
 ECHO = "Name the options."
 OPTION_COUNTS = (4, 4, 4, 5, 5, 10)
+THOUGHT_SHARE = 0.5  # of the questions about films that are told in words
 ECHOES = 16  # options given back in one answer
 VALUES = (*COLOURS, *SHAPES, *MOTIONS, *WORDS, *TIMES, *(str(number) for number in range(13)))
 
@@ -35,13 +38,17 @@ Asker = Callable[[str, Sequence[str]], str]  # question and options to prompt
 Branch = dict[str, str]  # kind, prompt, response
 
 
-def make_rows(films: Sequence[Film], questions: int, ask: Asker, rng: random.Random) -> list[dict[str, Any]]:
+def make_rows(
+    films: Sequence[Film], questions: int, ask: Asker, ask_to_think: Asker, rng: random.Random
+) -> list[dict[str, Any]]:
     """Draw one row per film of things to say about it, and as many rows of text alone.
 
     Args:
         films: the training films.
         questions: questions per row.
         ask: writes the prompt that asks a question directly.
+        ask_to_think: writes the prompt that asks for a trace first. Only films told in words are asked about so: the base
+            model knows the form, and what leads to an answer, but not to write down what it sees.
 
     Returns:
         Rows {video, prefix, branches, moments}: `video` is a film's name, or None where `prefix` describes a film in words;
@@ -54,7 +61,7 @@ def make_rows(films: Sequence[Film], questions: int, ask: Asker, rng: random.Ran
         branches += [_direct(_by_kind(film), ask, rng) for _ in range(questions)]
         rows.append({"video": film.name, "prefix": "", "branches": branches, "moments": _moments(film)})
         written = make_film("", f"written {at} {rng.random()}", (8, 24), (10,), film.size)
-        read = [_read(_by_kind(written), ask, rng) for _ in range(questions)]
+        read = [_read(_by_kind(written), ask, ask_to_think, rng) for _ in range(questions)]
         rows.append({"video": None, "prefix": write_claims(written.scenes), "branches": read})
         echo = [_echo(ask, rng) for _ in range(questions)]
         rows.append({"video": None, "prefix": "", "branches": echo})
@@ -76,10 +83,15 @@ def _direct(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Bra
     return {"kind": "see", "prompt": ask(item.question, options), "response": response}
 
 
-def _read(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
+def _read(found: dict[str, list[Item]], ask: Asker, ask_to_think: Asker, rng: random.Random) -> Branch:
     item, options = _draw(found, rng)
-    response = " ".join(part for part in (item.steps, f"It is {write_answer(item.answer, options)}.") if part)
-    return {"kind": "read", "prompt": "\n" + ask(item.question, options), "response": response}
+    if rng.random() < THOUGHT_SHARE:
+        prompt, trace = ask_to_think(item.question, options), write_trace([], item.steps, item.answer, options)
+        response = write_response(trace, item.answer, options)
+    else:
+        prompt = ask(item.question, options)
+        response = " ".join(part for part in (item.steps, f"It is {write_answer(item.answer, options)}.") if part)
+    return {"kind": "read", "prompt": "\n" + prompt, "response": response}
 
 
 def _echo(ask: Asker, rng: random.Random) -> Branch:
