@@ -20,10 +20,6 @@ rule fetch_model:
 
 
 rule train_base:
-    input:
-        rows=["<results>/data/sft.jsonl", "<results>/data/grpo.jsonl"],
-        videos="<results>/raw/training/videos",
-        frames=rules.build_training_frames.output.listing,
     output:
         checkpoint=directory("<results>/models/{model}/seed-{seed}"),
     log:
@@ -40,8 +36,6 @@ rule train_base:
         world=PLAN.section("data.world"),
         prompts=PLAN.section("prompts"),
         overlay=PLAN.section("data.overlay"),
-        decoder=PLAN.config.data.decoder,
-        cache=PLAN.frame_cache,
         code=PLAN.code("train_base"),
     script:
         "../scripts/train_base.py"

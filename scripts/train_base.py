@@ -1,16 +1,15 @@
 """Train the base model from nothing on the generated world; it stands where Qwen2.5-VL-7B-Instruct stands in the paper."""
 
 import random
-from pathlib import Path
+from functools import partial
+from multiprocessing import get_context
 
 import torch
 from tqdm import tqdm
 
 from video_r2 import config
-from video_r2.data.conversations import read_jsonl
-from video_r2.data.corpus import make_rows
-from video_r2.data.frames import FrameCache
-from video_r2.data.miniature import training_films
+from video_r2.data.corpus import make_rows, sample_film
+from video_r2.data.miniature import base_films
 from video_r2.evaluation.prompts import make_asker
 from video_r2.model.inputs import make_patches
 from video_r2.model.loading import training_implementation
@@ -21,10 +20,7 @@ from video_r2.training.checkpoint import save_checkpoint
 
 
 def main(job: Job) -> None:
-    """Inputs: rows (training sets), videos (folder). Output: checkpoint.
-
-    Parameters: seed, settings, world, prompts, overlay, decoder, cache.
-    """
+    """Output: checkpoint. Parameters: seed, settings, world, prompts, overlay."""
     settings = config.Base.model_validate(job.params.settings)
     world = config.World.model_validate(job.params.world)
     prompts = config.Prompts.model_validate(job.params.prompts)
@@ -33,23 +29,23 @@ def main(job: Job) -> None:
     torch.set_num_threads(job.threads)
 
     askers = make_asker(world, prompts, "direct"), make_asker(world, prompts, "think")
-    # Videos that are held out to measure temporal alignment are in none of the training sets.
-    trained_on = {Path(example.video).stem for rows in job.input.rows for example in read_jsonl(rows) if example.video}
-    films = [film for film in training_films(world) if film.name in trained_on]
+    films = base_films(world, settings.films)
     rows = make_rows(films, settings.questions_per_film, *askers, random.Random(f"corpus {world.seed}"))
     texts = [row["prefix"] + branch["prompt"] + "\n" + branch["response"] for row in rows for branch in row["branches"]]
     tokenizer = make_tokenizer(texts, settings.shape.vocabulary)
+    dtype = torch.bfloat16 if settings.bf16 else torch.float32
     processor = make_processor(tokenizer, settings.frames)
     model = make_model(settings.shape, tokenizer, seed)
     model.set_attn_implementation(training_implementation(settings.attention))
 
-    cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
-    patches = {}
-    for film in tqdm(films, desc="clips", unit="film"):
-        video = Path(job.input.videos) / f"{film.name}.mp4"
-        subtitle = video.with_suffix(".srt")
-        clip = cache.load(video, subtitle if subtitle.exists() else None)
-        patches[film.name] = make_patches(processor, clip.frames, clip.fps_effective)
+    # The films need no files: their frames are drawn as they are sampled.
+    with get_context("fork").Pool(job.threads) as pool:
+        clips = pool.imap(partial(sample_film, frames=settings.frames, overlay=overlay), films, chunksize=16)
+        clips = tqdm(clips, desc="films", unit="film", total=len(films), mininterval=5)
+        patches = {
+            film.name: make_patches(processor, clip.frames, clip.fps_effective).to(dtype)
+            for film, clip in zip(films, clips, strict=True)
+        }
 
     log = train_base(model, processor, rows, patches, settings, seed)
     manifest = {

@@ -228,7 +228,8 @@ class Base(Section):
         [], description="The curriculum, in order; the learning rate falls in the last phase."
     )
     branches: Count = Field(5, description="Things said about one film or text in one row.")
-    questions_per_film: Count = Field(24, description="Questions of the corpus about each film.")
+    films: Count = Field(3000, description="Generated films that it is trained on; no later stage sees them.")
+    questions_per_film: Count = Field(8, description="Questions of the corpus about each film.")
     learning_rate: Positive = Field(1e-3, description="AdamW's, for embeddings, vectors and the patch embedding.")
     matrix_learning_rate: Positive = Field(0.007, description="Muon's, for the other matrices of the language model.")
     vision_learning_rate: Positive = Field(0.02, description="Muon's, for the matrices of the vision tower.")

@@ -6,6 +6,12 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from video_r2 import config
+from video_r2.data.frames import Clip, make_clip
+from video_r2.data.subtitles import Cue
+from video_r2.data.videos import sample_times
 from video_r2.data.world import (
     COLOURS,
     LETTERS,
@@ -20,6 +26,7 @@ from video_r2.data.world import (
     items,
     make_film,
     make_options,
+    render,
     write_answer,
     write_claims,
     write_response,
@@ -44,7 +51,7 @@ def make_rows(
     """Draw one row per film of things to say about it, and as many rows of text alone.
 
     Args:
-        films: the training films.
+        films: the films that it is trained on.
         questions: questions per row.
         ask: writes the prompt that asks a question directly.
         ask_to_think: writes the prompt that asks for a trace first. Only films told in words are asked about so: the base
@@ -66,6 +73,13 @@ def make_rows(
         echo = [_echo(ask, rng) for _ in range(questions)]
         rows.append({"video": None, "prefix": "", "branches": echo})
     return rows
+
+
+def sample_film(film: Film, frames: config.Frames, overlay: config.Overlay) -> Clip:
+    """What a model sees of a film that is in no file."""
+    times = sample_times(film.seconds, film.fps, frames)
+    pictures = np.stack([render(film, time) for time in times.tolist()])
+    return make_clip(pictures, times, len(times) / film.seconds, [Cue(*cue) for cue in film.cues], frames, overlay)
 
 
 def _moments(film: Film) -> list[Branch]:

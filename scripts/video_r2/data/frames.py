@@ -11,6 +11,7 @@ import time
 import warnings
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from PIL import Image
 from video_r2 import config
 from video_r2.data import videos
 from video_r2.data.overlay import draw, font_digest
-from video_r2.data.subtitles import active_text, read_srt
+from video_r2.data.subtitles import Cue, active_text, read_srt
 from video_r2.errors import RejectedRecord
 from video_r2.records import replacing
 
@@ -148,16 +149,33 @@ def build_clip(
     info = videos.probe(video)
     planned = videos.sample_times(info.seconds, info.fps, frames)
     pictures, times = videos.read_frames(video, planned, decoder)
+    cues = read_srt(subtitle) if frames.overlay and subtitle is not None else []
+    fps = len(planned) / info.seconds if len(planned) > 1 else frames.fps
+    return make_clip(pictures, times, fps, cues, frames, settings)
+
+
+def make_clip(
+    pictures: np.ndarray,
+    times: np.ndarray,
+    fps: float,
+    cues: Sequence[Cue],
+    frames: config.Frames,
+    settings: config.Overlay,
+) -> Clip:
+    """Draw the clock and the subtitle on frames if asked to, and resize them.
+
+    Args:
+        pictures: uint8 RGB, shape [T, height, width, 3], sampled evenly.
+        times: seconds from the beginning of the video, shape [T].
+        fps: frames per second at which they were sampled.
+    """
     if frames.overlay:
-        cues = read_srt(subtitle) if subtitle is not None else []
         pictures = np.stack(
             [
                 draw(picture, seen, active_text(cues, seen, settings.subtitle_tolerance), settings)
                 for picture, seen in zip(pictures, times.tolist(), strict=True)
             ]
         )
-    spacing = info.seconds / len(planned)
-    fps = 1 / spacing if len(planned) > 1 else frames.fps
     return Clip(resize(pictures, frames), times, fps)
 
 

@@ -127,6 +127,11 @@ def kind_of(question_id: str) -> str:
 # --- training sets ----------------------------------------------------------------------------------------------------
 
 
+def base_films(world: config.World, number: int) -> list[Film]:
+    """Films that the base model is trained on: in no other set, as Qwen2.5-VL saw other videos than the release's."""
+    return [_film(world, f"base-{at:05d}") for at in range(number)]
+
+
 def training_films(world: config.World) -> list[Film]:
     """Films of the training sets."""
     return [_film(world, f"train-{number:04d}") for number in range(world.training_videos)]

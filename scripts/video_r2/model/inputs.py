@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +29,9 @@ class VideoPatches:
     pixels: torch.Tensor
     grid: tuple[int, int, int]
     seconds_per_grid: float
+
+    def to(self, dtype: torch.dtype) -> VideoPatches:
+        return replace(self, pixels=self.pixels.to(dtype))
 
 
 @dataclass(frozen=True)
