@@ -1,6 +1,7 @@
 """Train the base model from nothing on the generated world; it stands where Qwen2.5-VL-7B-Instruct stands in the paper."""
 
 import random
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 
@@ -30,7 +31,8 @@ def main(job: Job) -> None:
 
     askers = make_asker(world, prompts, "direct"), make_asker(world, prompts, "think")
     films = base_films(world, settings.films)
-    rows = make_rows(films, settings.questions_per_film, *askers, random.Random(f"corpus {world.seed}"))
+    rng = random.Random(f"corpus {world.seed}")
+    rows = make_rows(films, world.seconds, settings.questions_per_film, *askers, rng)
     texts = [row["prefix"] + branch["prompt"] + "\n" + branch["response"] for row in rows for branch in row["branches"]]
     tokenizer = make_tokenizer(texts, settings.shape.vocabulary)
     dtype = torch.bfloat16 if settings.bf16 else torch.float32
@@ -39,8 +41,8 @@ def main(job: Job) -> None:
     model.set_attn_implementation(training_implementation(settings.attention))
 
     # The films need no files: their frames are drawn as they are sampled.
-    with get_context("fork").Pool(job.threads) as pool:
-        clips = pool.imap(partial(sample_film, frames=settings.frames, overlay=overlay), films, chunksize=16)
+    with ProcessPoolExecutor(job.threads, mp_context=get_context("fork")) as pool:
+        clips = pool.map(partial(sample_film, frames=settings.frames, overlay=overlay), films, chunksize=16)
         clips = tqdm(clips, desc="films", unit="film", total=len(films), mininterval=5)
         patches = {
             film.name: make_patches(processor, clip.frames, clip.fps_effective).to(dtype)

@@ -129,8 +129,10 @@ def test_training_never_sees_a_film_of_a_benchmark_or_of_the_validation_split(
     validation = {content(film) for film in miniature.validation_films(config.World())}
     others = [content(film) for benchmark_set in made.values() for film, _ in benchmark_set.films]
     assert len(training) == 600
+    base = {content(film) for film in miniature.base_films(config.World(), config.Base().films)}
     assert not training & validation
     assert not (training | validation) & set(others)
+    assert not base & (training | validation | set(others))
     assert len(set(others)) == len(others) == 11 * 40
 
 

@@ -21,7 +21,8 @@ def ask(question: str, options: list[str]) -> str:
 
 def echoes(seed: int) -> list[dict]:
     films = [make_film(f"{seed}-{at}", f"{seed}-{at}", (8, 12), [8], (112, 112)) for at in range(20)]
-    return [row for row in make_rows(films, 10, ask, ask, random.Random(seed)) if row["branches"][0]["kind"] == "echo"]
+    rows = make_rows(films, (8, 12), 10, ask, ask, random.Random(seed))
+    return [row for row in rows if row["branches"][0]["kind"] == "echo"]
 
 
 def test_letters_of_options_that_were_not_seen_in_this_order_are_looked_up():

@@ -11,7 +11,7 @@ import numpy as np
 from video_r2 import config
 from video_r2.data.frames import Clip, make_clip
 from video_r2.data.subtitles import Cue
-from video_r2.data.videos import sample_times
+from video_r2.data.videos import sample_times, sampling_rate
 from video_r2.data.world import (
     COLOURS,
     LETTERS,
@@ -46,12 +46,18 @@ Branch = dict[str, str]  # kind, prompt, response
 
 
 def make_rows(
-    films: Sequence[Film], questions: int, ask: Asker, ask_to_think: Asker, rng: random.Random
+    films: Sequence[Film],
+    seconds: tuple[int, int],
+    questions: int,
+    ask: Asker,
+    ask_to_think: Asker,
+    rng: random.Random,
 ) -> list[dict[str, Any]]:
     """Draw one row per film of things to say about it, and as many rows of text alone.
 
     Args:
         films: the films that it is trained on.
+        seconds: shortest and longest film that is told in words.
         questions: questions per row.
         ask: writes the prompt that asks a question directly.
         ask_to_think: writes the prompt that asks for a trace first. Only films told in words are asked about so: the base
@@ -67,7 +73,7 @@ def make_rows(
         branches = [{"kind": "describe", "prompt": DESCRIBE, "response": write_claims(film.scenes)}]
         branches += [_direct(_by_kind(film), ask, rng) for _ in range(questions)]
         rows.append({"video": film.name, "prefix": "", "branches": branches, "moments": _moments(film)})
-        written = make_film("", f"written {at} {rng.random()}", (8, 24), (10,), film.size)
+        written = make_film("", f"written {at} {rng.random()}", seconds, (film.fps,), film.size)
         read = [_read(_by_kind(written), ask, ask_to_think, rng) for _ in range(questions)]
         rows.append({"video": None, "prefix": write_claims(written.scenes), "branches": read})
         echo = [_echo(ask, rng) for _ in range(questions)]
@@ -79,7 +85,8 @@ def sample_film(film: Film, frames: config.Frames, overlay: config.Overlay) -> C
     """What a model sees of a film that is in no file."""
     times = sample_times(film.seconds, film.fps, frames)
     pictures = np.stack([render(film, time) for time in times.tolist()])
-    return make_clip(pictures, times, len(times) / film.seconds, [Cue(*cue) for cue in film.cues], frames, overlay)
+    fps = sampling_rate(len(times), film.seconds, frames)
+    return make_clip(pictures, times, fps, [Cue(*cue) for cue in film.cues], frames, overlay)
 
 
 def _moments(film: Film) -> list[Branch]:
@@ -93,8 +100,7 @@ def _moments(film: Film) -> list[Branch]:
 
 def _direct(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
     item, options = _draw(found, rng)
-    response = f"It is {write_answer(item.answer, options)}."
-    return {"kind": "see", "prompt": ask(item.question, options), "response": response}
+    return {"kind": "see", "prompt": ask(item.question, options), "response": _say([item.answer], options)}
 
 
 def _read(found: dict[str, list[Item]], ask: Asker, ask_to_think: Asker, rng: random.Random) -> Branch:
@@ -104,7 +110,7 @@ def _read(found: dict[str, list[Item]], ask: Asker, ask_to_think: Asker, rng: ra
         response = write_response(trace, item.answer, options)
     else:
         prompt = ask(item.question, options)
-        response = " ".join(part for part in (item.steps, f"It is {write_answer(item.answer, options)}.") if part)
+        response = " ".join(part for part in (item.steps, _say([item.answer], options)) if part)
     return {"kind": "read", "prompt": "\n" + prompt, "response": response}
 
 
@@ -112,8 +118,12 @@ def _echo(ask: Asker, rng: random.Random) -> Branch:
     """Options of all kinds, some given back with their letters, each as often as it comes: what has been said does not tell
     what is left."""
     options = rng.sample(VALUES, rng.choice(OPTION_COUNTS))
-    response = f"It is {', '.join(write_answer(value, options) for value in rng.choices(options, k=ECHOES))}."
-    return {"kind": "echo", "prompt": ask(ECHO, options), "response": response}
+    return {"kind": "echo", "prompt": ask(ECHO, options), "response": _say(rng.choices(options, k=ECHOES), options)}
+
+
+def _say(answers: Sequence[str], options: Sequence[str]) -> str:
+    """A direct answer. Its first word has a space before it, and so is the token that it is among the options."""
+    return f"It is {', '.join(write_answer(answer, options) for answer in answers)}."
 
 
 def _by_kind(film: Film) -> dict[str, list[Item]]:

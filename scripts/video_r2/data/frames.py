@@ -150,7 +150,7 @@ def build_clip(
     planned = videos.sample_times(info.seconds, info.fps, frames)
     pictures, times = videos.read_frames(video, planned, decoder)
     cues = read_srt(subtitle) if frames.overlay and subtitle is not None else []
-    fps = len(planned) / info.seconds if len(planned) > 1 else frames.fps
+    fps = videos.sampling_rate(len(planned), info.seconds, frames)
     return make_clip(pictures, times, fps, cues, frames, settings)
 
 

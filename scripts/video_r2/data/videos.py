@@ -115,6 +115,11 @@ def sample_times(seconds: float, fps: float, frames: config.Frames) -> np.ndarra
     return (np.arange(number) * available // number) / fps
 
 
+def sampling_rate(planned: int, seconds: float, frames: config.Frames) -> float:
+    """Frames per second of a clip for which `planned` frames of a video of this length were chosen."""
+    return planned / seconds if planned > 1 else frames.fps
+
+
 def read_frames(
     path: str | Path, times: Sequence[float] | np.ndarray, decoder: Decoder
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -212,8 +212,9 @@ def _decode(
 ) -> list[Completion]:
     """Continue one batch."""
     ends = torch.tensor(end_tokens(model), device=model.device)
-    # Tokens that stand for visual features can be read only where there are features.
-    placeholders = [model.config.image_token_id, model.config.video_token_id]
+    # Tokens that stand for visual features can be read only where there are features. As with `top_k`, GRPO's
+    # log-probabilities are those of the distribution before this.
+    placeholders = torch.tensor([model.config.image_token_id, model.config.video_token_id], device=model.device)
     limits = torch.tensor([prompt.max_new_tokens for prompt in prompts], device=model.device)
     steps = int(limits.max())
     draws = torch.tensor(

@@ -65,8 +65,11 @@ CHAT_TEMPLATE = """\
 
 
 def make_tokenizer(corpus: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """Train a byte-level BPE tokenizer with Qwen's special tokens; a time and an option's letter are one token each, the letter
-    the same wherever it stands, so that a small model can learn to look it up."""
+    """Train a byte-level BPE tokenizer with Qwen's special tokens.
+
+    A time, a number of at most two digits and an option's letter with its mark ("B." or " (B)") are one token each, so
+    that a letter stands right beside its option and a small model can learn to look it up.
+    """
     tokenizer = Tokenizer(models.BPE())
     pieces = r"\d\d:\d\d| ?\([A-Z]\)|[A-Z]\.(?!\w)|<[^<>\s]+>| ?\p{L}+|\d{1,2}| ?[^\s\p{L}\d<]+|<|\s+(?!\S)|\s+"
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
