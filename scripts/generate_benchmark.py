@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from video_r2 import config
-from video_r2.data import encode, miniature
+from video_r2.data import encode, miniature_benchmarks
 from video_r2.run import Job, run
 
 
@@ -11,9 +11,9 @@ def main(job: Job) -> None:
     """Output: raw (folder). Parameters: world, benchmark; wildcard: benchmark."""
     world = config.World.model_validate(job.params.world)
     benchmark = config.Benchmark.model_validate(job.params.benchmark)
-    made = miniature.make_benchmark(job.wildcards.benchmark, benchmark, world)
+    made = miniature_benchmarks.make_benchmark(job.wildcards.benchmark, benchmark, world)
     folder = Path(job.output.raw)
-    miniature.write_benchmark(folder, made, benchmark)
+    miniature_benchmarks.write_benchmark(folder, made, benchmark)
     encode.write_videos([(film, folder / place) for film, place in made.films], job.threads)
 
 

@@ -9,8 +9,8 @@ import torch
 from tqdm import tqdm
 
 from video_r2 import config
-from video_r2.data.corpus import make_rows, sample_film
-from video_r2.data.miniature import base_films
+from video_r2.data.corpus import EXPLAIN, make_rows, sample_film
+from video_r2.data.training_sets import base_films
 from video_r2.evaluation.prompts import make_asker
 from video_r2.model.inputs import make_patches
 from video_r2.model.loading import training_implementation
@@ -18,6 +18,7 @@ from video_r2.model.scratch import make_model, make_processor, make_tokenizer
 from video_r2.run import Job, run
 from video_r2.training.base import train_base
 from video_r2.training.checkpoint import save_checkpoint
+from video_r2.training.processes import run_in_processes
 
 
 def main(job: Job) -> None:
@@ -27,9 +28,10 @@ def main(job: Job) -> None:
     prompts = config.Prompts.model_validate(job.params.prompts)
     overlay = config.Overlay.model_validate(job.params.overlay)
     seed: int = job.params.seed
-    torch.set_num_threads(job.threads)
+    torch.set_num_threads(1)  # processes, not threads, share the work
 
-    askers = make_asker(world, prompts, "direct"), make_asker(world, prompts, "think")
+    explaining = prompts.model_copy(update={"think": EXPLAIN})
+    askers = make_asker(world, prompts, "direct"), make_asker(world, explaining, "think")
     films = base_films(world, settings.films)
     rng = random.Random(f"corpus {world.seed}")
     rows = make_rows(films, world.seconds, settings.questions_per_film, *askers, rng)
@@ -49,7 +51,7 @@ def main(job: Job) -> None:
             for film, clip in zip(films, clips, strict=True)
         }
 
-    log = train_base(model, processor, rows, patches, settings, seed)
+    log = run_in_processes(lambda: train_base(model, processor, rows, patches, settings, seed), job.threads)
     manifest = {
         "stage": "base",
         "seed": seed,

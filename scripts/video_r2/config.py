@@ -207,16 +207,18 @@ class ModelShape(Section):
     vocabulary: Count = Field(1024, description="Tokens of the tokenizer that is trained on the corpus.")
 
 
-RowKind = Literal["glance", "echo", "read", "describe", "see"]
+RowKind = Literal["glance", "echo", "read", "describe", "locate", "see", "explain"]
 
 
 class BasePhase(Section):
     """One phase of the base model's curriculum."""
 
     steps: Annotated[int, Field(ge=0)]
-    rows: dict[RowKind, Count] = Field(
-        description="Rows of each kind in a step: a moment described (glance), options repeated with their letters "
-        "(echo), a film that is told in words asked about (read), a film described (describe), described and asked about (see)."
+    batches: list[dict[RowKind, Count]] = Field(
+        description="Batches of a step, each computed at once and by one process. Rows of each kind: a moment described "
+        "(glance), options repeated with their letters (echo), a film that is told in words asked about (read), a film "
+        "described (describe), one moment of a film described (locate), a film asked about directly (see), a film "
+        "described and then asked about (explain)."
     )
 
 
@@ -227,7 +229,10 @@ class Base(Section):
     phases: list[BasePhase] = Field(
         [], description="The curriculum, in order; the learning rate falls in the last phase."
     )
-    branches: Count = Field(5, description="Things said about one film or text in one row.")
+    branches: dict[RowKind, Count] = Field(
+        {"glance": 1, "echo": 5, "read": 5, "describe": 1, "locate": 5, "see": 5, "explain": 1},
+        description="Things said about one film or text in one row.",
+    )
     films: Count = Field(3000, description="Generated films that it is trained on; no later stage sees them.")
     questions_per_film: Count = Field(8, description="Questions of the corpus about each film.")
     learning_rate: Positive = Field(1e-3, description="AdamW's, for embeddings, vectors and the patch embedding.")

@@ -12,10 +12,10 @@ import datasets
 import pytest
 
 from video_r2 import config
-from video_r2.data import miniature
+from video_r2.data import miniature_benchmarks, training_sets
 from video_r2.data.conversations import parse_span, read_conversations
-from video_r2.data.miniature import PLANS, Question
-from video_r2.data.world import KINDS, LETTERS, Film
+from video_r2.data.miniature_benchmarks import PLANS, BenchmarkSet, Question
+from video_r2.data.world import KINDS, LETTERS, Film, kind_of
 from video_r2.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -37,8 +37,8 @@ def content(film: Film) -> tuple[object, ...]:
 
 
 @pytest.fixture(scope="module")
-def made() -> dict[str, miniature.BenchmarkSet]:
-    return {name: miniature.make_benchmark(name, benchmark, WORLD) for name, benchmark in BENCHMARKS.items()}
+def made() -> dict[str, BenchmarkSet]:
+    return {name: miniature_benchmarks.make_benchmark(name, benchmark, WORLD) for name, benchmark in BENCHMARKS.items()}
 
 
 def test_there_is_a_plan_for_each_of_the_eleven_benchmarks() -> None:
@@ -47,26 +47,24 @@ def test_there_is_a_plan_for_each_of_the_eleven_benchmarks() -> None:
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_every_benchmark_has_its_questions_and_all_of_its_types(
-    name: str, made: dict[str, miniature.BenchmarkSet]
-) -> None:
+def test_every_benchmark_has_its_questions_and_all_of_its_types(name: str, made: dict[str, BenchmarkSet]) -> None:
     questions = made[name].questions
     assert len(questions) == WORLD.benchmark_questions == 100
     assert {question.category for question in questions} == set(PLANS[name].kinds)
     assert len({question.id for question in questions}) == 100
     assert sum(len(rows) for rows in made[name].rows.values()) == 100
     assert len(made[name].films) == WORLD.benchmark_videos
-    assert all(miniature.kind_of(question.id) == question.item.kind for question in questions)
+    assert all(kind_of(question.id) == question.item.kind for question in questions)
 
 
-def test_the_configurations_are_the_real_ones(made: dict[str, miniature.BenchmarkSet]) -> None:
+def test_the_configurations_are_the_real_ones(made: dict[str, BenchmarkSet]) -> None:
     for name, benchmark in BENCHMARKS.items():
         assert set(made[name].rows) == set(benchmark.configs)
     assert len(made["mvbench"].rows) == 20
 
 
 def test_generic_benchmarks_mostly_need_one_look_and_reasoning_benchmarks_several(
-    made: dict[str, miniature.BenchmarkSet],
+    made: dict[str, BenchmarkSet],
 ) -> None:
     for name, benchmark in BENCHMARKS.items():
         several = sum(question.item.looks == "several" for question in made[name].questions)
@@ -74,9 +72,7 @@ def test_generic_benchmarks_mostly_need_one_look_and_reasoning_benchmarks_severa
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_options_hold_the_answer_once_and_its_place_is_balanced(
-    name: str, made: dict[str, miniature.BenchmarkSet]
-) -> None:
+def test_options_hold_the_answer_once_and_its_place_is_balanced(name: str, made: dict[str, BenchmarkSet]) -> None:
     places: dict[int, Counter[int]] = defaultdict(Counter)
     for question in made[name].questions:
         assert len(set(question.options)) == len(question.options)
@@ -90,7 +86,9 @@ def test_options_hold_the_answer_once_and_its_place_is_balanced(
         assert max(counts.values()) - min(counts[place] for place in range(number)) <= decks, (name, number)
 
 
-def test_the_numbers_of_options_are_those_of_the_real_benchmarks(made: dict[str, miniature.BenchmarkSet]) -> None:
+def test_the_numbers_of_options_are_those_of_the_real_benchmarks(
+    made: dict[str, BenchmarkSet],
+) -> None:
     def numbers(name: str) -> set[int]:
         return {len(question.options) for question in made[name].questions}
 
@@ -100,15 +98,15 @@ def test_the_numbers_of_options_are_those_of_the_real_benchmarks(made: dict[str,
     assert numbers("vsibench") == numbers("video_mmmu") == {0, 4}
 
 
-def test_open_questions_are_numbers_other_than_zero(made: dict[str, miniature.BenchmarkSet]) -> None:
+def test_open_questions_are_numbers_other_than_zero(made: dict[str, BenchmarkSet]) -> None:
     answers = [question.item.answer for name in made for question in made[name].questions if not question.options]
     assert answers
     assert all(answer.isdigit() and int(answer) > 0 for answer in answers)
 
 
-def test_films_are_of_all_lengths_and_some_have_subtitles(made: dict[str, miniature.BenchmarkSet]) -> None:
+def test_films_are_of_all_lengths_and_some_have_subtitles(made: dict[str, BenchmarkSet]) -> None:
     for name, benchmark_set in made.items():
-        lengths = Counter(miniature.length_of(film, WORLD) for film, _ in benchmark_set.films)
+        lengths = Counter(miniature_benchmarks.length_of(film, WORLD) for film, _ in benchmark_set.films)
         spoken = sum(bool(film.cues) for film, _ in benchmark_set.films)
         assert lengths == {"short": 14, "medium": 13, "long": 13}, name
         assert spoken == (20 if name == "longvideobench" else 10), name
@@ -119,17 +117,17 @@ def test_films_are_of_all_lengths_and_some_have_subtitles(made: dict[str, miniat
 )
 def test_length_of_a_film(seconds: int, third: str) -> None:
     film = Film("", seconds, 8, (112, 112), (0, 0, 0), ())
-    assert miniature.length_of(film, config.World(seconds=(8, 24))) == third
+    assert miniature_benchmarks.length_of(film, config.World(seconds=(8, 24))) == third
 
 
 def test_training_never_sees_a_film_of_a_benchmark_or_of_the_validation_split(
-    made: dict[str, miniature.BenchmarkSet],
+    made: dict[str, BenchmarkSet],
 ) -> None:
-    training = {content(film) for film in miniature.training_films(config.World())}
-    validation = {content(film) for film in miniature.validation_films(config.World())}
+    training = {content(film) for film in training_sets.training_films(config.World())}
+    validation = {content(film) for film in training_sets.validation_films(config.World())}
     others = [content(film) for benchmark_set in made.values() for film, _ in benchmark_set.films]
     assert len(training) == 600
-    base = {content(film) for film in miniature.base_films(config.World(), config.Base().films)}
+    base = {content(film) for film in training_sets.base_films(config.World(), config.Base().films)}
     assert not training & validation
     assert not (training | validation) & set(others)
     assert not base & (training | validation | set(others))
@@ -148,7 +146,7 @@ def blind() -> tuple[list[tuple[str, Question]], list[tuple[str, Question]]]:
         return [
             (name, question)
             for name, benchmark in BENCHMARKS.items()
-            for question in miniature.make_benchmark(name, benchmark, world).questions
+            for question in miniature_benchmarks.make_benchmark(name, benchmark, world).questions
             if question.options
         ]
 
@@ -232,9 +230,9 @@ def test_a_prior_that_does_help_is_found(
 
 
 def test_errors_are_put_into_the_share_of_traces_that_is_configured() -> None:
-    films = miniature.training_films(WORLD)
+    films = training_sets.training_films(WORLD)
     world = WORLD.model_copy(update={"sft_rows": 600, "claim_error_rate": 0.25, "conclusion_error_rate": 0.15})
-    noisy, clean = miniature.sft_rows(films, world, ask)
+    noisy, clean = training_sets.sft_rows(films, world, ask)
     traces = [
         (row["conversations"][1]["value"], other["conversations"][1]["value"])
         for row, other in zip(noisy, clean, strict=True)
@@ -251,21 +249,21 @@ def test_errors_are_put_into_the_share_of_traces_that_is_configured() -> None:
 
 def test_without_errors_both_sets_are_the_same() -> None:
     world = WORLD.model_copy(update={"claim_error_rate": 0.0, "conclusion_error_rate": 0.0})
-    noisy, clean = miniature.sft_rows(miniature.training_films(world), world, ask)
+    noisy, clean = training_sets.sft_rows(training_sets.training_films(world), world, ask)
     assert noisy == clean
 
 
 def test_the_training_sets_are_read_as_the_release_is(tmp_path: Path) -> None:
-    films = miniature.training_films(WORLD)
-    rows = miniature.grpo_rows(films, WORLD, ask)
+    films = training_sets.training_films(WORLD)
+    rows = training_sets.grpo_rows(films, WORLD, ask)
     for film in films:
         (tmp_path / "videos").mkdir(exist_ok=True)
         (tmp_path / "videos" / f"{film.name}.mp4").touch()
-    miniature.write_training(tmp_path / "grpo.json", rows)
+    training_sets.write_training(tmp_path / "grpo.json", rows)
     conversations, rejected = read_conversations(tmp_path / "grpo.json", tmp_path)
     assert not rejected
     assert len(conversations) == len(rows) == 60
-    assert {miniature.kind_of(conversation.id) for conversation in conversations} == set(KINDS)
+    assert {kind_of(conversation.id) for conversation in conversations} == set(KINDS)
     by_name = {film.name: film for film in films}
     for conversation in conversations:
         film = by_name[Path(str(conversation.video)).stem]
@@ -276,12 +274,12 @@ def test_the_training_sets_are_read_as_the_release_is(tmp_path: Path) -> None:
 
 def test_everything_is_the_same_on_every_run(tmp_path: Path) -> None:
     def write(folder: Path) -> dict[str, bytes]:
-        noisy, clean = miniature.sft_rows(miniature.training_films(WORLD), WORLD, ask)
-        miniature.write_training(folder / "noisy.json", noisy)
-        miniature.write_training(folder / "clean.json", clean)
+        noisy, clean = training_sets.sft_rows(training_sets.training_films(WORLD), WORLD, ask)
+        training_sets.write_training(folder / "noisy.json", noisy)
+        training_sets.write_training(folder / "clean.json", clean)
         for name in ("mvbench", "longvideobench"):
-            made = miniature.make_benchmark(name, BENCHMARKS[name], WORLD)
-            miniature.write_benchmark(folder / name, made, BENCHMARKS[name])
+            made = miniature_benchmarks.make_benchmark(name, BENCHMARKS[name], WORLD)
+            miniature_benchmarks.write_benchmark(folder / name, made, BENCHMARKS[name])
         return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     first, second = write(tmp_path / "one"), write(tmp_path / "two")
@@ -290,16 +288,16 @@ def test_everything_is_the_same_on_every_run(tmp_path: Path) -> None:
 
 
 def test_another_seed_gives_another_world() -> None:
-    films, others = (miniature.training_films(WORLD.model_copy(update={"seed": seed})) for seed in (0, 1))
+    films, others = (training_sets.training_films(WORLD.model_copy(update={"seed": seed})) for seed in (0, 1))
     assert not {content(film) for film in films} & {content(film) for film in others}
 
 
 # --- files and errors -------------------------------------------------------------------------------------------------
 
 
-def test_datasets_reads_every_configuration(made: dict[str, miniature.BenchmarkSet], tmp_path: Path) -> None:
-    miniature.write_benchmark(tmp_path / "mvbench", made["mvbench"], BENCHMARKS["mvbench"])
-    miniature.write_benchmark(tmp_path / "video_mmmu", made["video_mmmu"], BENCHMARKS["video_mmmu"])
+def test_datasets_reads_every_configuration(made: dict[str, BenchmarkSet], tmp_path: Path) -> None:
+    miniature_benchmarks.write_benchmark(tmp_path / "mvbench", made["mvbench"], BENCHMARKS["mvbench"])
+    miniature_benchmarks.write_benchmark(tmp_path / "video_mmmu", made["video_mmmu"], BENCHMARKS["video_mmmu"])
     cache = str(tmp_path / "cache")
     assert len(datasets.get_dataset_config_names(str(tmp_path / "mvbench"))) == 20
     table = datasets.load_dataset(str(tmp_path / "mvbench"), "moving_count", split="train", cache_dir=cache)
@@ -308,8 +306,8 @@ def test_datasets_reads_every_configuration(made: dict[str, miniature.BenchmarkS
     assert set(track["question_type"]) == {"open"}
 
 
-def test_subtitles_of_longvideobench_are_its_own_json(made: dict[str, miniature.BenchmarkSet], tmp_path: Path) -> None:
-    miniature.write_benchmark(tmp_path, made["longvideobench"], BENCHMARKS["longvideobench"])
+def test_subtitles_of_longvideobench_are_its_own_json(made: dict[str, BenchmarkSet], tmp_path: Path) -> None:
+    miniature_benchmarks.write_benchmark(tmp_path, made["longvideobench"], BENCHMARKS["longvideobench"])
     for film, _ in made["longvideobench"].films:
         cues = json.loads((tmp_path / "subtitles" / f"{film.name}_en.json").read_text())
         assert [(*cue["timestamp"], cue["text"]) for cue in cues] == film.cues
@@ -317,16 +315,18 @@ def test_subtitles_of_longvideobench_are_its_own_json(made: dict[str, miniature.
 
 def test_an_adapter_without_a_plan_is_refused() -> None:
     with pytest.raises(UserError, match="no plan for the adapter 'conversations'"):
-        miniature.make_benchmark("new", config.Benchmark(label="New", group="generic", adapter="conversations"), WORLD)
+        miniature_benchmarks.make_benchmark(
+            "new", config.Benchmark(label="New", group="generic", adapter="conversations"), WORLD
+        )
 
 
 def test_too_few_questions_are_refused_with_the_cure() -> None:
     world = config.World(benchmark_videos=2, benchmark_questions=100)
     with pytest.raises(UserError, match=r"2 videos hold .*benchmark_videos"):
-        miniature.make_benchmark("scivideobench", BENCHMARKS["scivideobench"], world)
+        miniature_benchmarks.make_benchmark("scivideobench", BENCHMARKS["scivideobench"], world)
 
 
 @pytest.mark.parametrize("other", ["001-1", "tempcompass-3", "sum"])
 def test_the_id_of_a_real_question_has_no_kind(other: str) -> None:
     with pytest.raises(ValueError, match="not the id of a generated question"):
-        miniature.kind_of(other)
+        kind_of(other)

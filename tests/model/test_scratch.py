@@ -29,7 +29,7 @@ def attention(tokenizer) -> tuple[torch.Tensor, ...]:
         return model.model.language_model(input_ids=tokens, output_attentions=True, use_cache=False).attentions
 
 
-@pytest.mark.parametrize("distance", [1, 2])
+@pytest.mark.parametrize("distance", [1, 2, 3])
 def test_a_head_of_the_first_layer_looks_so_many_tokens_back(attention, distance):
     head = attention[0][:, distance - 1].mean(0)
     by_distance = [head.diagonal(-back)[-LENGTH // 2 :].mean().item() for back in range(LENGTH // 2)]

@@ -1,4 +1,4 @@
-"""The base model's corpus: films described, options echoed, written scenes read, questions answered directly."""
+"""The base model's corpus: films described, asked about directly or after a description, told in words; options echoed."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ from video_r2.data.world import (
     render,
     write_answer,
     write_claims,
-    write_response,
+    write_steps,
     write_trace,
 )
 
 DESCRIBE = "Describe the video with times."
+EXPLAIN = "Describe the video with times, then answer."
 GLANCE = "Describe the moment."
+LOCATE = "Describe the moment at {time}."
 ECHO = "Name the options."
+TAGS = ("", "think", "answer")  # what an echo is put into; the base model knows the tags, not what they are for
 OPTION_COUNTS = (4, 4, 4, 5, 5, 10)
-THOUGHT_SHARE = 0.5  # of the questions about films that are told in words
 ECHOES = 16  # options given back in one answer
 VALUES = (*COLOURS, *SHAPES, *MOTIONS, *WORDS, *TIMES, *(str(number) for number in range(13)))
 
@@ -50,7 +52,7 @@ def make_rows(
     seconds: tuple[int, int],
     questions: int,
     ask: Asker,
-    ask_to_think: Asker,
+    ask_to_explain: Asker,
     rng: random.Random,
 ) -> list[dict[str, Any]]:
     """Draw one row per film of things to say about it, and as many rows of text alone.
@@ -60,21 +62,22 @@ def make_rows(
         seconds: shortest and longest film that is told in words.
         questions: questions per row.
         ask: writes the prompt that asks a question directly.
-        ask_to_think: writes the prompt that asks for a trace first. Only films told in words are asked about so: the base
-            model knows the form, and what leads to an answer, but not to write down what it sees.
+        ask_to_explain: writes the prompt that asks for a description first (EXPLAIN).
 
     Returns:
-        Rows {video, prefix, branches, moments}: `video` is a film's name, or None where `prefix` describes a film in words;
-        each branch is {kind, prompt, response}, its prompt following the prefix; `moments` describe every two seconds
-        of a film by themselves.
+        Rows {video, prefix, branches}: `video` is a film's name, or None where `prefix` describes a film in words; each
+        branch is {kind, prompt, response}, its prompt following the prefix. A glance is of one moment of two seconds
+        by itself, in order. No row asks for a trace in the think form.
     """
     rows: list[dict[str, Any]] = []
     for at, film in enumerate(films):
+        found = _by_kind(film)
         branches = [{"kind": "describe", "prompt": DESCRIBE, "response": write_claims(film.scenes)}]
-        branches += [_direct(_by_kind(film), ask, rng) for _ in range(questions)]
-        rows.append({"video": film.name, "prefix": "", "branches": branches, "moments": _moments(film)})
+        branches += [_explained(film, found, ask_to_explain, rng) for _ in range(questions)]
+        branches += [_direct(found, ask, rng) for _ in range(questions)]
+        rows.append({"video": film.name, "prefix": "", "branches": [*branches, *_glances(film), *_located(film)]})
         written = make_film("", f"written {at} {rng.random()}", seconds, (film.fps,), film.size)
-        read = [_read(_by_kind(written), ask, ask_to_think, rng) for _ in range(questions)]
+        read = [_read(written, _by_kind(written), ask, rng) for _ in range(questions)]
         rows.append({"video": None, "prefix": write_claims(written.scenes), "branches": read})
         echo = [_echo(ask, rng) for _ in range(questions)]
         rows.append({"video": None, "prefix": "", "branches": echo})
@@ -89,13 +92,29 @@ def sample_film(film: Film, frames: config.Frames, overlay: config.Overlay) -> C
     return make_clip(pictures, times, fps, [Cue(*cue) for cue in film.cues], frames, overlay)
 
 
-def _moments(film: Film) -> list[Branch]:
-    moments = []
+def _glances(film: Film) -> list[Branch]:
+    glances = []
     for second in range(0, film.seconds, STEP):
         scene = next((scene for scene in film.scenes if scene.start <= second < scene.end), None)
         seen = "nothing" if scene is None else scene.sentence
-        moments.append({"kind": "glance", "prompt": GLANCE, "response": f"{clock(second)}: {seen}."})
-    return moments
+        glances.append({"kind": "glance", "prompt": GLANCE, "response": f"{clock(second)}: {seen}."})
+    return glances
+
+
+def _located(film: Film) -> list[Branch]:
+    """What is on screen at each time, with the whole span of it, asked of the whole film."""
+    edges = [0, *(edge for scene in film.scenes for edge in (scene.start, scene.end)), film.seconds]
+    seen = [(scene.start, scene.end, scene.sentence) for scene in film.scenes]
+    seen += [(start, end, "nothing") for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    return [
+        {
+            "kind": "locate",
+            "prompt": LOCATE.format(time=clock(second)),
+            "response": f"{clock(start)}-{clock(end)}: {what}.",
+        }
+        for start, end, what in seen
+        for second in range(start, end, STEP)
+    ]
 
 
 def _direct(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
@@ -103,22 +122,26 @@ def _direct(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Bra
     return {"kind": "see", "prompt": ask(item.question, options), "response": _say([item.answer], options)}
 
 
-def _read(found: dict[str, list[Item]], ask: Asker, ask_to_think: Asker, rng: random.Random) -> Branch:
+def _explained(film: Film, found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
     item, options = _draw(found, rng)
-    if rng.random() < THOUGHT_SHARE:
-        prompt, trace = ask_to_think(item.question, options), write_trace([], item.steps, item.answer, options)
-        response = write_response(trace, item.answer, options)
-    else:
-        prompt = ask(item.question, options)
-        response = " ".join(part for part in (item.steps, _say([item.answer], options)) if part)
-    return {"kind": "read", "prompt": "\n" + prompt, "response": response}
+    response = write_trace(film.scenes, item.steps, item.answer, options)
+    return {"kind": "explain", "prompt": ask(item.question, options), "response": response}
+
+
+def _read(film: Film, found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
+    item, options = _draw(found, rng)
+    response = f"{write_steps(item.steps, film.scenes)} {_say([item.answer], options)}"
+    return {"kind": "read", "prompt": "\n" + ask(item.question, options), "response": response}
 
 
 def _echo(ask: Asker, rng: random.Random) -> Branch:
     """Options of all kinds, some given back with their letters, each as often as it comes: what has been said does not tell
     what is left."""
-    options = rng.sample(VALUES, rng.choice(OPTION_COUNTS))
-    return {"kind": "echo", "prompt": ask(ECHO, options), "response": _say(rng.choices(options, k=ECHOES), options)}
+    options, tag = rng.sample(VALUES, rng.choice(OPTION_COUNTS)), rng.choice(TAGS)
+    prompt, response = ECHO, _say(rng.choices(options, k=ECHOES), options)
+    if tag:
+        prompt, response = f"{ECHO[:-1]} inside <{tag}> </{tag}>.", f"<{tag}>{response}</{tag}>"
+    return {"kind": "echo", "prompt": ask(prompt, options), "response": response}
 
 
 def _say(answers: Sequence[str], options: Sequence[str]) -> str:

@@ -12,12 +12,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
+
+from video_r2 import config
 
 COLOURS = {
     "red": (225, 40, 40),
@@ -41,6 +44,7 @@ TRAVEL = 0.12  # share of the frame's width that an object moves to either side 
 LETTERS = "ABCDEFGHIJ"
 
 Looks = Literal["one", "several"]
+Steps = tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,14 @@ class Scene:
 
     @property
     def sentence(self) -> str:
-        spoken = f', "{self.word}"' if self.word else ""
-        return f"a {self.object} with {self.digit}, {self.motion}{spoken}"
+        """What is seen in as few words as will do, what belongs together side by side: a small model pays for every token."""
+        spoken = f' "{self.word}"' if self.word else ""
+        return f"{self.object} {self.digit} {self.motion}{spoken}"
+
+    @property
+    def said(self) -> str:
+        """The scene told again without its times."""
+        return f"{self.sentence}."
 
 
 @dataclass(frozen=True)
@@ -100,14 +110,14 @@ class Item:
         question: the text of the question.
         answer: the right answer, in words.
         values: every answer that a question of this kind could have; wrong options come from here.
-        steps: sentences that lead from the scenes to the answer; empty where the scenes alone show it.
+        steps: what leads from the scenes to the answer: sentences, and the places of scenes whose times matter.
     """
 
     kind: str
     question: str
     answer: str
     values: tuple[str, ...]
-    steps: str = ""
+    steps: Steps = ()
 
     @property
     def looks(self) -> Looks:
@@ -133,21 +143,21 @@ def make_film(name: str, seed: str, seconds: tuple[int, int], fps: Sequence[int]
     background = (shade + rng.randrange(12), shade + rng.randrange(12), shade + rng.randrange(12))
     spans = _spans(rng, length)
     words = rng.sample(WORDS, len(spans))
-    objects = rng.sample([(colour, shape) for colour in COLOURS for shape in SHAPES], len(spans))
+    colours = rng.sample(list(COLOURS), len(spans))
     scenes: list[Scene] = []
-    for (start, end), (colour, shape), word in zip(spans, objects, words, strict=True):
-        digit = rng.choice(DIGITS)
+    for (start, end), colour, word in zip(spans, colours, words, strict=True):
+        shape, digit = rng.choice(SHAPES), rng.choice(DIGITS)
         if scenes and scenes[-1].end == start and rng.random() < 0.15:
             # The object stays and only its colour changes.
             shape, digit = scenes[-1].shape, scenes[-1].digit
-            taken = {scene.colour for scene in scenes if scene.shape == shape}
-            colour = rng.choice([name for name in COLOURS if name not in taken])
-        elif any(scene.object == f"{colour} {shape}" for scene in scenes):
-            taken_objects = {scene.object for scene in scenes}
-            colour, shape = rng.choice([(c, s) for c in COLOURS for s in SHAPES if f"{c} {s}" not in taken_objects])
         motion = rng.choice(list(MOTIONS))
         scenes.append(Scene(start, end, colour, shape, digit, motion, word if spoken else ""))
     return Film(name, length, rng.choice(list(fps)), size, background, tuple(scenes))
+
+
+def draw_film(world: config.World, name: str, draw: int = 0) -> Film:
+    """The film of a name in this world; `draw` numbers the tries at one with some property."""
+    return make_film(name, f"{world.seed} {name} {draw}", world.seconds, world.fps, world.size)
 
 
 def _spans(rng: random.Random, seconds: int) -> list[tuple[int, int]]:
@@ -234,89 +244,89 @@ def items(film: Film) -> list[Item]:
     return found
 
 
-def _unique(scenes: Iterable[Scene], attribute: Callable[[Scene], str]) -> list[Scene]:
-    scenes = list(scenes)
+def _unique(scenes: Sequence[Scene], attribute: Callable[[Scene], str]) -> list[Scene]:
     counts = Counter(attribute(scene) for scene in scenes)
     return [scene for scene in scenes if counts[attribute(scene)] == 1]
 
 
 def _single_looks(film: Film) -> Iterable[Item]:
-    for scene in film.scenes:
+    for at, scene in enumerate(film.scenes):
         # One second into a scene and more, so that no boundary decides.
         for second in range(scene.start + 1, scene.end, 3):
             time = clock(second)
-            yield Item("colour_at", f"What colour is the object at {time}?", scene.colour, tuple(COLOURS))
-            yield Item("shape_at", f"What shape is the object at {time}?", scene.shape, SHAPES)
-            yield Item("digit_at", f"Which digit is shown at {time}?", scene.digit, DIGITS)
-            yield Item("motion_at", f"How does the object move at {time}?", scene.motion, tuple(MOTIONS))
-        yield Item("when", f"When does the {scene.object} appear?", clock(scene.start), TIMES)
+            yield Item("colour_at", f"What colour is the object at {time}?", scene.colour, tuple(COLOURS), (at,))
+            yield Item("shape_at", f"What shape is the object at {time}?", scene.shape, SHAPES, (at,))
+            yield Item("digit_at", f"Which digit is shown at {time}?", scene.digit, DIGITS, (at,))
+            yield Item("motion_at", f"How does the object move at {time}?", scene.motion, tuple(MOTIONS), (at,))
+        yield Item("when", f"When does the {scene.object} appear?", clock(scene.start), TIMES, (at,))
         if scene.word:
             question = f'What colour is the object while the subtitle says "{scene.word}"?'
-            yield Item("colour_during_word", question, scene.colour, tuple(COLOURS))
+            yield Item("colour_during_word", question, scene.colour, tuple(COLOURS), (scene.said,))
     for scene in _unique(film.scenes, lambda scene: scene.shape):
-        yield Item("colour_of", f"What colour is the {scene.shape}?", scene.colour, tuple(COLOURS))
-        yield Item("motion_of", f"How does the {scene.shape} move?", scene.motion, tuple(MOTIONS))
+        yield Item("colour_of", f"What colour is the {scene.shape}?", scene.colour, tuple(COLOURS), (scene.said,))
+        yield Item("motion_of", f"How does the {scene.shape} move?", scene.motion, tuple(MOTIONS), (scene.said,))
     for scene in _unique(film.scenes, lambda scene: scene.colour):
-        yield Item("shape_of", f"What shape is the {scene.colour} object?", scene.shape, SHAPES)
-        yield Item("digit_of", f"Which digit is on the {scene.colour} object?", scene.digit, DIGITS)
+        yield Item("shape_of", f"What shape is the {scene.colour} object?", scene.shape, SHAPES, (scene.said,))
+        yield Item("digit_of", f"Which digit is on the {scene.colour} object?", scene.digit, DIGITS, (scene.said,))
 
 
 def _order(film: Film) -> Iterable[Item]:
     for before, after in zip(film.scenes, film.scenes[1:], strict=False):
-        question = f"What colour is the object right after the {before.object}?"
-        yield Item("next_colour", question, after.colour, tuple(COLOURS))
-        yield Item("next_digit", f"Which digit comes right after the {before.object}?", after.digit, DIGITS)
+        question, steps = f"What colour is the object right after the {before.object}?", (before.said, after.said)
+        yield Item("next_colour", question, after.colour, tuple(COLOURS), steps)
+        yield Item("next_digit", f"Which digit comes right after the {before.object}?", after.digit, DIGITS, steps)
     for ordinal, scene in zip(ORDINALS, film.scenes, strict=False):
-        yield Item("nth_shape", f"What shape is the {ordinal} object?", scene.shape, SHAPES)
-    yield Item("nth_shape", "What shape is the last object?", film.scenes[-1].shape, SHAPES)
+        yield Item("nth_shape", f"What shape is the {ordinal} object?", scene.shape, SHAPES, (scene.said,))
+    last = film.scenes[-1]
+    yield Item("nth_shape", "What shape is the last object?", last.shape, SHAPES, (last.said,))
     digits = [int(scene.digit) for scene in film.scenes]
     if digits.count(max(digits)) == 1:
         scene = film.scenes[digits.index(max(digits))]
         question = "What colour is the object with the largest digit?"
-        yield Item("largest", question, scene.colour, tuple(COLOURS), f"The largest digit is {scene.digit}.")
+        steps = (f"The digits are {', '.join(map(str, digits))}.", scene.said)
+        yield Item("largest", question, scene.colour, tuple(COLOURS), steps)
 
 
 def _lengths(film: Film) -> Iterable[Item]:
     lengths = [scene.end - scene.start for scene in film.scenes]
     values = tuple(str(length) for length in LENGTHS)
-    for scene, length in zip(film.scenes, lengths, strict=True):
+    steps: Steps
+    for at, (scene, length) in enumerate(zip(film.scenes, lengths, strict=True)):
         question = f"For how many seconds is the {scene.object} shown?"
-        steps = f"{clock(scene.end)} minus {clock(scene.start)} is {length}."
+        steps = (at, f"{clock(scene.end)} minus {clock(scene.start)} is {length}.")
         yield Item("duration", question, str(length), values, steps)
     if lengths.count(max(lengths)) == 1:
         scene = film.scenes[lengths.index(max(lengths))]
-        steps = f"They last {', '.join(str(length) for length in lengths)} seconds."
+        steps = (f"They last {', '.join(map(str, lengths))} seconds.", scene.said)
         yield Item("longest", "What colour is the object that stays longest?", scene.colour, tuple(COLOURS), steps)
-    for before, after in zip(film.scenes, film.scenes[1:], strict=False):
+    for at, (before, after) in enumerate(zip(film.scenes, film.scenes[1:], strict=False)):
         gap = after.start - before.start
         question = f"How many seconds after the {before.object} does the {after.object} appear?"
-        steps = f"{clock(after.start)} minus {clock(before.start)} is {gap}."
+        steps = (at, at + 1, f"{clock(after.start)} minus {clock(before.start)} is {gap}.")
         yield Item("gap", question, str(gap), tuple(str(second) for second in range(2, 14, STEP)), steps)
 
 
 def _arithmetic(film: Film) -> Iterable[Item]:
-    first, last = film.scenes[0], film.scenes[-1]
     sums = tuple(str(total) for total in range(2, 13))
-    pairs = [("first", first, "last", last)]
-    pairs += [
-        (before.object, before, after.object, after)
-        for at, before in enumerate(film.scenes)
-        for after in film.scenes[at + 1 :]
-    ]
-    for name, one, other_name, other in pairs:
-        noun = " object" if name == "first" else ""
-        question = f"What is the sum of the digits of the {name} and the {other_name}{noun}?"
-        total = int(one.digit) + int(other.digit)
-        yield Item("sum", question, str(total), sums, f"{one.digit} plus {other.digit} is {total}.")
+    first, *_, last = film.scenes
+    pairs = [("first", first, "last object", last)]
+    pairs += [(one.object, one, two.object, two) for one, two in combinations(film.scenes, 2)]
+    for name, one, other_name, two in pairs:
+        question = f"What is the sum of the digits of the {name} and the {other_name}?"
+        total = int(one.digit) + int(two.digit)
+        steps = (one.said, two.said, f"{one.digit} plus {two.digit} is {total}.")
+        yield Item("sum", question, str(total), sums, steps)
     digits = [int(scene.digit) for scene in film.scenes]
-    difference = max(digits) - min(digits)
-    steps = f"{max(digits)} minus {min(digits)} is {difference}."
+    largest, smallest = max(digits), min(digits)
+    difference = largest - smallest
+    counted = (f"The digits are {', '.join(map(str, digits))}.", f"{largest} minus {smallest} is {difference}.")
     question = "What is the largest digit minus the smallest digit?"
-    yield Item("difference", question, str(difference), tuple(str(value) for value in range(6)), steps)
+    yield Item("difference", question, str(difference), tuple(str(value) for value in range(6)), counted)
     counts = tuple(str(count) for count in range(4))
+    listed = (f"The shapes are {', '.join(scene.shape for scene in film.scenes)}.",)
     for shape in SHAPES:
         number = sum(scene.shape == shape for scene in film.scenes)
-        yield Item("count", f"In how many scenes is a {shape} shown?", str(number), counts)
+        yield Item("count", f"In how many scenes is a {shape} shown?", str(number), counts, listed)
 
 
 def choose_items(
@@ -367,6 +377,36 @@ def make_options(item: Item, number: int, position: int, rng: random.Random) -> 
     return [*wrong[:position], item.answer, *wrong[position:]]
 
 
+class Places:
+    """Deals out the place of the right option, so that for every kind each place comes equally often."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._decks: dict[tuple[str, int], list[int]] = defaultdict(list)
+
+    def options(self, item: Item, number: int) -> list[str]:
+        """Options for `item`, at most `number`; none for 0."""
+        if number == 0:
+            return []
+        number = min(number, len(item.values))
+        deck = self._decks[item.kind, number]
+        if not deck:
+            deck.extend(self._rng.sample(range(number), number))
+        return make_options(item, number, deck.pop(), self._rng)
+
+
+def kind_of(question_id: str) -> str:
+    """Kind of a question with the id "<kind>-<number>", as the generated sets have them.
+
+    Raises:
+        ValueError: if the question is not the world's.
+    """
+    kind = question_id.rpartition("-")[0].rpartition("/")[2]
+    if kind not in KINDS:
+        raise ValueError(f"{question_id!r} is not the id of a generated question")
+    return kind
+
+
 # --- what is said about it --------------------------------------------------------------------------------------------
 
 
@@ -380,10 +420,14 @@ def write_answer(answer: str, options: Sequence[str]) -> str:
     return f"{answer} ({LETTERS[options.index(answer)]})" if options else answer
 
 
-def write_trace(scenes: Iterable[Scene], steps: str, concluded: str, options: Sequence[str]) -> str:
+def write_steps(steps: Steps, scenes: Sequence[Scene]) -> str:
+    """What leads to an answer (`Item.steps`), the scenes that are looked at once more told again."""
+    return " ".join(step if isinstance(step, str) else write_claims([scenes[step]]) for step in steps)
+
+
+def write_trace(scenes: Sequence[Scene], steps: Steps, concluded: str, options: Sequence[str]) -> str:
     """A reasoning trace: the scenes with their times, the steps, the conclusion."""
-    parts = [write_claims(scenes), steps, f"So the answer is {write_answer(concluded, options)}."]
-    return " ".join(part for part in parts if part)
+    return f"{write_claims(scenes)} {write_steps(steps, scenes)} So the answer is {write_answer(concluded, options)}."
 
 
 def write_response(trace: str, answer: str, options: Sequence[str]) -> str:

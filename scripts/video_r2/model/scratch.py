@@ -34,6 +34,7 @@ SPECIAL_TOKENS = [
 # Parts of the names of weights that begin larger or smaller than the others, and by what factor.
 SHARES = {"embed_tokens": 5.0, "patch_embed|lm_head": 0.5, r"language_model.*(o_proj|down_proj)": 0.3}
 PATCH, MERGE, TEMPORAL_PATCH = 14, 2, 2
+LOOK_BACK = 3  # heads of the first layer that begin by looking back, one token further each
 NEAR = 0.375  # share of the rotary frequencies, the highest, that tell a token from itself
 
 # Turns as Qwen2.5-VL writes them: a default system turn, and a vision block for every image or video.
@@ -160,7 +161,7 @@ def initialise(model: Qwen2_5_VLForConditionalGeneration, scale: float) -> None:
 
     Matrices have standard deviation `scale`, embeddings of tokens five times it, the projections back into the language
     model's residual stream a third: what a token is stands out from what the layers first write about it. The first
-    layer begins with heads that look one and two tokens back; in the layers behind it keys begin as queries do, so that
+    layer begins with heads that look one, two and three tokens back; in the layers behind it keys begin as queries do, so that
     a token attends to its like (Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers), with the
     sign turned at the highest rotary frequencies, so that it attends to its like elsewhere and not to itself.
     """
@@ -172,7 +173,7 @@ def initialise(model: Qwen2_5_VLForConditionalGeneration, scale: float) -> None:
     heads = first.self_attn.config.num_attention_heads
     groups = first.self_attn.num_key_value_groups
     frequencies = model.model.language_model.rotary_emb.inv_freq
-    for head in range(min(2, heads - 1)):
+    for head in range(min(LOOK_BACK, heads - 1)):
         _look_back(first.self_attn, head, head // groups, head + 1, frequencies)
     for layer in others:
         attention = layer.self_attn

@@ -1,7 +1,8 @@
 """Training a small Qwen2.5-VL from nothing: to read, to see, to answer directly.
 
 The miniature's stand-in for Qwen2.5-VL-7B-Instruct. Everything that can be asked about a film is a branch of one row, so
-that the film is looked at once for all of them (video_r2.model.shared_prefix).
+that the film is looked at once for all of them (video_r2.model.shared_prefix). The batches of a step are shared out among the
+processes that take part (video_r2.training.processes); what is learnt does not depend on their number.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from video_r2.config import Base, RowKind
 from video_r2.model.inputs import IGNORED, VideoPatches, one_moment
 from video_r2.model.shared_prefix import Tree, encode_tree, make_shared_prefix_batch
+from video_r2.training.processes import add_over_processes, place
 
 LOG_EVERY = 10  # steps
 FLOOR = 0.05  # the learning rate falls to this share of its peak
@@ -43,29 +45,45 @@ def train_base(
     Returns:
         what was logged: step, phase, loss by kind of row, share of the peak learning rate, seconds.
     """
+    rank, processes = place()
     rng = random.Random(f"base {seed}")
     torch.manual_seed(seed)
-    films = [row for row in rows if row["video"] is not None]
-    texts = {kind: [row for row in rows if row["branches"][0]["kind"] == kind] for kind in ("read", "echo")}
+    by_kind: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        for kind in {branch["kind"] for branch in row["branches"]}:
+            by_kind[kind].append(row)
     optimizers = _optimizers(model, settings)
     total = sum(phase.steps for phase in settings.phases)
     log: list[dict[str, float]] = []
     losses: dict[str, list[float]] = defaultdict(list)
-    started = time.monotonic()
+    started, done = time.monotonic(), 0
     model.train()
-    progress = tqdm(total=total, desc="base", unit="step", mininterval=5)
+    progress = tqdm(total=total, desc="base", unit="step", mininterval=5, disable=rank > 0)
     for number, phase in enumerate(settings.phases):
         last = number == len(settings.phases) - 1
         for step in range(phase.steps):
-            share = min(1.0, (progress.n + 1) / settings.warmup)
+            done += 1
+            share = min(1.0, done / settings.warmup)
             if last:
                 share *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * step / phase.steps))
-            # Kinds of rows are apart in memory, for their lengths differ, and together in every step.
-            for kind, count in phase.rows.items():
-                drawn = rng.choices(texts.get(kind, films), k=count)
-                trees = [_tree(kind, row, settings.branches, processor, patches, rng) for row in drawn]
-                loss = _loss(model, processor, trees, settings.bf16)
-                (loss / len(phase.rows)).backward()
+            # Every process draws every batch, and computes its own.
+            drawn = [
+                {
+                    kind: [
+                        _tree(kind, row, settings.branches[kind], processor, patches, rng)
+                        for row in rng.choices(by_kind[kind], k=count)
+                    ]
+                    for kind, count in batch.items()
+                }
+                for batch in phase.batches
+            ]
+            step_losses = {kind: torch.zeros(()) for batch in drawn for kind in batch}
+            for batch in drawn[rank::processes]:
+                by_row = _losses(model, processor, batch, settings.bf16)
+                (torch.stack([*by_row.values()]).sum() / len(step_losses)).backward()
+                step_losses.update({kind: loss.detach() for kind, loss in by_row.items()})
+            add_over_processes([*step_losses.values(), *(_gradient(weight) for weight in model.parameters())])
+            for kind, loss in step_losses.items():
                 losses[kind].append(loss.item())
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
             for optimizer, rate in optimizers:
@@ -74,10 +92,10 @@ def train_base(
                 optimizer.step()
                 optimizer.zero_grad()
             progress.update()
-            if progress.n % LOG_EVERY == 0:
+            if done % LOG_EVERY == 0:
                 means = {f"loss/{name}": sum(values) / len(values) for name, values in losses.items()}
                 seconds = time.monotonic() - started
-                log.append({"step": progress.n, "phase": number, "share": share, "seconds": seconds, **means})
+                log.append({"step": done, "phase": number, "share": share, "seconds": seconds, **means})
                 progress.set_postfix({name[5:]: f"{mean:.3f}" for name, mean in means.items()}, refresh=False)
                 losses.clear()
     progress.close()
@@ -108,32 +126,43 @@ def _optimizers(model: Qwen2_5_VLForConditionalGeneration, settings: Base) -> li
 def _tree(
     kind: RowKind,
     row: Mapping[str, Any],
-    branches: int,
+    number: int,
     processor: Qwen2_5_VLProcessor,
     patches: Mapping[str, VideoPatches],
     rng: random.Random,
 ) -> Tree:
-    """A row with some of its branches; the first branches of a film describe it and each of its moments."""
-    if row["video"] is None:
-        chosen = rng.sample(row["branches"], min(branches, len(row["branches"])))
-        return encode_tree(processor, None, row["prefix"], [(each["prompt"], each["response"]) for each in chosen])
-    video = patches[row["video"]]
-    if kind == "glance":
-        moment = rng.randrange(video.grid[0])
-        described = row["moments"][moment]
-        return encode_tree(processor, one_moment(video, moment), "", [(described["prompt"], described["response"])])
-    asked = rng.sample(row["branches"][1:], branches - 1) if kind == "see" else []
-    pairs = [(each["prompt"], each["response"]) for each in (row["branches"][0], *asked)]
+    """A row with at most `number` of its branches of one kind."""
+    branches = [branch for branch in row["branches"] if branch["kind"] == kind]
+    chosen = rng.sample(range(len(branches)), min(number, len(branches)))
+    video = None if row["video"] is None else patches[row["video"]]
+    if video is not None and kind == "glance":
+        video, chosen = one_moment(video, chosen[0]), chosen[:1]
+    pairs = [(branches[at]["prompt"], branches[at]["response"]) for at in chosen]
     return encode_tree(processor, video, row["prefix"], pairs)
 
 
-def _loss(
-    model: Qwen2_5_VLForConditionalGeneration, processor: Qwen2_5_VLProcessor, trees: Sequence[Tree], bf16: bool
-) -> torch.Tensor:
-    batch = make_shared_prefix_batch(processor, model, trees)
+def _gradient(weight: torch.Tensor) -> torch.Tensor:
+    if weight.grad is None:
+        weight.grad = torch.zeros_like(weight)
+    return weight.grad
+
+
+def _losses(
+    model: Qwen2_5_VLForConditionalGeneration,
+    processor: Qwen2_5_VLProcessor,
+    trees: Mapping[RowKind, Sequence[Tree]],
+    bf16: bool,
+) -> dict[RowKind, torch.Tensor]:
+    """Mean loss of the tokens said in each kind of row, the rows computed together."""
+    kinds = [kind for kind, of_kind in trees.items() for _ in of_kind]
+    batch = make_shared_prefix_batch(processor, model, [tree for of_kind in trees.values() for tree in of_kind])
     with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
         hidden = model.model(**batch.model_inputs(), use_cache=False).last_hidden_state
         labels = batch.batch.labels
         said = labels != IGNORED
         logits = model.lm_head(batch.predicting(hidden)[said])
-    return cross_entropy(logits.float(), labels[said])
+    by_token = cross_entropy(logits.float(), labels[said], reduction="none")
+    by_row = by_token.split(said.sum(1).tolist())
+    return {
+        kind: torch.cat([part for part, of in zip(by_row, kinds, strict=True) if of == kind]).mean() for kind in trees
+    }

@@ -1,9 +1,10 @@
-"""The generated world as raw data: training sets in the release's schema, benchmarks in the real benchmarks' columns.
+"""The generated world's benchmarks, in the real benchmarks' columns.
 
 Every benchmark of the paper has a plan here: which of its question types ask which kinds of the world's questions, how
 many options they have, and the columns of a row. The plans are keyed by adapter, so that what is written here is read
 by the same adapters as the real ones (`video_r2.data.benchmarks`). A question's id is "<kind>-<number>", which tells
-which kind of the world it is (`kind_of`); benchmarks whose real columns have no free id carry it as `question_id`.
+which kind of the world it is (`video_r2.data.world.kind_of`); benchmarks whose real columns have no free id carry it as
+`question_id`.
 """
 
 from __future__ import annotations
@@ -21,26 +22,12 @@ import pyarrow.parquet as pq
 import yaml
 
 from video_r2 import config
-from video_r2.data.corpus import OPTION_COUNTS, Asker
-from video_r2.data.world import (
-    KINDS,
-    LETTERS,
-    Film,
-    Item,
-    Scene,
-    choose_items,
-    make_film,
-    make_options,
-    misplace,
-    write_response,
-    write_trace,
-)
+from video_r2.data.world import LETTERS, Film, Item, Places, choose_items, draw_film
 from video_r2.errors import UserError
 from video_r2.records import replacing
 
 Row = dict[str, Any]
 
-OPEN_SHARE = 0.3  # share of the number questions of the training sets that have no options
 SPOKEN_EVERY = 4  # one benchmark film in so many has subtitles
 THIRDS = ("short", "medium", "long")
 MAX_DRAWS = 200  # a range of lengths too narrow for thirds has no film of each
@@ -110,139 +97,6 @@ class Plan:
     films: str = "{adapter}-{number:03d}"
     spoken_every: int = SPOKEN_EVERY
     type_is_config: bool = False
-
-
-def kind_of(question_id: str) -> str:
-    """Kind of the world that a miniature benchmark's question is of.
-
-    Raises:
-        ValueError: if the question is not the world's.
-    """
-    kind = question_id.rpartition("-")[0].rpartition("/")[2]
-    if kind not in KINDS:
-        raise ValueError(f"{question_id!r} is not the id of a generated question")
-    return kind
-
-
-# --- training sets ----------------------------------------------------------------------------------------------------
-
-
-def base_films(world: config.World, number: int) -> list[Film]:
-    """Films that the base model is trained on: in no other set, as Qwen2.5-VL saw other videos than the release's."""
-    return [_film(world, f"base-{at:05d}") for at in range(number)]
-
-
-def training_films(world: config.World) -> list[Film]:
-    """Films of the training sets."""
-    return [_film(world, f"train-{number:04d}") for number in range(world.training_videos)]
-
-
-def validation_films(world: config.World) -> list[Film]:
-    """Films of the validation split, on which settings are chosen."""
-    return [_film(world, f"validation-{number:04d}") for number in range(world.validation_videos)]
-
-
-def _film(world: config.World, name: str, draw: int = 0) -> Film:
-    return make_film(name, f"{world.seed} {name} {draw}", world.seconds, world.fps, world.size)
-
-
-def sft_rows(films: Sequence[Film], world: config.World, ask: Asker) -> tuple[list[Row], list[Row]]:
-    """Rows of the SFT set, with the errors that annotators make, and the same rows without them.
-
-    In a share of the traces one claim stands at a wrong time, and in a share the trace concludes another answer than is
-    given after it (`World.claim_error_rate`, `World.conclusion_error_rate`).
-    """
-    rng = random.Random(f"sft {world.seed}")
-    noisy: list[Row] = []
-    clean: list[Row] = []
-    for film, item, options in _asked(films, world.sft_rows, rng):
-        prompt = ask(item.question, options)
-        identity = f"{item.kind}-{len(clean):04d}"
-        clean.append(_conversation(identity, film, prompt, item, options, film.scenes, item.answer))
-        scenes = misplace(film.scenes, rng) if rng.random() < world.claim_error_rate else film.scenes
-        others = [value for value in (options or item.values) if value != item.answer]
-        concluded = rng.choice(others) if rng.random() < world.conclusion_error_rate else item.answer
-        noisy.append(_conversation(identity, film, prompt, item, options, scenes, concluded))
-    return noisy, clean
-
-
-def grpo_rows(films: Sequence[Film], world: config.World, ask: Asker) -> list[Row]:
-    """Rows of the GRPO set."""
-    return _clean_rows(films, world.grpo_rows, random.Random(f"grpo {world.seed}"), ask)
-
-
-def validation_rows(films: Sequence[Film], world: config.World, ask: Asker) -> list[Row]:
-    """Rows of the validation split."""
-    return _clean_rows(films, world.validation_rows, random.Random(f"validation {world.seed}"), ask)
-
-
-def _clean_rows(films: Sequence[Film], number: int, rng: random.Random, ask: Asker) -> list[Row]:
-    return [
-        _conversation(
-            f"{item.kind}-{at:04d}", film, ask(item.question, options), item, options, film.scenes, item.answer
-        )
-        for at, (film, item, options) in enumerate(_asked(films, number, rng))
-    ]
-
-
-def _asked(films: Sequence[Film], number: int, rng: random.Random) -> Iterator[tuple[Film, Item, list[str]]]:
-    """`number` questions of all kinds with their options; no options for a share of the number questions."""
-    places = _Places(rng)
-    chosen = choose_items(films, list(KINDS), number, rng)
-    rng.shuffle(chosen)
-    for film, item in chosen:
-        count = 0 if item.is_number and rng.random() < OPEN_SHARE else rng.choice(OPTION_COUNTS)
-        yield film, item, places.options(item, count)
-
-
-def _conversation(
-    identity: str,
-    film: Film,
-    prompt: str,
-    item: Item,
-    options: list[str],
-    scenes: Sequence[Scene],
-    concluded: str,
-) -> Row:
-    trace = write_trace(scenes, item.steps, concluded, options)
-    return {
-        "id": identity,
-        "video": f"videos/{film.name}.mp4",
-        "conversations": [
-            {"from": "human", "value": f"<video>\n{prompt}"},
-            {"from": "gpt", "value": write_response(trace, item.answer, options)},
-        ],
-        "temporal_grounding": film.grounding,
-        "temporal_captions": [f"{span}: {sentence}" for span, sentence in film.grounding.items()],
-        "key_frame": film.scenes[0].span.partition("-")[0],
-    }
-
-
-class _Places:
-    """Deals out the place of the right option, so that for every kind each place comes equally often."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-        self._decks: dict[tuple[str, int], list[int]] = defaultdict(list)
-
-    def options(self, item: Item, number: int) -> list[str]:
-        """Options for `item`, at most `number`; none for 0."""
-        if number == 0:
-            return []
-        number = min(number, len(item.values))
-        deck = self._decks[item.kind, number]
-        if not deck:
-            deck.extend(self._rng.sample(range(number), number))
-        return make_options(item, number, deck.pop(), self._rng)
-
-
-def write_training(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows as the release's training JSON: one list."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
-
-
-# --- benchmarks -------------------------------------------------------------------------------------------------------
 
 
 def _mvbench(question: Question) -> Row:
@@ -602,7 +456,7 @@ def _benchmark_films(adapter: str, plan: Plan, world: config.World) -> list[Film
         name = plan.films.format(adapter=adapter, number=number)
         spoken, third = number % plan.spoken_every == 0, THIRDS[number % len(THIRDS)]
         for draw in range(MAX_DRAWS):
-            film = _film(world, name, draw)
+            film = draw_film(world, name, draw)
             if bool(film.cues) == spoken and length_of(film, world) == third:
                 break
         films.append(film)
@@ -620,7 +474,7 @@ def _questions(
 ) -> Iterator[Question]:
     rng = random.Random(f"benchmark {world.seed} {films[0].name}")
     turns = [(kind, category) for category, group in kinds.items() for kind in group]
-    places = _Places(rng)
+    places = Places(rng)
     taken: dict[str, int] = defaultdict(int)
     categories = {kind: [category for other, category in turns if other == kind] for kind, _ in turns}
     chosen = choose_items(films, [kind for kind, _ in turns], 2 * world.benchmark_questions, rng)

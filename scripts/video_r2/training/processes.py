@@ -1,0 +1,75 @@
+"""Several processes of one thread each: on a CPU they train a small model faster than one process of several threads."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+import torch.distributed
+
+Result = TypeVar("Result")
+
+LOOPBACK = {"linux": "lo", "darwin": "lo0"}
+
+
+def run_in_processes(work: Callable[[], Result], number: int) -> Result:
+    """Run `work` in `number` forked processes that belong to one process group of torch.distributed.
+
+    Returns:
+        what `work` returns in the first of them, which is this one.
+
+    Raises:
+        RuntimeError: if a process ended before the work was done.
+    """
+    torch.set_num_threads(1)
+    if number == 1:
+        return work()
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store"
+        others = [
+            get_context("fork").Process(target=_join, args=(work, rank, number, store), daemon=True)
+            for rank in range(1, number)
+        ]
+        for other in others:
+            other.start()
+        try:
+            result = _join(work, 0, number, store)
+            for other in others:
+                other.join()
+        finally:
+            for other in others:
+                other.kill()
+    return result
+
+
+def _join(work: Callable[[], Result], rank: int, number: int, store: Path) -> Result:
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK.get(sys.platform, ""))
+    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=number)
+    try:
+        return work()
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def place() -> tuple[int, int]:
+    """Rank of this process and number of processes; 0 and 1 outside of a group."""
+    if not torch.distributed.is_initialized():
+        return 0, 1
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()
+
+
+def add_over_processes(tensors: Iterable[torch.Tensor]) -> None:
+    """Replace every tensor by its sum over the processes."""
+    tensors = list(tensors)
+    if place()[1] == 1:
+        return
+    together = torch.cat([tensor.flatten() for tensor in tensors])
+    torch.distributed.all_reduce(together)
+    for tensor, summed in zip(tensors, together.split([tensor.numel() for tensor in tensors]), strict=True):
+        tensor.copy_(summed.view_as(tensor))
