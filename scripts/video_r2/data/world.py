@@ -34,7 +34,7 @@ SHAPES = ("circle", "square", "triangle", "cross")
 DIGITS = tuple(str(digit) for digit in range(1, 7))
 MOTIONS = {"resting": (0, 0), "rising": (0, -1), "falling": (0, 1), "leftward": (-1, 0), "rightward": (1, 0)}
 WORDS = ("sun", "fox", "map", "key", "jam", "owl")
-ORDINALS = ("first", "second", "third", "fourth")
+ORDINALS = ("first", "second", "third")
 
 STEP = 2  # seconds: scenes begin and end on multiples of it
 LENGTHS = (2, 4, 6, 8, 10)  # seconds that a scene may last
@@ -161,8 +161,8 @@ def draw_film(world: config.World, name: str, draw: int = 0) -> Film:
 
 
 def _spans(rng: random.Random, seconds: int) -> list[tuple[int, int]]:
-    """Two to four stretches of the film, in order, some apart."""
-    number = rng.choice([2, 3] if seconds < 14 else [3, 4])
+    """Two or three stretches of the film, in order, some apart."""
+    number = 2 if seconds < 10 else 3 if seconds > 20 else rng.choice([2, 3])
     while True:
         start, spans = rng.choice([0, 0, STEP]), []
         for _ in range(number):

@@ -24,6 +24,8 @@ from video_r2.model.inputs import IGNORED, VideoPatches, one_moment
 from video_r2.model.shared_prefix import Tree, encode_tree, make_shared_prefix_batch
 from video_r2.training.processes import add_over_processes, place
 
+Batch = dict[RowKind, list[Tree]]
+
 LOG_EVERY = 10  # steps
 FLOOR = 0.05  # the learning rate falls to this share of its peak
 
@@ -78,7 +80,7 @@ def train_base(
                 for batch in phase.batches
             ]
             step_losses = {kind: torch.zeros(()) for batch in drawn for kind in batch}
-            for batch in drawn[rank::processes]:
+            for batch in _share_out(drawn, processes)[rank]:
                 by_row = _losses(model, processor, batch, settings.bf16)
                 (torch.stack([*by_row.values()]).sum() / len(step_losses)).backward()
                 step_losses.update({kind: loss.detach() for kind, loss in by_row.items()})
@@ -141,6 +143,24 @@ def _tree(
     return encode_tree(processor, video, row["prefix"], pairs)
 
 
+def _share_out(batches: Sequence[Batch], processes: int) -> list[list[Batch]]:
+    """Batches of each process: the largest first, each to the process that has least to do."""
+
+    def size(batch: Batch) -> int:
+        trees = [tree for of_kind in batch.values() for tree in of_kind]
+        prefix = max(len(tree.prefix) for tree in trees)
+        branch = max(len(branch.given) + len(branch.said) for tree in trees for branch in tree.branches)
+        return len(trees) * (prefix + branch * max(len(tree.branches) for tree in trees))
+
+    shares: list[list[Batch]] = [[] for _ in range(processes)]
+    loads = [0] * processes
+    for batch in sorted(batches, key=size, reverse=True):
+        least = loads.index(min(loads))
+        shares[least].append(batch)
+        loads[least] += size(batch)
+    return shares
+
+
 def _gradient(weight: torch.Tensor) -> torch.Tensor:
     if weight.grad is None:
         weight.grad = torch.zeros_like(weight)
@@ -150,7 +170,7 @@ def _gradient(weight: torch.Tensor) -> torch.Tensor:
 def _losses(
     model: Qwen2_5_VLForConditionalGeneration,
     processor: Qwen2_5_VLProcessor,
-    trees: Mapping[RowKind, Sequence[Tree]],
+    trees: Batch,
     bf16: bool,
 ) -> dict[RowKind, torch.Tensor]:
     """Mean loss of the tokens said in each kind of row, the rows computed together."""
