@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,7 +39,7 @@ EXPLAIN = "Describe the video with times, then answer."
 GLANCE = "Describe the moment."
 LOCATE = "Describe the moment at {time}."
 ECHO = "Name the options."
-TAGS = ("", "think", "answer")  # what an echo is put into; the base model knows the tags, not what they are for
+TAGS = ("", "think", "answer")
 OPTION_COUNTS = (4, 4, 4, 5, 5, 10)
 ECHOES = 16  # options given back in one answer
 VALUES = (*COLOURS, *SHAPES, *MOTIONS, *WORDS, *TIMES, *(str(number) for number in range(13)))
@@ -136,11 +137,17 @@ def _read(film: Film, found: dict[str, list[Item]], ask: Asker, rng: random.Rand
 
 def _echo(ask: Asker, rng: random.Random) -> Branch:
     """Options of all kinds, some given back with their letters, each as often as it comes: what has been said does not tell
-    what is left."""
-    options, tag = rng.sample(VALUES, rng.choice(OPTION_COUNTS)), rng.choice(TAGS)
-    prompt, response = ECHO, _say(rng.choices(options, k=ECHOES), options)
+    what is left. Some in the tags of the think form, so that these are known, though not what they are for."""
+    options = rng.sample(VALUES, rng.choice(OPTION_COUNTS))
+    tag = rng.choice(TAGS)
+    echoed = rng.choices(options, k=ECHOES if tag != "answer" else ECHOES // 2)
+    prompt, response = ECHO, _say(echoed, options)
     if tag:
-        prompt, response = f"{ECHO[:-1]} inside <{tag}> </{tag}>.", f"<{tag}>{response}</{tag}>"
+        prompt = f"{ECHO[:-1]} with <{tag}> </{tag}>."
+    if tag == "think":
+        response = f"<think>{response}</think>"
+    if tag == "answer":
+        response = re.sub(r" \((\w)\)", r" (\1) <answer>\1</answer>", response)
     return {"kind": "echo", "prompt": ask(prompt, options), "response": response}
 
 
