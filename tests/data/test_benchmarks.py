@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from video_r2 import config, records
-from video_r2.data import encode, miniature
+from video_r2.data import encode, miniature_benchmarks
 from video_r2.data.benchmarks import ADAPTERS, convert_subtitle, read_benchmark, split_options
 from video_r2.data.conversations import Conversation, write_jsonl
 from video_r2.data.subtitles import read_srt
@@ -322,8 +322,8 @@ def test_the_miniature_is_read_back_as_it_was_asked(tmp_path: Path) -> None:
     for name, entry in config.load([ROOT / "config.yaml"]).benchmarks.items():
         if entry.group == "heldout":
             continue
-        made = miniature.make_benchmark(name, entry, world)
-        miniature.write_benchmark(tmp_path / name, made, entry)
+        made = miniature_benchmarks.make_benchmark(name, entry, world)
+        miniature_benchmarks.write_benchmark(tmp_path / name, made, entry)
         for film, place in made.films:
             path = tmp_path / name / place
             path.parent.mkdir(parents=True, exist_ok=True)
