@@ -183,3 +183,8 @@ def test_the_schema_accepts_the_files_of_the_repository(
 )
 def test_the_schema_refuses_what_is_wrong(wrong: dict[str, Any], schema: jsonschema.Draft202012Validator) -> None:
     assert not schema.is_valid(wrong)
+
+
+def test_a_kind_of_row_stands_in_one_batch_of_a_step() -> None:
+    with pytest.raises(ValueError, match="echo stands in several"):
+        config.BasePhase(steps=1, batches=[{"echo": 1, "read": 1}, {"echo": 2}])

@@ -221,6 +221,13 @@ class BasePhase(Section):
         "described and then asked about (explain)."
     )
 
+    @model_validator(mode="after")
+    def _apart(self) -> BasePhase:
+        kinds = [kind for batch in self.batches for kind in batch]
+        if twice := {kind for kind in kinds if kinds.count(kind) > 1}:
+            raise ValueError(f"rows of a kind belong into one batch, but {', '.join(sorted(twice))} stands in several")
+        return self
+
 
 class Base(Section):
     """The base model, trained from nothing until it sees and answers directly."""

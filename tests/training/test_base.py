@@ -33,7 +33,7 @@ def test_letters_of_options_that_were_not_seen_in_this_order_are_looked_up():
     tokenizer = make_tokenizer([each["prompt"] + each["response"] for row in rows for each in row["branches"]], 400)
     processor = make_processor(tokenizer, config.Frames())
     settings = config.Base(
-        phases=[config.BasePhase(steps=250, batches=[{"echo": 4}])], learning_rate=2e-3, matrix_learning_rate=0.01
+        phases=[config.BasePhase(steps=300, batches=[{"echo": 4}])], learning_rate=2e-3, matrix_learning_rate=0.01
     )
     model = make_model(settings.shape, tokenizer, seed=0)
     model.set_attn_implementation(training_implementation("eager"))
@@ -49,10 +49,10 @@ def test_letters_of_options_that_were_not_seen_in_this_order_are_looked_up():
         predicted = model(**batch.model_inputs()).logits[:, :-1].argmax(-1)
     letters = {tokenizer(f" ({letter})").input_ids[0] for letter in LETTERS}
     asked = torch.isin(batch.labels[:, 1:], torch.tensor(sorted(letters)))
-    assert asked.sum() == 16 * len(unseen)
+    assert asked.sum() == sum(each["response"].count(" (") for each in unseen) > 500
     right = (predicted == batch.labels[:, 1:])[asked].float().mean()
-    assert right > 0.8  # guessing has 0.2
-    assert log[-1]["step"] == 250
+    assert right > 0.75  # guessing has 0.2
+    assert log[-1]["step"] == 300
     assert log[-1]["loss/echo"] < log[0]["loss/echo"] / 2
 
 
@@ -60,9 +60,7 @@ def test_two_processes_learn_what_one_does():
     rows = text_rows("echo", 1) + text_rows("read", 1)
     tokenizer = make_tokenizer([each["prompt"] + each["response"] for row in rows for each in row["branches"]], 400)
     processor = make_processor(tokenizer, config.Frames())
-    settings = config.Base(
-        phases=[config.BasePhase(steps=10, batches=[{"echo": 2, "read": 1}, {"read": 2}, {"echo": 1}])]
-    )
+    settings = config.Base(phases=[config.BasePhase(steps=10, batches=[{"echo": 2}, {"read": 3}])])
     learnt = []
     for processes in (1, 2):
         model = make_model(settings.shape, tokenizer, seed=0)
