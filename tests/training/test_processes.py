@@ -1,0 +1,42 @@
+"""Processes that train together: what they add up, and what happens when one of them ends."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+import torch
+
+from video_r2.training.processes import add_over_processes, place, run_in_processes
+
+
+def test_every_process_gets_the_sum() -> None:
+    def work() -> list[torch.Tensor]:
+        rank, number = place()
+        tensors = [torch.full((2, 3), float(rank + 1)), torch.tensor(10.0 * rank)]
+        add_over_processes(tensors)
+        return [torch.tensor(number), *tensors]
+
+    number, matrix, scalar = run_in_processes(work, 3)
+    assert number == 3
+    assert torch.equal(matrix, torch.full((2, 3), 6.0))  # 1 + 2 + 3
+    assert scalar == 30.0  # 0 + 10 + 20
+    assert place() == (0, 1)
+
+
+def test_one_process_is_this_one() -> None:
+    assert run_in_processes(os.getpid, 1) == os.getpid()
+
+
+def test_when_one_process_ends_the_others_end_with_an_error() -> None:
+    def work() -> None:
+        if place()[0] == 1:
+            os._exit(1)
+        add_over_processes([torch.zeros(3)])
+
+    started = time.monotonic()
+    with pytest.raises(RuntimeError):
+        run_in_processes(work, 2)
+    assert time.monotonic() - started < 60  # no waiting for a process that is gone
+    assert place() == (0, 1)
