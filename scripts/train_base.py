@@ -36,6 +36,7 @@ def main(job: Job) -> None:
     rng = random.Random(f"corpus {world.seed}")
     rows = make_rows(films, world.seconds, settings.questions_per_film, *askers, rng)
     texts = [row["prefix"] + branch["prompt"] + "\n" + branch["response"] for row in rows for branch in row["branches"]]
+    texts += [prompts.think] * len(films)  # the base model never sees it; SFT does, in as few tokens as other prompts
     tokenizer = make_tokenizer(texts, settings.shape.vocabulary)
     dtype = torch.bfloat16 if settings.bf16 else torch.float32
     processor = make_processor(tokenizer, settings.frames)

@@ -29,7 +29,7 @@ def eager_weights(tiny, at: int, layer: int) -> tuple[torch.Tensor, torch.Tensor
     """Weights of the response's rows averaged over heads, the row's token ids, and the number of response tokens."""
     batch = make_batch(tiny.processor, [QUESTIONS[at]], [RESPONSES[at]], [tiny.clips[at]], end=False)
     before = tiny.model.config.text_config._attn_implementation
-    tiny.model.set_attn_implementation(attention_implementation("eager"))
+    tiny.model.set_attn_implementation("eager")
     try:
         with torch.no_grad():
             weights = tiny.model(**batch.model_inputs(), output_attentions=True).attentions[layer][0]

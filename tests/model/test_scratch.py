@@ -46,4 +46,4 @@ def test_the_next_layer_looks_for_the_token_where_it_stood_before(attention):
 
 def test_times_numbers_and_letters_are_one_token_each(tokenizer):
     pieces = [tokenizer.decode([token]) for token in tokenizer("00:04\nB. red\nIt is blue (B), 12").input_ids]
-    assert {"00:04", "B.", " (B)", "12"} <= set(pieces)
+    assert {"00:04", "B.", " (B)", " 12"} <= set(pieces)

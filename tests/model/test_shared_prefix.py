@@ -37,7 +37,7 @@ def test_a_branch_is_what_it_would_be_alone(prefix: str, with_video: bool, as_fe
         name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None
     }
 
-    model.set_attn_implementation(attention_implementation("eager"))
+    model.set_attn_implementation("eager")
     model.zero_grad()
     rows = [(prefix + ask, said, video) for video, asked in zip(videos, QUESTIONS, strict=True) for ask, said in asked]
     alone = make_batch(processor, *map(list, zip(*rows, strict=True)))
@@ -57,8 +57,7 @@ def test_a_branch_is_what_it_would_be_alone(prefix: str, with_video: bool, as_fe
 
 def loss_of_shared(model, batch) -> torch.Tensor:
     hidden = model.model(**batch.model_inputs(), use_cache=False).last_hidden_state
-    said = batch.batch.labels != IGNORED
-    return torch.nn.functional.cross_entropy(model.lm_head(batch.predicting(hidden)[said]), batch.batch.labels[said])
+    return torch.nn.functional.cross_entropy(model.lm_head(batch.predicting(hidden)), batch.said_tokens())
 
 
 def test_the_vision_tower_sees_the_same_in_batched_windows() -> None:

@@ -29,13 +29,14 @@ from video_r2.data.world import (
     make_options,
     render,
     write_answer,
+    write_claim,
     write_claims,
     write_steps,
     write_trace,
 )
 
-DESCRIBE = "Describe the video with times."
-EXPLAIN = "Describe the video with times, then answer."
+DESCRIBE = "Describe the video."
+EXPLAIN = "Describe, then answer."
 GLANCE = "Describe the moment."
 LOCATE = "Describe the moment at {time}."
 ECHO = "Name the options."
@@ -98,22 +99,20 @@ def _glances(film: Film) -> list[Branch]:
     for second in range(0, film.seconds, STEP):
         scene = next((scene for scene in film.scenes if scene.start <= second < scene.end), None)
         seen = "nothing" if scene is None else scene.sentence
-        glances.append({"kind": "glance", "prompt": GLANCE, "response": f"{clock(second)}: {seen}."})
+        glances.append({"kind": "glance", "prompt": GLANCE, "response": f" {seen} {clock(second)}."})
     return glances
 
 
 def _located(film: Film) -> list[Branch]:
     """What is on screen at each time, with the whole span of it, asked of the whole film."""
     edges = [0, *(edge for scene in film.scenes for edge in (scene.start, scene.end)), film.seconds]
-    seen = [(scene.start, scene.end, scene.sentence) for scene in film.scenes]
-    seen += [(start, end, "nothing") for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    seen = [(scene.start, scene.end, scene.claim) for scene in film.scenes]
+    seen += [
+        (start, end, write_claim("nothing", start, end)) for start, end in zip(edges[::2], edges[1::2], strict=True)
+    ]
     return [
-        {
-            "kind": "locate",
-            "prompt": LOCATE.format(time=clock(second)),
-            "response": f"{clock(start)}-{clock(end)}: {what}.",
-        }
-        for start, end, what in seen
+        {"kind": "locate", "prompt": LOCATE.format(time=clock(second)), "response": f" {claim}"}
+        for start, end, claim in seen
         for second in range(start, end, STEP)
     ]
 
@@ -131,7 +130,7 @@ def _explained(film: Film, found: dict[str, list[Item]], ask: Asker, rng: random
 
 def _read(film: Film, found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
     item, options = _draw(found, rng)
-    response = f"{write_steps(item.steps, film.scenes)} {_say([item.answer], options)}"
+    response = f"{write_steps(item.steps)}{_say([item.answer], options)}"
     return {"kind": "read", "prompt": "\n" + ask(item.question, options), "response": response}
 
 
@@ -152,8 +151,8 @@ def _echo(ask: Asker, rng: random.Random) -> Branch:
 
 
 def _say(answers: Sequence[str], options: Sequence[str]) -> str:
-    """A direct answer. Its first word has a space before it, and so is the token that it is among the options."""
-    return f"It is {', '.join(write_answer(answer, options) for answer in answers)}."
+    """A direct answer. It has a space before it, as what is told has."""
+    return f" It is {', '.join(write_answer(answer, options) for answer in answers)}."
 
 
 def _by_kind(film: Film) -> dict[str, list[Item]]:

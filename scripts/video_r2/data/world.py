@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import combinations
+from itertools import accumulate, combinations
 from pathlib import Path
 from typing import Literal
 
@@ -44,7 +44,6 @@ TRAVEL = 0.12  # share of the frame's width that an object moves to either side 
 LETTERS = "ABCDEFGHIJ"
 
 Looks = Literal["one", "several"]
-Steps = tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,11 @@ class Scene:
         """What is seen in as few words as will do, what belongs together side by side: a small model pays for every token."""
         spoken = f' "{self.word}"' if self.word else ""
         return f"{self.object} {self.digit} {self.motion}{spoken}"
+
+    @property
+    def claim(self) -> str:
+        """The scene told with its times."""
+        return write_claim(self.sentence, self.start, self.end)
 
     @property
     def said(self) -> str:
@@ -110,14 +114,14 @@ class Item:
         question: the text of the question.
         answer: the right answer, in words.
         values: every answer that a question of this kind could have; wrong options come from here.
-        steps: what leads from the scenes to the answer: sentences, and the places of scenes whose times matter.
+        steps: what leads from the scenes to the answer, sentence by sentence.
     """
 
     kind: str
     question: str
     answer: str
     values: tuple[str, ...]
-    steps: Steps = ()
+    steps: tuple[str, ...] = ()
 
     @property
     def looks(self) -> Looks:
@@ -250,15 +254,17 @@ def _unique(scenes: Sequence[Scene], attribute: Callable[[Scene], str]) -> list[
 
 
 def _single_looks(film: Film) -> Iterable[Item]:
-    for at, scene in enumerate(film.scenes):
+    for scene in film.scenes:
         # One second into a scene and more, so that no boundary decides.
         for second in range(scene.start + 1, scene.end, 3):
             time = clock(second)
-            yield Item("colour_at", f"What colour is the object at {time}?", scene.colour, tuple(COLOURS), (at,))
-            yield Item("shape_at", f"What shape is the object at {time}?", scene.shape, SHAPES, (at,))
-            yield Item("digit_at", f"Which digit is shown at {time}?", scene.digit, DIGITS, (at,))
-            yield Item("motion_at", f"How does the object move at {time}?", scene.motion, tuple(MOTIONS), (at,))
-        yield Item("when", f"When does the {scene.object} appear?", clock(scene.start), TIMES, (at,))
+            yield Item(
+                "colour_at", f"What colour is the object at {time}?", scene.colour, tuple(COLOURS), (scene.said,)
+            )
+            yield Item("shape_at", f"What shape is the object at {time}?", scene.shape, SHAPES, (scene.said,))
+            yield Item("digit_at", f"Which digit is shown at {time}?", scene.digit, DIGITS, (scene.said,))
+            yield Item("motion_at", f"How does the object move at {time}?", scene.motion, tuple(MOTIONS), (scene.said,))
+        yield Item("when", f"When does the {scene.object} appear?", clock(scene.start), TIMES, (scene.said,))
         if scene.word:
             question = f'What colour is the object while the subtitle says "{scene.word}"?'
             yield Item("colour_during_word", question, scene.colour, tuple(COLOURS), (scene.said,))
@@ -273,41 +279,49 @@ def _single_looks(film: Film) -> Iterable[Item]:
 def _order(film: Film) -> Iterable[Item]:
     for before, after in zip(film.scenes, film.scenes[1:], strict=False):
         question, steps = f"What colour is the object right after the {before.object}?", (before.said, after.said)
-        yield Item("next_colour", question, after.colour, tuple(COLOURS), steps)
+        # No colour comes twice in a film: the one in the question could be ruled out unseen.
+        others = tuple(colour for colour in COLOURS if colour != before.colour)
+        yield Item("next_colour", question, after.colour, others, steps)
         yield Item("next_digit", f"Which digit comes right after the {before.object}?", after.digit, DIGITS, steps)
-    for ordinal, scene in zip(ORDINALS, film.scenes, strict=False):
-        yield Item("nth_shape", f"What shape is the {ordinal} object?", scene.shape, SHAPES, (scene.said,))
+    counted = [f"{ordinal} {scene.object}" for ordinal, scene in zip(ORDINALS, film.scenes, strict=False)]
+    for at, (ordinal, scene) in enumerate(zip(ORDINALS, film.scenes, strict=False)):
+        told = f"{', '.join(counted[: at + 1])}."
+        yield Item("nth_shape", f"What shape is the {ordinal} object?", scene.shape, SHAPES, (told,))
     last = film.scenes[-1]
     yield Item("nth_shape", "What shape is the last object?", last.shape, SHAPES, (last.said,))
     digits = [int(scene.digit) for scene in film.scenes]
     if digits.count(max(digits)) == 1:
         scene = film.scenes[digits.index(max(digits))]
         question = "What colour is the object with the largest digit?"
-        steps = (f"The digits are {', '.join(map(str, digits))}.", scene.said)
-        yield Item("largest", question, scene.colour, tuple(COLOURS), steps)
+        listed = ", ".join(f"{one.colour} {one.digit}" for one in film.scenes)
+        yield Item("largest", question, scene.colour, tuple(COLOURS), (f"{listed}.",))
 
 
 def _lengths(film: Film) -> Iterable[Item]:
     lengths = [scene.end - scene.start for scene in film.scenes]
     values = tuple(str(length) for length in LENGTHS)
-    steps: Steps
-    for at, (scene, length) in enumerate(zip(film.scenes, lengths, strict=True)):
+    for scene, length in zip(film.scenes, lengths, strict=True):
         question = f"For how many seconds is the {scene.object} shown?"
-        steps = (at, f"{clock(scene.end)} minus {clock(scene.start)} is {length}.")
-        yield Item("duration", question, str(length), values, steps)
+        yield Item("duration", question, str(length), values, (scene.said, _minus(scene.end, scene.start)))
     if lengths.count(max(lengths)) == 1:
         scene = film.scenes[lengths.index(max(lengths))]
-        steps = (f"They last {', '.join(map(str, lengths))} seconds.", scene.said)
+        listed = ", ".join(f"{one.colour} {length}" for one, length in zip(film.scenes, lengths, strict=True))
+        steps = (*(_minus(one.end, one.start) for one in film.scenes), f"{listed}.")
         yield Item("longest", "What colour is the object that stays longest?", scene.colour, tuple(COLOURS), steps)
-    for at, (before, after) in enumerate(zip(film.scenes, film.scenes[1:], strict=False)):
-        gap = after.start - before.start
+    gaps = tuple(str(second) for second in range(2, 14, STEP))
+    for before, after in zip(film.scenes, film.scenes[1:], strict=False):
         question = f"How many seconds after the {before.object} does the {after.object} appear?"
-        steps = (at, at + 1, f"{clock(after.start)} minus {clock(before.start)} is {gap}.")
-        yield Item("gap", question, str(gap), tuple(str(second) for second in range(2, 14, STEP)), steps)
+        steps = (before.said, after.said, _minus(after.start, before.start))
+        yield Item("gap", question, str(after.start - before.start), gaps, steps)
+
+
+def _minus(late: int, early: int) -> str:
+    return f"{clock(late)} minus {clock(early)} is {late - early}."
 
 
 def _arithmetic(film: Film) -> Iterable[Item]:
     sums = tuple(str(total) for total in range(2, 13))
+    differences = tuple(str(value) for value in range(6))
     first, *_, last = film.scenes
     pairs = [("first", first, "last object", last)]
     pairs += [(one.object, one, two.object, two) for one, two in combinations(film.scenes, 2)]
@@ -316,17 +330,17 @@ def _arithmetic(film: Film) -> Iterable[Item]:
         total = int(one.digit) + int(two.digit)
         steps = (one.said, two.said, f"{one.digit} plus {two.digit} is {total}.")
         yield Item("sum", question, str(total), sums, steps)
-    digits = [int(scene.digit) for scene in film.scenes]
-    largest, smallest = max(digits), min(digits)
-    difference = largest - smallest
-    counted = (f"The digits are {', '.join(map(str, digits))}.", f"{largest} minus {smallest} is {difference}.")
-    question = "What is the largest digit minus the smallest digit?"
-    yield Item("difference", question, str(difference), tuple(str(value) for value in range(6)), counted)
+        question = f"How far apart are the digits of the {name} and the {other_name}?"
+        larger, smaller = max(one.digit, two.digit), min(one.digit, two.digit)
+        difference = int(larger) - int(smaller)
+        steps = (one.said, two.said, f"{larger} minus {smaller} is {difference}.")
+        yield Item("difference", question, str(difference), differences, steps)
     counts = tuple(str(count) for count in range(4))
-    listed = (f"The shapes are {', '.join(scene.shape for scene in film.scenes)}.",)
     for shape in SHAPES:
-        number = sum(scene.shape == shape for scene in film.scenes)
-        yield Item("count", f"In how many scenes is a {shape} shown?", str(number), counts, listed)
+        # Counted along: each scene's shape, and how many of those asked for there have been.
+        running = list(accumulate(int(scene.shape == shape) for scene in film.scenes))
+        listed = ", ".join(f"{scene.shape} {so_far}" for scene, so_far in zip(film.scenes, running, strict=True))
+        yield Item("count", f"In how many scenes is a {shape} shown?", str(running[-1]), counts, (f"{listed}.",))
 
 
 def choose_items(
@@ -410,9 +424,15 @@ def kind_of(question_id: str) -> str:
 # --- what is said about it --------------------------------------------------------------------------------------------
 
 
+def write_claim(seen: str, start: int, end: int) -> str:
+    """What is seen from when to when. The times stand last: a scene that is found by its looks is told again from left to
+    right."""
+    return f"{seen} {clock(start)} to {clock(end)}."
+
+
 def write_claims(scenes: Iterable[Scene]) -> str:
-    """What is seen when, one sentence a scene."""
-    return " ".join(f"{scene.span}: {scene.sentence}." for scene in scenes)
+    """What is seen when, a sentence a scene; each after a space, so that its first word is the token it is elsewhere."""
+    return "".join(f" {scene.claim}" for scene in scenes)
 
 
 def write_answer(answer: str, options: Sequence[str]) -> str:
@@ -420,14 +440,14 @@ def write_answer(answer: str, options: Sequence[str]) -> str:
     return f"{answer} ({LETTERS[options.index(answer)]})" if options else answer
 
 
-def write_steps(steps: Steps, scenes: Sequence[Scene]) -> str:
-    """What leads to an answer (`Item.steps`), the scenes that are looked at once more told again."""
-    return " ".join(step if isinstance(step, str) else write_claims([scenes[step]]) for step in steps)
+def write_steps(steps: Iterable[str]) -> str:
+    """What leads to an answer (`Item.steps`), written as `write_claims` does."""
+    return "".join(f" {step}" for step in steps)
 
 
-def write_trace(scenes: Sequence[Scene], steps: Steps, concluded: str, options: Sequence[str]) -> str:
+def write_trace(scenes: Sequence[Scene], steps: Iterable[str], concluded: str, options: Sequence[str]) -> str:
     """A reasoning trace: the scenes with their times, the steps, the conclusion."""
-    return f"{write_claims(scenes)} {write_steps(steps, scenes)} So the answer is {write_answer(concluded, options)}."
+    return f"{write_claims(scenes)}{write_steps(steps)} So the answer is {write_answer(concluded, options)}."
 
 
 def write_response(trace: str, answer: str, options: Sequence[str]) -> str:

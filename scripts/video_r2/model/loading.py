@@ -62,4 +62,6 @@ def training_implementation(attention: str) -> dict[str, str]:
 def attention_implementation(attention: str) -> dict[str, str]:
     """Attention of the language model and of the vision tower for a configured name."""
     vision = attention if attention == "flash_attention_2" else CHUNKED_ATTENTION
-    return {"text_config": attention, "vision_config": vision}
+    # For rows that share nothing it is eager attention, but makes no copies of the keys that heads share.
+    text = SHARED_PREFIX_ATTENTION if attention == "eager" else attention
+    return {"text_config": text, "vision_config": vision}

@@ -72,7 +72,7 @@ def make_tokenizer(corpus: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     that a letter stands right beside its option and a small model can learn to look it up.
     """
     tokenizer = Tokenizer(models.BPE())
-    pieces = r"\d\d:\d\d| ?\([A-Z]\)|[A-Z]\.(?!\w)|<[^<>\s]+>| ?\p{L}+|\d{1,2}| ?[^\s\p{L}\d<]+|<|\s+(?!\S)|\s+"
+    pieces = r" ?\d\d:\d\d| ?\([A-Z]\)|[A-Z]\.(?!\w)|<[^<>\s]+>| ?\p{L}+| ?\d{1,2}| ?[^\s\p{L}\d<]+|<|\s+(?!\S)|\s+"
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(pieces), behavior="isolated"),

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from video_r2.config import Base, RowKind
-from video_r2.model.inputs import IGNORED, VideoPatches, one_moment
+from video_r2.model.inputs import VideoPatches, one_moment
 from video_r2.model.shared_prefix import Tree, encode_tree, make_shared_prefix_batch
 from video_r2.training.processes import add_over_processes, place
 
@@ -54,7 +54,10 @@ def train_base(
     for row in rows:
         for kind in {branch["kind"] for branch in row["branches"]}:
             by_kind[kind].append(row)
-    optimizers = _optimizers(model, settings)
+    matrices = _matrices(model)
+    # Muon takes a while over each matrix: every process sees to some, and the others are told.
+    owned = [matrix for at, matrix in enumerate(matrices) if at % processes == rank]
+    optimizers = _optimizers(model, owned, settings)
     total = sum(phase.steps for phase in settings.phases)
     log: list[dict[str, float]] = []
     losses: dict[str, list[float]] = defaultdict(list)
@@ -92,7 +95,12 @@ def train_base(
                 for group in optimizer.param_groups:
                     group["lr"] = rate * share
                 optimizer.step()
-                optimizer.zero_grad()
+            model.zero_grad()
+            if processes > 1:
+                with torch.no_grad():
+                    for at, matrix in enumerate(matrices):
+                        matrix.mul_(at % processes == rank)
+                add_over_processes([matrix.data for matrix in matrices])
             progress.update()
             if done % LOG_EVERY == 0:
                 means = {f"loss/{name}": sum(values) / len(values) for name, values in losses.items()}
@@ -105,24 +113,30 @@ def train_base(
     return log
 
 
-def _optimizers(model: Qwen2_5_VLForConditionalGeneration, settings: Base) -> list[tuple[torch.optim.Optimizer, float]]:
-    """Muon for the matrices between layers, which on this model learns in a third of AdamW's steps; AdamW for the rest."""
-    embeddings = {id(model.get_input_embeddings().weight), id(model.lm_head.weight)}
-    weights = list(model.parameters())
-    seeing = [weight for weight in model.model.visual.parameters() if weight.ndim == 2]
-    apart = embeddings | {id(weight) for weight in seeing}
-    matrices = [weight for weight in weights if weight.ndim == 2 and id(weight) not in apart]
-    tables = [weight for weight in weights if weight.ndim > 2 or id(weight) in embeddings]
-    vectors = [weight for weight in weights if weight.ndim < 2]
+def _matrices(model: Qwen2_5_VLForConditionalGeneration) -> list[torch.Tensor]:
+    """The matrices between layers, those that Muon is for: not the tables of embeddings."""
+    tables = {id(model.get_input_embeddings().weight), id(model.lm_head.weight)}
+    return [weight for weight in model.parameters() if weight.ndim == 2 and id(weight) not in tables]
+
+
+def _optimizers(
+    model: Qwen2_5_VLForConditionalGeneration, owned: Sequence[torch.Tensor], settings: Base
+) -> list[tuple[torch.optim.Optimizer, float]]:
+    """Muon for the matrices that this process sees to, AdamW for what is no matrix; each with its learning rate."""
+    matrices = {id(matrix) for matrix in _matrices(model)}
+    others = [weight for weight in model.parameters() if id(weight) not in matrices]
+    tables, vectors = [w for w in others if w.ndim > 1], [w for w in others if w.ndim < 2]
     adamw = torch.optim.AdamW(
         [{"params": tables, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
         betas=(0.9, 0.98),
     )
-    return [
-        (adamw, settings.learning_rate),
-        (torch.optim.Muon(matrices, weight_decay=settings.weight_decay), settings.matrix_learning_rate),
-        (torch.optim.Muon(seeing, weight_decay=settings.weight_decay), settings.vision_learning_rate),
-    ]
+    visual = {id(weight) for weight in model.model.visual.parameters()}
+    rates = {True: settings.vision_learning_rate, False: settings.matrix_learning_rate}
+    optimizers: list[tuple[torch.optim.Optimizer, float]] = [(adamw, settings.learning_rate)]
+    for seeing, rate in rates.items():
+        if some := [matrix for matrix in owned if (id(matrix) in visual) is seeing]:
+            optimizers.append((torch.optim.Muon(some, weight_decay=settings.weight_decay), rate))
+    return optimizers
 
 
 def _tree(
@@ -147,10 +161,7 @@ def _share_out(batches: Sequence[Batch], processes: int) -> list[list[Batch]]:
     """Batches of each process: the largest first, each to the process that has least to do."""
 
     def size(batch: Batch) -> int:
-        trees = [tree for of_kind in batch.values() for tree in of_kind]
-        prefix = max(len(tree.prefix) for tree in trees)
-        branch = max(len(branch.given) + len(branch.said) for tree in trees for branch in tree.branches)
-        return len(trees) * (prefix + branch * max(len(tree.branches) for tree in trees))
+        return sum(tree.tokens for of_kind in batch.values() for tree in of_kind)
 
     shares: list[list[Batch]] = [[] for _ in range(processes)]
     loads = [0] * processes
@@ -178,11 +189,9 @@ def _losses(
     batch = make_shared_prefix_batch(processor, model, [tree for of_kind in trees.values() for tree in of_kind])
     with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
         hidden = model.model(**batch.model_inputs(), use_cache=False).last_hidden_state
-        labels = batch.batch.labels
-        said = labels != IGNORED
-        logits = model.lm_head(batch.predicting(hidden)[said])
-    by_token = cross_entropy(logits.float(), labels[said], reduction="none")
-    by_row = by_token.split(said.sum(1).tolist())
+        logits = model.lm_head(batch.predicting(hidden))
+    by_token = cross_entropy(logits.float(), batch.said_tokens(), reduction="none")
+    by_tree = by_token.split([sum(said) for said in batch.said])
     return {
-        kind: torch.cat([part for part, of in zip(by_row, kinds, strict=True) if of == kind]).mean() for kind in trees
+        kind: torch.cat([part for part, of in zip(by_tree, kinds, strict=True) if of == kind]).mean() for kind in trees
     }

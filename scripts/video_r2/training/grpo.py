@@ -21,7 +21,7 @@ from video_r2.config import Grpo
 from video_r2.data.conversations import Conversation
 from video_r2.errors import UserError
 from video_r2.model.generation import Completion, Prompt, generate, make_prefix, make_suffix
-from video_r2.model.inputs import IGNORED, VideoFeatures
+from video_r2.model.inputs import VideoFeatures
 from video_r2.model.shared_prefix import Branch, SharedPrefixBatch, Tree, encode_tree, make_shared_prefix_batch
 from video_r2.training.examples import VideoEncoder
 from video_r2.training.optimizer import trainer_arguments
@@ -195,17 +195,12 @@ class VideoGRPOTrainer(Trainer):
         """Log-probability at the sampling temperature, entropy and mask of every completion token: completions x tokens."""
         with self.autocast_smart_context_manager():
             hidden = model.model(**batch.model_inputs(), use_cache=False).last_hidden_state
-            labels = batch.batch.labels
-            said = labels != IGNORED
-            logits = model.lm_head(batch.predicting(hidden)[said]).float() / self.args.temperature
+            logits = model.lm_head(batch.predicting(hidden)).float() / self.args.temperature
         all_log_probs = logits.log_softmax(-1)
-        chosen = all_log_probs.gather(1, labels[said][:, None])[:, 0]
+        chosen = all_log_probs.gather(1, batch.said_tokens()[:, None])[:, 0]
         with torch.no_grad():
             entropies = -(all_log_probs.exp() * all_log_probs).sum(-1)
-        rows = len(labels) * batch.branches
-        mask = said[:, batch.prefix_length :].reshape(rows, -1)
-        log_probs = torch.zeros(mask.shape, device=chosen.device).masked_scatter(mask, chosen)
-        return log_probs, torch.zeros_like(log_probs).masked_scatter(mask, entropies), mask.float()
+        return batch.by_branch(chosen), batch.by_branch(entropies), batch.by_branch(torch.ones_like(chosen))
 
     def _trees(
         self,
