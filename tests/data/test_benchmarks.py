@@ -493,7 +493,7 @@ def test_options_are_parted_from_the_question(text: str, expected: tuple[str, li
 
 @given(
     st.lists(st.text("abc 123.", min_size=1).filter(lambda text: text.strip() == text), min_size=2, max_size=10),
-    st.sampled_from(["{}. {}", "({}) {}", "{}) {}", "{}: {}"]),
+    st.sampled_from(["{}. {}", "({}) {}", "{}) {}", "{}: {}", " {1} ({0})"]),
 )
 def test_written_options_are_read_back(options: list[str], pattern: str) -> None:
     lines = [pattern.format(letter, text) for letter, text in zip("ABCDEFGHIJ", options, strict=False)]

@@ -170,7 +170,10 @@ def test_options_are_read_out_of_a_question() -> None:
     assert options_in("What?\nOptions:\nA. red\nB. blue\nAnswer with the letter.") == ["red", "blue"]
     assert options_in("What?\n(A) red \n(B) blue\n(C) 3. green") == ["red", "blue", "3. green"]
     assert options_in("A: red\nB: blue") == ["red", "blue"]
+    assert options_in("What?\nOptions:\n red (A)\n 3 (three) (B)\n x(C)\nAnswer.") == ["red", "3 (three)", "x"]
+    assert options_in("A. red (B)\nB. blue (A)") == ["red (B)", "blue (A)"]
     assert options_in("A. only one") == []
+    assert options_in("only one (A)") == []
     assert options_in("A man enters. What colour is B. Smith's hat?") == []
 
 

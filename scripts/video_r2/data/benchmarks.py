@@ -32,7 +32,10 @@ Row = Mapping[str, Any]
 TEXT_SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".txt")
 ABSENT = "N/A"  # LongVideoBench fills up its options with it
 
-OPTION_LINE = re.compile(r"^\s*\(?([A-Z])(?:\)|\.|:)\s*(\S.*?)\s*$")
+OPTION_FORMS = (
+    re.compile(r"^\s*\(?(?P<letter>[A-Z])(?:\)|\.|:)\s*(?P<text>\S.*?)\s*$"),
+    re.compile(r"^\s*(?P<text>\S|\S.*\S)\s*\((?P<letter>[A-Z])\)\s*$"),
+)
 OPTIONS_HEADING = re.compile(r"^\s*(?:options|choices)\s*:?\s*$", re.IGNORECASE)
 LETTER_ALONE = re.compile(r"^\(?([A-Z])\)?[.:]?$")
 LETTER_AND_TEXT = re.compile(r"^\(?([A-Z])(?:\)|\.|:)\s*(.+)$", re.DOTALL)
@@ -301,7 +304,8 @@ def _place_of(answer: str, options: Sequence[str]) -> int:
 
 
 def split_options(text: str) -> tuple[str, list[str]]:
-    """Part a question from the options written behind it, one a line: "A. blue", "A) blue", "A: blue" or "(A) blue".
+    """Part a question from the options written behind it, one a line: "A. blue", "A) blue", "A: blue", "(A) blue", or
+    "blue (A)".
 
     Options are the first lines that run A, B, ... without a gap; what follows them is dropped.
 
@@ -309,25 +313,31 @@ def split_options(text: str) -> tuple[str, list[str]]:
         The question and the texts of the options; no options if there are fewer than two.
     """
     lines = text.split("\n")
-    options: list[str] = []
-    first = len(lines)
-    for number, line in enumerate(lines):
-        matched = OPTION_LINE.match(line)
-        if matched and matched[1] == ascii_uppercase[len(options)]:
-            first = number if not options else first
-            options.append(matched[2])
-            if len(options) == len(ascii_uppercase):
-                break
-        elif len(options) >= 2:
-            break
-        else:
-            options = []
+    first, options = max((_run_of_options(lines, form) for form in OPTION_FORMS), key=lambda run: len(run[1]) > 1)
     if len(options) < 2:
         return text.strip(), []
     before = lines[:first]
     while before and (not before[-1].strip() or OPTIONS_HEADING.match(before[-1])):
         before.pop()
     return "\n".join(before).strip(), options
+
+
+def _run_of_options(lines: Sequence[str], form: re.Pattern[str]) -> tuple[int, list[str]]:
+    """The first two or more lines of this form that run A, B, ...: where they begin, and their texts."""
+    options: list[str] = []
+    first = len(lines)
+    for number, line in enumerate(lines):
+        matched = form.match(line)
+        if matched and matched["letter"] == ascii_uppercase[len(options)]:
+            first = number if not options else first
+            options.append(matched["text"])
+            if len(options) == len(ascii_uppercase):
+                break
+        elif len(options) >= 2:
+            break
+        else:
+            options = []
+    return first, options
 
 
 def without_instruction(text: str) -> str:

@@ -254,16 +254,23 @@ def contains_words(text: str, wanted: str) -> bool:
 
 
 _OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z])[.):][ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_LETTER_LAST = re.compile(r"^[ \t]*(\S|\S.*\S)[ \t]*\(([A-Z])\)[ \t]*$", re.MULTILINE)
 
 
 def options_in(question: str) -> list[str]:
-    """Options that stand in a question's text, one a line, as "A. blue", "(A) blue", "A) blue" or "A: blue".
+    """Options that stand in a question's text, one a line: "A. blue", "(A) blue", "A) blue", "A: blue" or "blue (A)".
 
     Returns:
         The options' texts in order; empty if there are not at least two, lettered from A on.
     """
+    lettered = [(letter, text) for letter, text in _OPTION_LINE.findall(question)]
+    return _last_run(lettered) or _last_run([(letter, text) for text, letter in _LETTER_LAST.findall(question)])
+
+
+def _last_run(lettered: Sequence[tuple[str, str]]) -> list[str]:
+    """Texts of the last run of letters from A on, if it has two or more."""
     runs: list[list[str]] = []
-    for letter, text in _OPTION_LINE.findall(question):
+    for letter, text in lettered:
         if letter == "A":
             runs.append([text])
         elif runs and len(runs[-1]) < len(ascii_uppercase) and letter == ascii_uppercase[len(runs[-1])]:
