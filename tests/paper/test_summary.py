@@ -23,17 +23,19 @@ def results(tmp_path: Path) -> Path:
     (benchmarks / "train_grpo" / "grpo").mkdir(parents=True)
     for seed, seconds in ((0, 100.5), (1, 60.0)):
         path = benchmarks / "train_grpo" / "grpo" / f"seed-{seed}.jsonl"
-        path.write_text(f'{{"s": {seconds}, "max_rss": {900 + seed}}}\n', encoding="utf-8")
+        path.write_text(f'{{"s": {seconds}, "max_rss": 2000, "max_pss": {900 + seed}}}\n', encoding="utf-8")
     tsv = "s\th:m:s\tmax_rss\n3725.0\t1:02:05\t-\n"
     (benchmarks / "train_base.tsv").write_text(tsv, encoding="utf-8")
+    (benchmarks / "predict.jsonl").write_text('{"s": 2, "max_rss": 700, "max_pss": "NA"}\n', encoding="utf-8")
     (benchmarks / "killed.jsonl").write_text('{"s": 1', encoding="utf-8")
     return tmp_path
 
 
 def test_times_are_summed_by_rule(results: Path) -> None:
-    base, grpo = read_times(results / "benchmarks")
+    base, grpo, predict = read_times(results / "benchmarks")
     assert (base.rule, base.jobs, base.seconds, base.memory) == ("train_base", 1, 3725.0, None)
     assert (grpo.rule, grpo.jobs, grpo.seconds, grpo.memory) == ("train_grpo", 2, 160.5, 901.0)
+    assert (predict.rule, predict.seconds, predict.memory) == ("predict", 2.0, 700.0)
 
 
 def test_the_summary_names_table_times_and_places(results: Path) -> None:
@@ -44,8 +46,8 @@ def test_the_summary_names_table_times_and_places(results: Path) -> None:
     assert [line.split() for line in text.splitlines() if line.startswith("train_base")] == [
         ["train_base", "1", "1:02:05", "–"]
     ]
-    # 3725 + 160.5 s
-    assert any(line.split() == ["in", "all", "3", "1:04:46"] for line in text.splitlines())
+    # 3725 + 160.5 + 2 s
+    assert any(line.split() == ["in", "all", "4", "1:04:48"] for line in text.splitlines())
     assert f"tables   {results / 'tables'}" in text
     assert "report" not in text
 

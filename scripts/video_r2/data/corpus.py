@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -140,14 +139,20 @@ def _echo(ask: Asker, rng: random.Random) -> Branch:
     options = rng.sample(VALUES, rng.choice(OPTION_COUNTS))
     tag = rng.choice(TAGS)
     echoed = rng.choices(options, k=ECHOES if tag != "answer" else ECHOES // 2)
-    prompt, response = ECHO, _say(echoed, options)
-    if tag:
-        prompt = f"{ECHO[:-1]} with <{tag}> </{tag}>."
+    prompt = f"{ECHO[:-1]} with <{tag}> </{tag}>." if tag else ECHO
+    response = _say(echoed, options)
     if tag == "think":
         response = f"<think>{response}</think>"
     if tag == "answer":
-        response = re.sub(r" \((\w)\)", r" (\1) <answer>\1</answer>", response)
+        response = f" It is {', '.join(_tagged(answer, options, rng) for answer in echoed)}."
     return {"kind": "echo", "prompt": ask(prompt, options), "response": response}
+
+
+def _tagged(answer: str, options: Sequence[str], rng: random.Random) -> str:
+    """An answer, then what stands for it in the answer tags: its letter if it was said, else the answer itself."""
+    if rng.random() < 0.5:
+        return f"{answer} <answer>{answer}</answer>"
+    return f"{write_answer(answer, options)} <answer>{LETTERS[options.index(answer)]}</answer>"
 
 
 def _say(answers: Sequence[str], options: Sequence[str]) -> str:

@@ -59,11 +59,13 @@ def read_times(folder: str | Path) -> list[StageTime]:
         for record in _benchmark_records(path):
             seconds = _number(record.get("s"))
             if seconds is not None:
-                found.setdefault(rule, []).append((seconds, _number(record.get("max_rss"))))
+                # What a rule's processes share is counted once in the proportional set size, which not every system tells.
+                memory = _number(record.get("max_pss"))
+                found.setdefault(rule, []).append((seconds, memory or _number(record.get("max_rss"))))
     times = []
     for rule, jobs in found.items():
-        memory = [value for _, value in jobs if value is not None]
-        times.append(StageTime(rule, len(jobs), sum(seconds for seconds, _ in jobs), max(memory, default=None)))
+        known = [memory for _, memory in jobs if memory is not None]
+        times.append(StageTime(rule, len(jobs), sum(seconds for seconds, _ in jobs), max(known, default=None)))
     return sorted(times, key=lambda time: (-time.seconds, time.rule))
 
 
