@@ -19,17 +19,17 @@ from video_r2.training.processes import run_in_processes
 
 
 def ask(question: str, options: list[str]) -> str:
-    return "\n".join([question, *(f"{letter}. {text}" for letter, text in zip(LETTERS, options, strict=False))])
+    return "\n".join([question, *(f" {text} ({letter})" for letter, text in zip(LETTERS, options, strict=False))])
 
 
-def text_rows(kind: str, seed: int) -> list[dict]:
-    films = [make_film(f"{seed}-{at}", f"{seed}-{at}", (8, 12), [8], (112, 112)) for at in range(20)]
+def text_rows(kind: str, seed: int, number: int = 20) -> list[dict]:
+    films = [make_film(f"{seed}-{at}", f"{seed}-{at}", (8, 12), [8], (112, 112)) for at in range(number)]
     rows = make_rows(films, (8, 12), 10, ask, ask, random.Random(seed))
     return [row for row in rows if row["branches"][0]["kind"] == kind]
 
 
 def test_letters_of_options_that_were_not_seen_in_this_order_are_looked_up():
-    rows = text_rows("echo", 1)
+    rows = text_rows("echo", 1, number=300)  # enough not to be learnt by heart
     tokenizer = make_tokenizer([each["prompt"] + each["response"] for row in rows for each in row["branches"]], 400)
     processor = make_processor(tokenizer, config.Frames())
     settings = config.Base(
@@ -51,7 +51,7 @@ def test_letters_of_options_that_were_not_seen_in_this_order_are_looked_up():
     asked = torch.isin(batch.labels[:, 1:], torch.tensor(sorted(letters)))
     assert asked.sum() == sum(each["response"].count(" (") for each in unseen) > 500
     right = (predicted == batch.labels[:, 1:])[asked].float().mean()
-    assert right > 0.75  # guessing has 0.2
+    assert right > 0.6  # guessing has 0.2
     assert log[-1]["step"] == 300
     assert log[-1]["loss/echo"] < log[0]["loss/echo"] / 2
 
