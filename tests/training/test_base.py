@@ -51,7 +51,7 @@ def test_letters_of_options_that_were_not_seen_in_this_order_are_looked_up():
     asked = torch.isin(batch.labels[:, 1:], torch.tensor(sorted(letters)))
     assert asked.sum() == sum(each["response"].count(" (") for each in unseen) > 500
     right = (predicted == batch.labels[:, 1:])[asked].float().mean()
-    assert right > 0.6  # guessing has 0.2
+    assert right > 0.8  # guessing has 0.2
     assert log[-1]["step"] == 300
     assert log[-1]["loss/echo"] < log[0]["loss/echo"] / 2
 
