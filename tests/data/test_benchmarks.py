@@ -13,12 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from video_r2 import config, records
 from video_r2.data import encode, miniature_benchmarks
-from video_r2.data.benchmarks import ADAPTERS, convert_subtitle, read_benchmark, split_options
+from video_r2.data.benchmarks import ADAPTERS, convert_subtitle, read_benchmark
 from video_r2.data.conversations import Conversation, write_jsonl
 from video_r2.data.subtitles import read_srt
 from video_r2.errors import RejectedRecord, UserError
@@ -470,38 +468,3 @@ def test_every_adapter_sets_aside_a_row_of_the_wrong_form(tmp_path: Path) -> Non
         store(tmp_path / name, [dict.fromkeys(adapter.columns, 7)])
         with pytest.raises(UserError, match=r"holds no question that can be used: [01] were set aside"):
             read_benchmark(name, tmp_path / name, benchmark(name))
-
-
-# --- options in the text ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Which?\nA. red\nB. blue", ("Which?", ["red", "blue"])),
-        ("Which?\nOptions:\n(A) red\n(B) blue\nThink.", ("Which?", ["red", "blue"])),
-        ("Two\nlines?\n\n A) red \n B) blue", ("Two\nlines?", ["red", "blue"])),
-        ("A. is no option\nWhich?\nA. red\nB. blue", ("A. is no option\nWhich?", ["red", "blue"])),
-        ("Which?\nB. red\nC. blue", ("Which?\nB. red\nC. blue", [])),
-        ("Which?\nA. alone", ("Which?\nA. alone", [])),
-        ("", ("", [])),
-    ],
-)
-def test_options_are_parted_from_the_question(text: str, expected: tuple[str, list[str]]) -> None:
-    assert split_options(text) == expected
-
-
-@given(
-    st.lists(st.text("abc 123.", min_size=1).filter(lambda text: text.strip() == text), min_size=2, max_size=10),
-    st.sampled_from(["{}. {}", "({}) {}", "{}) {}", "{}: {}", " {1} ({0})"]),
-)
-def test_written_options_are_read_back(options: list[str], pattern: str) -> None:
-    lines = [pattern.format(letter, text) for letter, text in zip("ABCDEFGHIJ", options, strict=False)]
-    assert split_options("\n".join(["Which of them?", "Options:", *lines, "Answer."])) == ("Which of them?", options)
-
-
-@given(st.text("AB(). :\nx"))
-def test_any_text_is_read_without_complaint(text: str) -> None:
-    question, options = split_options(text)
-    assert len(options) != 1
-    assert len(question) <= len(text)

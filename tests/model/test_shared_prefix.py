@@ -30,6 +30,8 @@ def test_a_branch_is_what_it_would_be_alone(prefix: str, with_video: bool, as_fe
     model.set_attn_implementation(training_implementation("eager"))
     trees = [encode_tree(processor, video, prefix, asked) for video, asked in zip(videos, QUESTIONS, strict=True)]
     batch = make_shared_prefix_batch(processor, model, trees)
+    assert batch.batch.input_ids.shape == (1, sum(tree.tokens for tree in trees))  # no padding
+    assert len(batch.layout.groups) > 1  # branches of several lengths
     model.zero_grad()
     shared = loss_of_shared(model, batch)
     shared.backward()

@@ -14,7 +14,6 @@ from video_r2.rewards.parsing import (
     letter_of,
     normalise_text,
     number_of,
-    options_in,
     parse_response,
 )
 
@@ -166,17 +165,6 @@ def test_answers_are_compared_as_answers(one: str, other: str, kind: str, equal:
     assert answers_equal(other, one, kind) is equal
 
 
-def test_options_are_read_out_of_a_question() -> None:
-    assert options_in("What?\nOptions:\nA. red\nB. blue\nAnswer with the letter.") == ["red", "blue"]
-    assert options_in("What?\n(A) red \n(B) blue\n(C) 3. green") == ["red", "blue", "3. green"]
-    assert options_in("A: red\nB: blue") == ["red", "blue"]
-    assert options_in("What?\nOptions:\n red (A)\n 3 (three) (B)\n x(C)\nAnswer.") == ["red", "3 (three)", "x"]
-    assert options_in("A. red (B)\nB. blue (A)") == ["red (B)", "blue (A)"]
-    assert options_in("A. only one") == []
-    assert options_in("only one (A)") == []
-    assert options_in("A man enters. What colour is B. Smith's hat?") == []
-
-
 @given(st.text(max_size=80))
 def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normalise_text(text)
@@ -200,7 +188,6 @@ def test_no_text_raises(text: str) -> None:
     assert letter is None or letter in "ABCD"
     assert choice_of(text, COLOURS) in (None, "A", "B", "C", "D")
     number_of(text)
-    options_in(text)
     answers_equal(text, text[::-1], "text")
     assert answers_equal(text, text, "number") == (number_of(text) is not None)
 
@@ -214,5 +201,4 @@ def test_time_taken_is_linear(unit: str) -> None:
     parse_response(text)
     choice_of(text, COLOURS)
     number_of(text)
-    options_in(text)
     assert time.process_time() - begun < 2

@@ -67,7 +67,10 @@ def test_two_processes_learn_what_one_does():
         model.set_attn_implementation(training_implementation("eager"))
         train = partial(train_base, model, processor, rows, {}, settings, seed=0)
         log = run_in_processes(train, processes)
-        learnt.append((log[0]["loss/echo"], model.lm_head.weight.detach().clone()))
-    (loss, weight), (other_loss, other_weight) = learnt
+        learnt.append(
+            (log[0]["loss/echo"], {name: weight.detach().clone() for name, weight in model.named_parameters()})
+        )
+    (loss, weights), (other_loss, other_weights) = learnt
     assert loss == pytest.approx(other_loss, rel=1e-3)
-    assert torch.allclose(weight, other_weight, atol=1e-3)
+    for name, weight in weights.items():
+        assert torch.allclose(weight, other_weights[name], atol=1e-3), name

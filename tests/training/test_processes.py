@@ -8,7 +8,13 @@ import time
 import pytest
 import torch
 
-from video_r2.training.processes import add_over_processes, place, run_in_processes
+from video_r2.training.processes import (
+    add_over_processes,
+    exchange_shares,
+    own_share,
+    place,
+    run_in_processes,
+)
 
 
 def test_every_process_gets_the_sum() -> None:
@@ -23,6 +29,18 @@ def test_every_process_gets_the_sum() -> None:
     assert torch.equal(matrix, torch.full((2, 3), 6.0))  # 1 + 2 + 3
     assert scalar == 30.0  # 0 + 10 + 20
     assert place() == (0, 1)
+
+
+def test_a_share_is_told_to_the_others() -> None:
+    def work() -> list[torch.Tensor]:
+        tensors = [torch.zeros(2) for _ in range(5)]
+        for tensor in own_share(tensors):
+            tensor += 10.0 + place()[0]
+        exchange_shares(tensors)
+        return tensors
+
+    assert [tensor.tolist() for tensor in run_in_processes(work, 2)] == [[10.0 + at % 2] * 2 for at in range(5)]
+    assert [tensor.tolist() for tensor in run_in_processes(work, 1)] == [[10.0] * 2] * 5
 
 
 def test_one_process_is_this_one() -> None:

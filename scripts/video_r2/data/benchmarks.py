@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from video_r2 import config, records
 from video_r2.data.conversations import read_jsonl
 from video_r2.data.encode import format_srt
+from video_r2.data.options import split_options
 from video_r2.data.videos import VIDEO_SUFFIXES
 from video_r2.errors import RejectedRecord, UserError
 
@@ -32,11 +33,6 @@ Row = Mapping[str, Any]
 TEXT_SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".txt")
 ABSENT = "N/A"  # LongVideoBench fills up its options with it
 
-OPTION_FORMS = (
-    re.compile(r"^\s*\(?(?P<letter>[A-Z])(?:\)|\.|:)\s*(?P<text>\S.*?)\s*$"),
-    re.compile(r"^\s*(?P<text>\S|\S.*\S)\s*\((?P<letter>[A-Z])\)\s*$"),
-)
-OPTIONS_HEADING = re.compile(r"^\s*(?:options|choices)\s*:?\s*$", re.IGNORECASE)
 LETTER_ALONE = re.compile(r"^\(?([A-Z])\)?[.:]?$")
 LETTER_AND_TEXT = re.compile(r"^\(?([A-Z])(?:\)|\.|:)\s*(.+)$", re.DOTALL)
 NUMBER = re.compile(r"^[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?$")
@@ -301,43 +297,6 @@ def _place_of(answer: str, options: Sequence[str]) -> int:
             f"the answer {answer!r} is none of the options", cure="correct the answer or the options of this question"
         )
     return list(options).index(answer)
-
-
-def split_options(text: str) -> tuple[str, list[str]]:
-    """Part a question from the options written behind it, one a line: "A. blue", "A) blue", "A: blue", "(A) blue", or
-    "blue (A)".
-
-    Options are the first lines that run A, B, ... without a gap; what follows them is dropped.
-
-    Returns:
-        The question and the texts of the options; no options if there are fewer than two.
-    """
-    lines = text.split("\n")
-    first, options = max((_run_of_options(lines, form) for form in OPTION_FORMS), key=lambda run: len(run[1]) > 1)
-    if len(options) < 2:
-        return text.strip(), []
-    before = lines[:first]
-    while before and (not before[-1].strip() or OPTIONS_HEADING.match(before[-1])):
-        before.pop()
-    return "\n".join(before).strip(), options
-
-
-def _run_of_options(lines: Sequence[str], form: re.Pattern[str]) -> tuple[int, list[str]]:
-    """The first two or more lines of this form that run A, B, ...: where they begin, and their texts."""
-    options: list[str] = []
-    first = len(lines)
-    for number, line in enumerate(lines):
-        matched = form.match(line)
-        if matched and matched["letter"] == ascii_uppercase[len(options)]:
-            first = number if not options else first
-            options.append(matched["text"])
-            if len(options) == len(ascii_uppercase):
-                break
-        elif len(options) >= 2:
-            break
-        else:
-            options = []
-    return first, options
 
 
 def without_instruction(text: str) -> str:

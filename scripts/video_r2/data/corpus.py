@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,7 +118,11 @@ def _located(film: Film) -> list[Branch]:
 
 def _direct(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
     item, options = _draw(found, rng)
-    return {"kind": "see", "prompt": ask(item.question, options), "response": _say([item.answer], options)}
+    return {
+        "kind": "see",
+        "prompt": ask(item.question, options),
+        "response": _say([write_answer(item.answer, options)]),
+    }
 
 
 def _explained(film: Film, found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
@@ -129,7 +133,7 @@ def _explained(film: Film, found: dict[str, list[Item]], ask: Asker, rng: random
 
 def _read(film: Film, found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
     item, options = _draw(found, rng)
-    response = f"{write_steps(item.steps)}{_say([item.answer], options)}"
+    response = f"{write_steps(item.steps)}{_say([write_answer(item.answer, options)])}"
     return {"kind": "read", "prompt": "\n" + ask(item.question, options), "response": response}
 
 
@@ -140,11 +144,11 @@ def _echo(ask: Asker, rng: random.Random) -> Branch:
     tag = rng.choice(TAGS)
     echoed = rng.choices(options, k=ECHOES if tag != "answer" else ECHOES // 2)
     prompt = f"{ECHO[:-1]} with <{tag}> </{tag}>." if tag else ECHO
-    response = _say(echoed, options)
+    response = _say(
+        _tagged(answer, options, rng) if tag == "answer" else write_answer(answer, options) for answer in echoed
+    )
     if tag == "think":
         response = f"<think>{response}</think>"
-    if tag == "answer":
-        response = f" It is {', '.join(_tagged(answer, options, rng) for answer in echoed)}."
     return {"kind": "echo", "prompt": ask(prompt, options), "response": response}
 
 
@@ -155,9 +159,9 @@ def _tagged(answer: str, options: Sequence[str], rng: random.Random) -> str:
     return f"{write_answer(answer, options)} <answer>{LETTERS[options.index(answer)]}</answer>"
 
 
-def _say(answers: Sequence[str], options: Sequence[str]) -> str:
+def _say(answers: Iterable[str]) -> str:
     """A direct answer. It has a space before it, as what is told has."""
-    return f" It is {', '.join(write_answer(answer, options) for answer in answers)}."
+    return f" It is {', '.join(answers)}."
 
 
 def _by_kind(film: Film) -> dict[str, list[Item]]:

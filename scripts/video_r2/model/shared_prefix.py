@@ -152,7 +152,7 @@ class SharedPrefixBatch:
     Attributes:
         batch: 1 x tokens; labels are the tokens that are said.
         positions: 3 x 1 x tokens.
-        before: the token before each: for a branch's first, the prefix's last.
+        before: the token before each that is said: for a branch's first, the prefix's last.
         said: how many tokens each branch says, tree by tree.
         layout: where the tokens are for attention.
     """
@@ -178,7 +178,7 @@ class SharedPrefixBatch:
 
     def predicting(self, hidden: torch.Tensor) -> torch.Tensor:
         """Hidden states (1 x tokens x width) of the token before each that is said: tokens that are said x width."""
-        return hidden[0, self.before[self.batch.labels[0] != IGNORED]]
+        return hidden[0, self.before]
 
     def by_branch(self, values: torch.Tensor) -> torch.Tensor:
         """A value for every token that is said, as branches x longest, with zeros behind the shorter ones."""
@@ -210,14 +210,13 @@ def make_shared_prefix_batch(
     before: list[int] = []
     positions: list[torch.Tensor] = []
     for row, tree in enumerate(trees):
-        start, last = len(ids), len(ids) + len(tree.prefix) - 1
         ids += tree.prefix
-        before += [max(0, place - 1) for place in range(start, len(ids))]
+        last = len(ids) - 1
         positions.append(of_prefixes[:, row, : len(tree.prefix)])
         # A prefix ends in text, so that the three positions of its last token are one.
         behind = positions[-1][:, -1:] + 1
         for branch in tree.branches:
-            before += [last, *range(len(ids), len(ids) + len(branch) - 1)]
+            before += [last, *range(len(ids), len(ids) + len(branch) - 1)][len(branch.given) :]
             labels += [IGNORED] * (len(ids) + len(branch.given) - len(labels))
             labels += branch.said
             ids += [*branch.given, *branch.said]

@@ -10,10 +10,8 @@ from video_r2.judge.base import Judge, Verdict
 from video_r2.rewards.accuracy import accuracy_reward
 from video_r2.rewards.embedding import SentenceEmbedder
 from video_r2.rewards.format import format_reward
-from video_r2.rewards.parsing import Claim, ParsedResponse, options_in, parse_response
+from video_r2.rewards.parsing import Claim, ParsedResponse, parse_response
 from video_r2.rewards.temporal_alignment import Alignment, Embed, sentences_needed, temporal_alignment
-
-__all__ = ["RewardModel", "options_in"]
 
 
 class RewardModel:

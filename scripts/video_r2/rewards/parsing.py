@@ -24,7 +24,6 @@ __all__ = [
     "letter_of",
     "normalise_text",
     "number_of",
-    "options_in",
     "parse_response",
     "parse_time",
     "quantity_of",
@@ -251,31 +250,6 @@ def contains_words(text: str, wanted: str) -> bool:
     """Whether the words of `wanted` stand in the text, one after the other and not denied."""
     words = words_of(text)
     return any(not _DENYING.intersection(_before(words, at)) for at in _occurrences(words, words_of(wanted)))
-
-
-_OPTION_LINE = re.compile(r"^[ \t]*\(?([A-Z])[.):][ \t]*(.*?)[ \t]*$", re.MULTILINE)
-_LETTER_LAST = re.compile(r"^[ \t]*(\S|\S.*\S)[ \t]*\(([A-Z])\)[ \t]*$", re.MULTILINE)
-
-
-def options_in(question: str) -> list[str]:
-    """Options that stand in a question's text, one a line: "A. blue", "(A) blue", "A) blue", "A: blue" or "blue (A)".
-
-    Returns:
-        The options' texts in order; empty if there are not at least two, lettered from A on.
-    """
-    lettered = [(letter, text) for letter, text in _OPTION_LINE.findall(question)]
-    return _last_run(lettered) or _last_run([(letter, text) for text, letter in _LETTER_LAST.findall(question)])
-
-
-def _last_run(lettered: Sequence[tuple[str, str]]) -> list[str]:
-    """Texts of the last run of letters from A on, if it has two or more."""
-    runs: list[list[str]] = []
-    for letter, text in lettered:
-        if letter == "A":
-            runs.append([text])
-        elif runs and len(runs[-1]) < len(ascii_uppercase) and letter == ascii_uppercase[len(runs[-1])]:
-            runs[-1].append(text)
-    return runs[-1] if runs and len(runs[-1]) > 1 else []
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from video_r2.config import Base, RowKind
 from video_r2.model.inputs import VideoPatches, one_moment
 from video_r2.model.shared_prefix import Tree, encode_tree, make_shared_prefix_batch
-from video_r2.training.processes import add_over_processes, place
+from video_r2.training.processes import add_over_processes, exchange_shares, own_share, place
 
 Batch = dict[RowKind, list[Tree]]
 
@@ -55,9 +55,8 @@ def train_base(
         for kind in {branch["kind"] for branch in row["branches"]}:
             by_kind[kind].append(row)
     matrices = _matrices(model)
-    # Muon takes a while over each matrix: every process sees to some, and the others are told.
-    owned = [matrix for at, matrix in enumerate(matrices) if at % processes == rank]
-    optimizers = _optimizers(model, owned, settings)
+    # Muon takes a while over each matrix: every process sees to some, and tells the others.
+    optimizers = _optimizers(model, own_share(matrices), settings)
     total = sum(phase.steps for phase in settings.phases)
     log: list[dict[str, float]] = []
     losses: dict[str, list[float]] = defaultdict(list)
@@ -96,11 +95,7 @@ def train_base(
                     group["lr"] = rate * share
                 optimizer.step()
             model.zero_grad()
-            if processes > 1:
-                with torch.no_grad():
-                    for at, matrix in enumerate(matrices):
-                        matrix.mul_(at % processes == rank)
-                add_over_processes([matrix.data for matrix in matrices])
+            exchange_shares(matrices)
             progress.update()
             if done % LOG_EVERY == 0:
                 means = {f"loss/{name}": sum(values) / len(values) for name, values in losses.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,7 @@ import torch
 import torch.distributed
 
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 
@@ -73,3 +74,19 @@ def add_over_processes(tensors: Iterable[torch.Tensor]) -> None:
     torch.distributed.all_reduce(together)
     for tensor, summed in zip(tensors, together.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(summed.view_as(tensor))
+
+
+def own_share(items: Sequence[Item]) -> list[Item]:
+    """What this process sees to of things that the processes share out: every one in turn."""
+    rank, number = place()
+    return list(items[rank::number])
+
+
+@torch.no_grad()
+def exchange_shares(tensors: Sequence[torch.Tensor]) -> None:
+    """Replace every tensor by that of the process in whose `own_share` it is."""
+    own = {id(tensor) for tensor in own_share(tensors)}
+    for tensor in tensors:
+        if id(tensor) not in own:
+            tensor.zero_()
+    add_over_processes(tensors)
