@@ -11,18 +11,9 @@ import pytest
 
 from video_r2.config import RewardWeights, TemporalAlignment
 from video_r2.data.corpus import make_rows
-from video_r2.data.world import (
-    KINDS,
-    LETTERS,
-    Film,
-    items,
-    make_film,
-    make_options,
-    write_claims,
-    write_response,
-    write_steps,
-    write_trace,
-)
+from video_r2.data.questions import KINDS, items, make_options
+from video_r2.data.traces import LETTERS, write_claims, write_response, write_steps, write_trace
+from video_r2.data.world import Film, make_film
 from video_r2.judge.rules import RuleJudge
 from video_r2.rewards.combined import RewardModel
 

@@ -15,7 +15,9 @@ from video_r2 import config
 from video_r2.data import miniature_benchmarks, training_sets
 from video_r2.data.conversations import parse_span, read_conversations
 from video_r2.data.miniature_benchmarks import PLANS, BenchmarkSet, Question
-from video_r2.data.world import KINDS, LETTERS, Film, kind_of
+from video_r2.data.questions import KINDS, kind_of
+from video_r2.data.traces import LETTERS
+from video_r2.data.world import Film
 from video_r2.errors import UserError
 
 ROOT = Path(__file__).parents[2]

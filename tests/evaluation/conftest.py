@@ -15,7 +15,9 @@ import torch
 
 from video_r2 import config
 from video_r2.data.encode import write_video
-from video_r2.data.world import Film, items, make_film, make_options, write_response, write_trace
+from video_r2.data.questions import items, make_options
+from video_r2.data.traces import write_response, write_trace
+from video_r2.data.world import Film, make_film
 from video_r2.model.scratch import make_model, make_processor, make_tokenizer
 from video_r2.records import QUESTION, write_table
 

@@ -10,7 +10,8 @@ import torch
 
 from video_r2 import config
 from video_r2.data.corpus import make_rows
-from video_r2.data.world import LETTERS, make_film
+from video_r2.data.traces import LETTERS
+from video_r2.data.world import make_film
 from video_r2.model.inputs import make_batch
 from video_r2.model.loading import training_implementation
 from video_r2.model.scratch import make_model, make_processor, make_tokenizer

@@ -10,29 +10,11 @@ import numpy as np
 
 from video_r2 import config
 from video_r2.data.frames import Clip, make_clip
+from video_r2.data.questions import TIMES, Item, items, make_options
 from video_r2.data.subtitles import Cue
+from video_r2.data.traces import LETTERS, write_answer, write_claims, write_steps, write_trace
 from video_r2.data.videos import sample_times, sampling_rate
-from video_r2.data.world import (
-    COLOURS,
-    LETTERS,
-    MOTIONS,
-    SHAPES,
-    STEP,
-    TIMES,
-    WORDS,
-    Film,
-    Item,
-    clock,
-    items,
-    make_film,
-    make_options,
-    render,
-    write_answer,
-    write_claim,
-    write_claims,
-    write_steps,
-    write_trace,
-)
+from video_r2.data.world import COLOURS, MOTIONS, SHAPES, STEP, WORDS, Film, clock, make_film, render, write_claim
 
 DESCRIBE = "Describe the video."
 EXPLAIN = "Describe, then answer."

@@ -3,7 +3,7 @@
 Every benchmark of the paper has a plan here: which of its question types ask which kinds of the world's questions, how
 many options they have, and the columns of a row. The plans are keyed by adapter, so that what is written here is read
 by the same adapters as the real ones (`video_r2.data.benchmarks`). A question's id is "<kind>-<number>", which tells
-which kind of the world it is (`video_r2.data.world.kind_of`); benchmarks whose real columns have no free id carry it as
+which kind of the world it is (`video_r2.data.questions.kind_of`); benchmarks whose real columns have no free id carry it as
 `question_id`.
 """
 
@@ -22,7 +22,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from video_r2 import config
-from video_r2.data.world import LETTERS, Film, Item, Places, choose_items, draw_film
+from video_r2.data.questions import Item, Places, choose_items
+from video_r2.data.traces import LETTERS
+from video_r2.data.world import Film, draw_film
 from video_r2.errors import UserError
 from video_r2.records import replacing
 

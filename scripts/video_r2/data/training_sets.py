@@ -10,18 +10,9 @@ from typing import Any
 
 from video_r2 import config
 from video_r2.data.corpus import OPTION_COUNTS, Asker
-from video_r2.data.world import (
-    KINDS,
-    Film,
-    Item,
-    Places,
-    Scene,
-    choose_items,
-    draw_film,
-    misplace,
-    write_response,
-    write_trace,
-)
+from video_r2.data.questions import KINDS, Item, Places, choose_items
+from video_r2.data.traces import misplace, write_response, write_trace
+from video_r2.data.world import Film, Scene, draw_film
 from video_r2.records import replacing
 
 Row = dict[str, Any]

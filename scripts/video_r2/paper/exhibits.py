@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from video_r2 import config, records
-from video_r2.data.world import KINDS, kind_of
+from video_r2.data.questions import KINDS, kind_of
 from video_r2.errors import UserError
 from video_r2.metrics.averages import averaging_of
 from video_r2.metrics.statistics import interval, paired_difference
