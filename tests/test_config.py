@@ -83,6 +83,14 @@ def test_what_lies_above_wins_and_the_rest_stays(below: dict[str, Any], above: d
             assert value == above[key]
 
 
+def test_a_new_row_stands_behind_the_one_it_follows_in_the_overlay() -> None:
+    below = {"first": {"x": 1}, "second": {"x": 1}, "last": {"x": 1}}
+    above = {"first": None, "new": {"x": 2}, "newer": {"x": 2}, "second": {"x": 3}, "after": {"x": 2}}
+    assert list(config.merge(below, above)) == ["new", "newer", "second", "after", "last"]
+    assert list(config.merge(below, {"new": {}})) == [*below, "new"]
+    assert list(config.merge({}, above)) == [*above]
+
+
 def test_null_takes_an_entry_away_and_sets_a_plain_key_to_none() -> None:
     below = {"models": {"a": {"stage": "hub"}, "b": {"stage": "hub"}}, "context": "text"}
     assert config.merge(below, {"models": {"a": None}, "context": None}) == {

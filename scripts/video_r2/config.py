@@ -343,7 +343,7 @@ class Benchmark(Section):
     revision: str = Field("main", description="Revision on the hub.")
     configs: list[str] = Field(["default"], description="Configurations of the data set.")
     split: str = "test"
-    option_format: str = Field("{letter}. {text}", description="How an option is written.")
+    option_format: str | None = Field(None, description="How an option is written, if not as prompts.option.")
     context: str = Field("", description="Text before the question.")
     max_new_tokens: Count | None = Field(None, description="Overrides decoding.max_new_tokens.")
 
@@ -358,6 +358,7 @@ class Prompts(Section):
     )
     direct_choice: str = Field("Answer with the letter of the best option only.", description="Multiple choice.")
     direct_open: str = Field("Answer with a single number, word or phrase.", description="Numbers and text.")
+    option: str = Field("{letter}. {text}", min_length=1, description="How an option is written.")
     conclusion: str = Field("So", min_length=1, description="Word that the last sentence of a trace begins with.")
 
 
@@ -464,17 +465,20 @@ def _overlaid(section: SectionT, keys: Mapping[str, Any], path: str) -> SectionT
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Lay mapping `above` over `below`, key by key; anything but a mapping replaces, `null` for a mapping's entry removes it.
 
-    Removal is what lets an overlay drop one of the paper's models or benchmarks: `models: {internvl3: null}`.
+    Removal is what lets an overlay drop one of the paper's models or benchmarks: `models: {internvl3: null}`. A new key comes
+    right behind the one that it follows in `above`: rows of tables have the configuration's order.
     """
     merged = dict(below)
+    order = list(below)
+    previous = order[-1] if order else None
     for key, value in above.items():
-        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = merge(merged[key], value)
-        elif value is None and isinstance(merged.get(key), Mapping):
-            del merged[key]
-        else:
-            merged[key] = value
-    return merged
+        if key not in merged:
+            order.insert(order.index(previous) + 1 if previous is not None else 0, key)
+        previous = key
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if nested else value
+    removed = {key for key, value in merged.items() if value is None and isinstance(below.get(key), Mapping)}
+    return {key: merged[key] for key in order if key not in removed}
 
 
 def validate(raw: Mapping[str, Any], source: str = "configuration") -> Config:

@@ -21,8 +21,8 @@ def build_prompt(
 
     Args:
         question: a row of `records.QUESTION`; `question`, `options` and `answer_type` are read.
-        benchmark: gives the text before the question and the way that options are written.
-        prompts: gives the instruction after it.
+        benchmark: gives the text before the question, and may write options in a way of its own.
+        prompts: gives the instruction after it, and the way that options are written elsewhere.
         style: ask for a trace first ("think") or for the answer alone ("direct").
 
     Returns:
@@ -34,7 +34,7 @@ def build_prompt(
     options = list(question["options"]) if question["options"] is not None else []
     lines = [benchmark.context, str(question["question"])]
     if options:
-        lines += ["Options:", *option_lines(options, benchmark.option_format, record=question.get("id"))]
+        lines += ["Options:", *option_lines(options, benchmark.option_format or prompts.option, record=question.get("id"))]
     lines.append(instruction(str(question["answer_type"]), prompts, style))
     return "\n".join(line for line in lines if line)
 
