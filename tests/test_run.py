@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import errno
 import io
+import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from video_r2.errors import UserError
 from video_r2.run import Job, Tee, run
@@ -56,6 +62,39 @@ def test_a_full_disk_is_an_error_of_the_users(job: Any) -> None:
     with pytest.raises(SystemExit):
         run(raising(OSError(errno.ENOSPC, "No space left on device", "a/b.parquet")), job)
     assert log(job).startswith("error: a/b.parquet: the disk is full (cure: ")
+    assert "Traceback" not in log(job)
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "full"
+    folder.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("a disk of 64 kB can be mounted by root only")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def write_text(path: Path) -> None:
+    path.write_text("x" * 10**6)
+
+
+def write_weights(path: Path) -> None:
+    save_file({"weight": torch.zeros(10**6)}, path)
+
+
+def write_table(path: Path) -> None:
+    pq.write_table(pa.table({"number": list(range(10**5))}), path)
+
+
+@pytest.mark.parametrize("write", [write_text, write_weights, write_table])
+def test_whoever_writes_a_full_disk_is_told_as_one(job: Any, full_disk: Path, write: Callable[[Path], None]) -> None:
+    with pytest.raises(SystemExit):
+        run(lambda _: write(full_disk / "file"), job)
+    assert "the disk is full (cure: free some space and run again)" in log(job)
     assert "Traceback" not in log(job)
 
 

@@ -84,12 +84,10 @@ def run(main: Callable[[Job], None], job: Job) -> None:
             main(job)
         except UserError as error:
             _stop(str(error))
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                traceback.print_exc()
-                sys.exit(1)
-            _stop(str(UserError("the disk is full", file=error.filename, cure="free some space and run again")))
-        except Exception:
+        except Exception as error:
+            if _tells_of_a_full_disk(error):
+                file = getattr(error, "filename", None)
+                _stop(str(UserError("the disk is full", file=file, cure="free some space and run again")))
             traceback.print_exc()
             sys.exit(1)
 
@@ -109,6 +107,17 @@ def _logged(job: Job) -> Iterator[None]:
         finally:
             out.close()
             err.close()
+
+
+def _tells_of_a_full_disk(error: BaseException | None) -> bool:
+    """Whether the error, or one that it came from, is for want of space; not every library gives the error's number."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _stop(message: str) -> NoReturn:

@@ -34,7 +34,10 @@ def build_prompt(
     options = list(question["options"]) if question["options"] is not None else []
     lines = [benchmark.context, str(question["question"])]
     if options:
-        lines += ["Options:", *option_lines(options, benchmark.option_format or prompts.option, record=question.get("id"))]
+        lines += [
+            "Options:",
+            *option_lines(options, benchmark.option_format or prompts.option, record=question.get("id")),
+        ]
     lines.append(instruction(str(question["answer_type"]), prompts, style))
     return "\n".join(line for line in lines if line)
 
