@@ -112,12 +112,12 @@ def test_no_row_of_the_base_model_asks_for_a_trace_or_holds_one(rows: list[dict]
 
 def test_answer_tags_hold_the_letter_that_was_said_or_else_the_answer(rows: list[dict]) -> None:
     tagged = [
-        each
+        (" (A)\n" in branch["prompt"], *each)
         for row in rows
         for branch in row["branches"]
         for each in re.findall(r"([\w:]+)(?: \((\w)\))? <answer>(.*?)</answer>", branch["response"])
     ]
-    assert all(inside == (letter or answer) for answer, letter, inside in tagged)
+    assert all(inside == (letter or answer) for _, answer, letter, inside in tagged)
     # Open questions have answers without letters: a model that has only met letters there goes on with letters.
-    with_letter = sum(bool(letter) for _, letter, _ in tagged)
-    assert 0.4 < with_letter / len(tagged) < 0.6
+    assert all(bool(letter) == with_options for with_options, _, letter, _ in tagged)
+    assert 0.5 < sum(with_options for with_options, *_ in tagged) / len(tagged) < 0.9

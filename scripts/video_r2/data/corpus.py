@@ -12,7 +12,7 @@ from video_r2 import config
 from video_r2.data.frames import Clip, make_clip
 from video_r2.data.questions import TIMES, Item, items, make_options
 from video_r2.data.subtitles import Cue
-from video_r2.data.traces import LETTERS, write_answer, write_claims, write_steps, write_trace
+from video_r2.data.traces import LETTERS, short_answer, write_answer, write_claims, write_steps, write_trace
 from video_r2.data.videos import sample_times, sampling_rate
 from video_r2.data.world import COLOURS, MOTIONS, SHAPES, STEP, WORDS, Film, clock, make_film, render, write_claim
 
@@ -24,6 +24,7 @@ ECHO = "Name the options."
 TAGS = ("", "think", "answer")
 OPTION_COUNTS = (4, 4, 4, 5, 5, 10)
 ECHOES = 16  # options given back in one answer
+OPEN_ECHOES = 0.3  # share of those in answer tags that have no letters
 VALUES = (*COLOURS, *SHAPES, *MOTIONS, *WORDS, *TIMES, *(str(number) for number in range(13)))
 
 Asker = Callable[[str, Sequence[str]], str]  # question and options to prompt
@@ -126,19 +127,17 @@ def _echo(ask: Asker, rng: random.Random) -> Branch:
     tag = rng.choice(TAGS)
     echoed = rng.choices(options, k=ECHOES if tag != "answer" else ECHOES // 2)
     prompt = f"{ECHO[:-1]} with <{tag}> </{tag}>." if tag else ECHO
-    response = _say(
-        _tagged(answer, options, rng) if tag == "answer" else write_answer(answer, options) for answer in echoed
-    )
-    if tag == "think":
-        response = f"<think>{response}</think>"
+    if tag == "answer" and rng.random() < OPEN_ECHOES:
+        # Where nothing has a letter, the answer itself stands in the tags.
+        prompt, options = f"{prompt} {', '.join(options)}.", []
+    said = [write_answer(answer, options) for answer in echoed]
+    if tag == "answer":
+        said = [
+            f"{each} <answer>{short_answer(answer, options)}</answer>"
+            for each, answer in zip(said, echoed, strict=True)
+        ]
+    response = f"<think>{_say(said)}</think>" if tag == "think" else _say(said)
     return {"kind": "echo", "prompt": ask(prompt, options), "response": response}
-
-
-def _tagged(answer: str, options: Sequence[str], rng: random.Random) -> str:
-    """An answer, then what stands for it in the answer tags: its letter if it was said, else the answer itself."""
-    if rng.random() < 0.5:
-        return f"{answer} <answer>{answer}</answer>"
-    return f"{write_answer(answer, options)} <answer>{LETTERS[options.index(answer)]}</answer>"
 
 
 def _say(answers: Iterable[str]) -> str:

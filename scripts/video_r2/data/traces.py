@@ -18,7 +18,12 @@ def write_claims(scenes: Iterable[Scene]) -> str:
 
 def write_answer(answer: str, options: Sequence[str]) -> str:
     """An answer in words, then its letter where there are options: "blue (B)"."""
-    return f"{answer} ({LETTERS[options.index(answer)]})" if options else answer
+    return f"{answer} ({short_answer(answer, options)})" if options else answer
+
+
+def short_answer(answer: str, options: Sequence[str]) -> str:
+    """What stands in the answer block: the answer's letter where there are options, else the answer."""
+    return LETTERS[options.index(answer)] if options else answer
 
 
 def write_steps(steps: Iterable[str]) -> str:
@@ -32,9 +37,8 @@ def write_trace(scenes: Sequence[Scene], steps: Iterable[str], concluded: str, o
 
 
 def write_response(trace: str, answer: str, options: Sequence[str]) -> str:
-    """A whole response: think block, then answer block with the letter, or the text where there are no options."""
-    short = LETTERS[options.index(answer)] if options else answer
-    return f"<think>{trace}</think><answer>{short}</answer>"
+    """A whole response: think block, then answer block."""
+    return f"<think>{trace}</think><answer>{short_answer(answer, options)}</answer>"
 
 
 def misplace(scenes: Sequence[Scene], rng: random.Random) -> list[Scene]:
