@@ -112,7 +112,7 @@ def test_no_row_of_the_base_model_asks_for_a_trace_or_holds_one(rows: list[dict]
 
 def test_answer_tags_hold_the_letter_that_was_said_or_else_the_answer(rows: list[dict]) -> None:
     tagged = [
-        (" (A)\n" in branch["prompt"], *each)
+        ("\nA. " in branch["prompt"], *each)
         for row in rows
         for branch in row["branches"]
         for each in re.findall(r"([\w:]+)(?: \((\w)\))? <answer>(.*?)</answer>", branch["response"])
