@@ -44,6 +44,10 @@ format: env ## Format the sources
 docs: env ## Make docs/config.md and docs/config.schema.json from the configuration's classes
 	@$(PYTHON) -m video_r2.config_pages docs
 
+.PHONY: results
+results: env ## Write docs/results.md and its figures from the finished run
+	@$(PYTHON) scripts/write_results_page.py results/$(EXPERIMENT) docs --commit "$$(git describe --always --dirty)"
+
 .PHONY: why
 why: env ## Say which jobs would run, and why (PROFILE=local|slurm TARGET=all)
 	@$(SNAKEMAKE) --profile $(PROFILE) $(TARGET) --dry-run --quiet host
