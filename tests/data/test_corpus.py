@@ -115,7 +115,9 @@ def test_answer_tags_hold_the_letter_that_was_said_or_else_the_answer(rows: list
         ("\nA. " in branch["prompt"], *each)
         for row in rows
         for branch in row["branches"]
-        for each in re.findall(r"([\w:]+)(?: \((\w)\))? <answer>(.*?)</answer>", branch["response"])
+        for each in re.findall(
+            r"([\w:]+)(?: \((\w)\))?(?:\.? ?| so |, again: )<answer>(.*?)</answer>", branch["response"]
+        )
     ]
     assert all(inside == (letter or answer) for _, answer, letter, inside in tagged)
     # Open questions have answers without letters: a model that has only met letters there goes on with letters.

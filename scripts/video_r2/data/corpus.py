@@ -24,6 +24,7 @@ ECHO = "Name the options."
 TAGS = ("", "think", "answer")
 OPTION_COUNTS = (4, 4, 4, 5, 5, 10)
 ECHOES = 16  # options given back in one answer
+JOINTS = ("", " ", ".", ". ", " so ", ", again: ")  # between an answer and its tags
 OPEN_ECHOES = 0.3  # share of those in answer tags that have no letters
 VALUES = (*COLOURS, *SHAPES, *MOTIONS, *WORDS, *TIMES, *(str(number) for number in range(13)))
 
@@ -132,8 +133,9 @@ def _echo(ask: Asker, rng: random.Random) -> Branch:
         prompt, options = f"{prompt} {', '.join(options)}.", []
     said = [write_answer(answer, options) for answer in echoed]
     if tag == "answer":
+        # Now near and now farther off, so that the letter is copied from what was said and not from a place.
         said = [
-            f"{each} <answer>{short_answer(answer, options)}</answer>"
+            f"{each}{rng.choice(JOINTS)}<answer>{short_answer(answer, options)}</answer>"
             for each, answer in zip(said, echoed, strict=True)
         ]
     response = f"<think>{_say(said)}</think>" if tag == "think" else _say(said)
