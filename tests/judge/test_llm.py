@@ -39,11 +39,11 @@ class Server:
                     number = len(outer.requests)
                     outer.at_once += 1
                     outer.most_at_once = max(outer.most_at_once, outer.at_once)
-                try:
-                    outer.answer(self, outer.behaviour(body, number))
-                finally:
-                    with outer.lock:
-                        outer.at_once -= 1
+                reply = outer.behaviour(body, number)
+                # Before the reply: who has it may ask again at once.
+                with outer.lock:
+                    outer.at_once -= 1
+                outer.answer(self, reply)
 
             def log_message(self, *args: object) -> None:
                 pass
