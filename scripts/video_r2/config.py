@@ -207,7 +207,7 @@ class ModelShape(Section):
     vocabulary: Count = Field(1024, description="Tokens of the tokenizer that is trained on the corpus.")
 
 
-RowKind = Literal["glance", "echo", "read", "describe", "locate", "see", "explain"]
+RowKind = Literal["glance", "echo", "exercise", "read", "describe", "locate", "see", "explain"]
 
 
 class BasePhase(Section):
@@ -216,9 +216,9 @@ class BasePhase(Section):
     steps: Annotated[int, Field(ge=0)]
     batches: list[dict[RowKind, Count]] = Field(
         description="Batches of a step, each computed at once and by one process. Rows of each kind: a moment described "
-        "(glance), options repeated with their letters (echo), a film that is told in words asked about (read), a film "
-        "described (describe), one moment of a film described (locate), a film asked about directly (see), a film "
-        "described and then asked about (explain)."
+        "(glance), options repeated with their letters (echo), sums, counts and the like in text "
+        "(exercise), a film that is told in words asked about (read), a film described (describe), one moment of a film "
+        "described (locate), a film asked about directly (see), a film described and then asked about (explain)."
     )
 
     @model_validator(mode="after")
@@ -237,12 +237,12 @@ class Base(Section):
         [], description="The curriculum, in order; the learning rate falls in the last phase."
     )
     branches: dict[RowKind, Count] = Field(
-        {"glance": 1, "echo": 5, "read": 5, "describe": 1, "locate": 5, "see": 5, "explain": 1},
+        {"glance": 1, "echo": 3, "exercise": 4, "read": 5, "describe": 1, "locate": 5, "see": 5, "explain": 1},
         description="Things said about one film or text in one row.",
     )
     films: Count = Field(3000, description="Generated films that it is trained on; no later stage sees them.")
     questions_per_film: Count = Field(8, description="Questions of the corpus about each film.")
-    learning_rate: Positive = Field(1e-3, description="AdamW's, for embeddings, vectors and the patch embedding.")
+    learning_rate: Positive = Field(4e-3, description="AdamW's, for embeddings, vectors and the patch embedding.")
     matrix_learning_rate: Positive = Field(0.007, description="Muon's, for the other matrices of the language model.")
     vision_learning_rate: Positive = Field(0.02, description="Muon's, for the matrices of the vision tower.")
     warmup: Annotated[int, Field(ge=1)] = Field(30, description="Steps that warm up.")

@@ -158,6 +158,16 @@ def test_properties(claims: list[Claim], grounding: dict[str, str]) -> None:
         assert len(temporal_alignment(claims, grounding, wide, near).matches) >= len(reference.matches)
 
 
+def test_a_claim_that_is_made_again_is_no_second_claim() -> None:
+    grounding = {"00:02": "a", "00:10": "b"}
+    once = [claim("00:02", "a"), claim("00:10", "b")]
+    again = temporal_alignment([*once, claim("00:02", "a")], grounding, SETTINGS, near)
+    assert (again.claims, again.precision, again.recall, again.f1) == (2, 1.0, 1.0, 1.0)
+    # At another time it is one, and it matches nothing: 2 of 3 claims, 2 of 2 events.
+    elsewhere = temporal_alignment([*once, claim("00:06", "a")], grounding, SETTINGS, near)
+    assert (elsewhere.claims, elsewhere.f1) == (3, pytest.approx(0.8))
+
+
 @settings(max_examples=100)
 @given(CLAIMS, GROUNDINGS)
 def test_best_assignment_is_the_best_of_all(claims: list[Claim], grounding: dict[str, str]) -> None:
@@ -170,6 +180,7 @@ def test_best_assignment_is_the_best_of_all(claims: list[Claim], grounding: dict
         return alike and abs(made.interval.start - event[0].start) <= SETTINGS.buffer_seconds
 
     best = 0
+    claims = list({(claim.time, claim.text): claim for claim in claims}.values())
     slots = [*range(len(events)), *[None] * len(claims)]
     for order in itertools.islice(itertools.permutations(slots, len(claims)), 4000):
         pairs = [(made, events[slot]) for made, slot in zip(claims, order, strict=True) if slot is not None]

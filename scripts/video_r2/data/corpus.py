@@ -1,4 +1,4 @@
-"""The base model's corpus: films described, asked about directly or after a description, told in words; options echoed."""
+"""The base model's corpus: films described, asked about directly or after a description, told in words; text exercises."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from video_r2 import config
+from video_r2.data.exercises import draw_exercise
 from video_r2.data.frames import Clip, make_clip
 from video_r2.data.questions import TIMES, Item, items, make_options
 from video_r2.data.subtitles import Cue
@@ -64,8 +65,9 @@ def make_rows(
         written = make_film("", f"written {at} {rng.random()}", seconds, (film.fps,), film.size)
         read = [_read(written, _by_kind(written), ask, rng) for _ in range(questions)]
         rows.append({"video": None, "prefix": write_claims(written.scenes), "branches": read})
-        echo = [_echo(ask, rng) for _ in range(questions)]
-        rows.append({"video": None, "prefix": "", "branches": echo})
+        alone = [_echo(ask, rng) for _ in range(questions)]
+        alone += [_exercise(seconds[1], ask, rng) for _ in range(questions)]
+        rows.append({"video": None, "prefix": "", "branches": alone})
     return rows
 
 
@@ -96,7 +98,7 @@ def _located(film: Film) -> list[Branch]:
     return [
         {"kind": "locate", "prompt": LOCATE.format(time=clock(second)), "response": f" {claim}"}
         for start, end, claim in seen
-        for second in range(start, end, STEP)
+        for second in range(start, end)
     ]
 
 
@@ -140,6 +142,11 @@ def _echo(ask: Asker, rng: random.Random) -> Branch:
         ]
     response = f"<think>{_say(said)}</think>" if tag == "think" else _say(said)
     return {"kind": "echo", "prompt": ask(prompt, options), "response": response}
+
+
+def _exercise(seconds: int, ask: Asker, rng: random.Random) -> Branch:
+    task, steps = draw_exercise(seconds, rng)
+    return {"kind": "exercise", "prompt": ask(task, []), "response": steps}
 
 
 def _say(answers: Iterable[str]) -> str:

@@ -6,10 +6,10 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, combinations
+from itertools import accumulate, combinations, product
 from typing import Literal
 
-from video_r2.data.world import COLOURS, DIGITS, LENGTHS, MOTIONS, SHAPES, STEP, Film, Scene, clock
+from video_r2.data.world import COLOURS, DIGITS, LENGTHS, MOTIONS, SHAPES, STEP, WORDS, Film, Scene, clock
 
 Looks = Literal["one", "several"]
 
@@ -22,7 +22,7 @@ KINDS: dict[str, Looks] = {
     "shape_of": "one",
     "digit_of": "one",
     "motion_of": "one",
-    "colour_during_word": "one",
+    "word_during": "one",
     "when": "one",
     "next_colour": "several",
     "next_digit": "several",
@@ -36,6 +36,7 @@ KINDS: dict[str, Looks] = {
     "largest": "several",
 }
 TIMES = tuple(clock(second) for second in range(0, 22, STEP))
+GAPS = range(STEP, 14, STEP)  # seconds from one scene's start to the next one's
 ORDINALS = ("first", "second", "third")
 
 
@@ -81,7 +82,7 @@ def _unique(scenes: Sequence[Scene], attribute: Callable[[Scene], str]) -> list[
 
 
 def _single_looks(film: Film) -> Iterable[Item]:
-    for scene in film.scenes:
+    for at, scene in enumerate(film.scenes):
         # One second into a scene and more, so that no boundary decides.
         for second in range(scene.start + 1, scene.end, 3):
             time = clock(second)
@@ -91,21 +92,25 @@ def _single_looks(film: Film) -> Iterable[Item]:
             yield Item("shape_at", f"What shape is the object at {time}?", scene.shape, SHAPES, (scene.said,))
             yield Item("digit_at", f"Which digit is shown at {time}?", scene.digit, DIGITS, (scene.said,))
             yield Item("motion_at", f"How does the object move at {time}?", scene.motion, tuple(MOTIONS), (scene.said,))
-        yield Item("when", f"When does the {scene.object} appear?", clock(scene.start), TIMES, (scene.said,))
+        yield Item("when", f"When does the {scene.object} appear?", clock(scene.start), TIMES, (scene.claim,))
         if scene.word:
-            question = f'What colour is the object while the subtitle says "{scene.word}"?'
-            yield Item("colour_during_word", question, scene.colour, tuple(COLOURS), (scene.said,))
-    for scene in _unique(film.scenes, lambda scene: scene.shape):
-        yield Item("colour_of", f"What colour is the {scene.shape}?", scene.colour, tuple(COLOURS), (scene.said,))
-        yield Item("motion_of", f"How does the {scene.shape} move?", scene.motion, tuple(MOTIONS), (scene.said,))
-    for scene in _unique(film.scenes, lambda scene: scene.colour):
+            question = f"Which word do the subtitles say while the {scene.object} is shown?"
+            yield Item("word_during", question, scene.word, WORDS, (scene.said,))
+        if scene in _unique(film.scenes, lambda one: one.shape):
+            # Looked for along the scenes: a small model goes from colour to shape, and not back.
+            looked_at = film.scenes[: at + 1]
+            found = count_along([one.object for one in looked_at], [one.shape == scene.shape for one in looked_at])
+            yield Item("colour_of", f"What colour is the {scene.shape}?", scene.colour, tuple(COLOURS), (found,))
+            steps = (found, scene.said)
+            yield Item("motion_of", f"How does the {scene.shape} move?", scene.motion, tuple(MOTIONS), steps)
+        # No colour comes twice in a film.
         yield Item("shape_of", f"What shape is the {scene.colour} object?", scene.shape, SHAPES, (scene.said,))
         yield Item("digit_of", f"Which digit is on the {scene.colour} object?", scene.digit, DIGITS, (scene.said,))
 
 
 def _order(film: Film) -> Iterable[Item]:
     for before, after in zip(film.scenes, film.scenes[1:], strict=False):
-        question, steps = f"What colour is the object right after the {before.object}?", (before.said, after.said)
+        question, steps = f"What colour is the object right after the {before.object}?", (before.claim, after.claim)
         # No colour comes twice in a film: the one in the question could be ruled out unseen.
         others = tuple(colour for colour in COLOURS if colour != before.colour)
         yield Item("next_colour", question, after.colour, others, steps)
@@ -115,13 +120,15 @@ def _order(film: Film) -> Iterable[Item]:
         told = f"{', '.join(counted[: at + 1])}."
         yield Item("nth_shape", f"What shape is the {ordinal} object?", scene.shape, SHAPES, (told,))
     last = film.scenes[-1]
-    yield Item("nth_shape", "What shape is the last object?", last.shape, SHAPES, (last.said,))
+    yield Item("nth_shape", "What shape is the last object?", last.shape, SHAPES, (f"{', '.join(counted)}.",))
     digits = [int(scene.digit) for scene in film.scenes]
     if digits.count(max(digits)) == 1:
-        scene = film.scenes[digits.index(max(digits))]
         question = "What colour is the object with the largest digit?"
-        listed = ", ".join(f"{one.colour} {one.digit}" for one in film.scenes)
-        yield Item("largest", question, scene.colour, tuple(COLOURS), (f"{listed}.",))
+        most = most_so_far([scene.colour for scene in film.scenes], digits)
+        steps = tuple(
+            f"{scene.object} {scene.digit}, {so_far}." for scene, so_far in zip(film.scenes, most, strict=True)
+        )
+        yield Item("largest", question, film.scenes[digits.index(max(digits))].colour, tuple(COLOURS), steps)
 
 
 def _lengths(film: Film) -> Iterable[Item]:
@@ -129,45 +136,134 @@ def _lengths(film: Film) -> Iterable[Item]:
     values = tuple(str(length) for length in LENGTHS)
     for scene, length in zip(film.scenes, lengths, strict=True):
         question = f"For how many seconds is the {scene.object} shown?"
-        yield Item("duration", question, str(length), values, (scene.said, _minus(scene.end, scene.start)))
+        yield Item("duration", question, str(length), values, (scene.claim, _length(scene.start, scene.end)))
     if lengths.count(max(lengths)) == 1:
-        scene = film.scenes[lengths.index(max(lengths))]
-        listed = ", ".join(f"{one.colour} {length}" for one, length in zip(film.scenes, lengths, strict=True))
-        steps = (*(_minus(one.end, one.start) for one in film.scenes), f"{listed}.")
-        yield Item("longest", "What colour is the object that stays longest?", scene.colour, tuple(COLOURS), steps)
-    gaps = tuple(str(second) for second in range(2, 14, STEP))
+        most = most_so_far([scene.colour for scene in film.scenes], lengths)
+        steps = [
+            step
+            for scene, so_far in zip(film.scenes, most, strict=True)
+            for step in (scene.claim, _length(scene.start, scene.end), f"{so_far}.")
+        ]
+        answer = film.scenes[lengths.index(max(lengths))].colour
+        yield Item("longest", "What colour is the object that stays longest?", answer, tuple(COLOURS), tuple(steps))
+    gaps = tuple(str(second) for second in GAPS)
     for before, after in zip(film.scenes, film.scenes[1:], strict=False):
         question = f"How many seconds after the {before.object} does the {after.object} appear?"
-        steps = (before.said, after.said, _minus(after.start, before.start))
+        steps = (before.claim, after.claim, _length(before.start, after.start))
         yield Item("gap", question, str(after.start - before.start), gaps, steps)
 
 
-def _minus(late: int, early: int) -> str:
-    return f"{clock(late)} minus {clock(early)} is {late - early}."
-
-
 def _arithmetic(film: Film) -> Iterable[Item]:
-    sums = tuple(str(total) for total in range(2, 13))
+    totals = tuple(str(total) for total in range(2, 13))
     differences = tuple(str(value) for value in range(6))
     first, *_, last = film.scenes
     pairs = [("first", first, "last object", last)]
     pairs += [(one.object, one, two.object, two) for one, two in combinations(film.scenes, 2)]
     for name, one, other_name, two in pairs:
+        digits = int(one.digit), int(two.digit)
+        looks = f"{one.object} {one.digit}.", f"{two.object} {two.digit}."
         question = f"What is the sum of the digits of the {name} and the {other_name}?"
-        total = int(one.digit) + int(two.digit)
-        steps = (one.said, two.said, f"{one.digit} plus {two.digit} is {total}.")
-        yield Item("sum", question, str(total), sums, steps)
+        yield Item("sum", question, str(sum(digits)), totals, (*looks, _sum(*digits)))
         question = f"How far apart are the digits of the {name} and the {other_name}?"
-        larger, smaller = max(one.digit, two.digit), min(one.digit, two.digit)
-        difference = int(larger) - int(smaller)
-        steps = (one.said, two.said, f"{larger} minus {smaller} is {difference}.")
-        yield Item("difference", question, str(difference), differences, steps)
+        yield Item("difference", question, str(abs(digits[0] - digits[1])), differences, (*looks, _difference(*digits)))
     counts = tuple(str(count) for count in range(4))
     for shape in SHAPES:
-        # Counted along: each scene's shape, and how many of those asked for there have been.
-        running = list(accumulate(int(scene.shape == shape) for scene in film.scenes))
-        listed = ", ".join(f"{scene.shape} {so_far}" for scene, so_far in zip(film.scenes, running, strict=True))
-        yield Item("count", f"In how many scenes is a {shape} shown?", str(running[-1]), counts, (f"{listed}.",))
+        steps = (count_along([scene.object for scene in film.scenes], [scene.shape == shape for scene in film.scenes]),)
+        total = sum(scene.shape == shape for scene in film.scenes)
+        yield Item("count", f"In how many scenes is a {shape} shown?", str(total), counts, steps)
+
+
+def most_so_far(names: Sequence[str], values: Sequence[int]) -> list[str]:
+    """For each, which one has most until then; the earlier of two that have as much."""
+    best = [max(range(at + 1), key=values.__getitem__) for at in range(len(values))]
+    return [f"most {names[at]} {values[at]}" for at in best]
+
+
+def count_along(names: Sequence[str], counted: Sequence[bool]) -> str:
+    """A step that goes through all, and how many have counted until each."""
+    return (
+        ", ".join(
+            f"{name} {so_far}" for name, so_far in zip(names, accumulate(int(one) for one in counted), strict=True)
+        )
+        + "."
+    )
+
+
+def _lengths(film: Film) -> Iterable[Item]:
+    lengths = [scene.end - scene.start for scene in film.scenes]
+    values = tuple(str(length) for length in LENGTHS)
+    for scene, length in zip(film.scenes, lengths, strict=True):
+        question = f"For how many seconds is the {scene.object} shown?"
+        yield Item("duration", question, str(length), values, (scene.claim, _length(scene.start, scene.end)))
+    if lengths.count(max(lengths)) == 1:
+        most = most_so_far([scene.colour for scene in film.scenes], lengths)
+        steps = [
+            step
+            for scene, so_far in zip(film.scenes, most, strict=True)
+            for step in (scene.claim, _length(scene.start, scene.end), f"{so_far}.")
+        ]
+        answer = film.scenes[lengths.index(max(lengths))].colour
+        yield Item("longest", "What colour is the object that stays longest?", answer, tuple(COLOURS), tuple(steps))
+    gaps = tuple(str(second) for second in GAPS)
+    for before, after in zip(film.scenes, film.scenes[1:], strict=False):
+        question = f"How many seconds after the {before.object} does the {after.object} appear?"
+        steps = (before.claim, after.claim, _length(before.start, after.start))
+        yield Item("gap", question, str(after.start - before.start), gaps, steps)
+
+
+def _arithmetic(film: Film) -> Iterable[Item]:
+    totals = tuple(str(total) for total in range(2, 13))
+    differences = tuple(str(value) for value in range(6))
+    first, *_, last = film.scenes
+    pairs = [("first", first, "last object", last)]
+    pairs += [(one.object, one, two.object, two) for one, two in combinations(film.scenes, 2)]
+    for name, one, other_name, two in pairs:
+        digits = int(one.digit), int(two.digit)
+        looks = f"{one.object} {one.digit}.", f"{two.object} {two.digit}."
+        question = f"What is the sum of the digits of the {name} and the {other_name}?"
+        yield Item("sum", question, str(sum(digits)), totals, (*looks, _sum(*digits)))
+        question = f"How far apart are the digits of the {name} and the {other_name}?"
+        yield Item("difference", question, str(abs(digits[0] - digits[1])), differences, (*looks, _difference(*digits)))
+    counts = tuple(str(count) for count in range(4))
+    for shape in SHAPES:
+        steps = (count_along([scene.object for scene in film.scenes], [scene.shape == shape for scene in film.scenes]),)
+        total = sum(scene.shape == shape for scene in film.scenes)
+        yield Item("count", f"In how many scenes is a {shape} shown?", str(total), counts, steps)
+
+
+def _search(scenes: Sequence[Scene], tell: Callable[[Scene], str]) -> tuple[str, ...]:
+    """One scene after the other up to the one that is looked for."""
+    return (*(f"{tell(scene)}, no." for scene in scenes[:-1]), f"{tell(scenes[-1])}, yes.")
+
+
+def _most_so_far(scenes: Sequence[Scene], values: Sequence[int]) -> list[tuple[Scene, str]]:
+    """Each scene with the colour and value of the one that had most until then, the earlier of two that are equal."""
+    best = [max(range(at + 1), key=values.__getitem__) for at in range(len(scenes))]
+    return [(scene, f"most {scenes[at].colour} {values[at]}") for scene, at in zip(scenes, best, strict=True)]
+
+
+def _length(start: int, end: int) -> str:
+    return f"{clock(start)} to {clock(end)} is {end - start}."
+
+
+def _sum(one: int, two: int) -> str:
+    return f"{one} plus {two} is {one + two}."
+
+
+def _difference(one: int, two: int) -> str:
+    return f"{max(one, two)} minus {min(one, two)} is {abs(one - two)}."
+
+
+def all_sums(seconds: int) -> list[str]:
+    """Everything that is worked out in the steps to an answer about a film of at most `seconds`."""
+    digits = [int(digit) for digit in DIGITS]
+    pairs = list(product(digits, digits))
+    times = [pair for pair in combinations(range(0, seconds + 1, STEP), 2) if pair[1] - pair[0] in GAPS]
+    return [
+        *(_sum(one, two) for one, two in pairs),
+        *(_difference(one, two) for one, two in pairs if one >= two),
+        *(_length(start, end) for start, end in times),
+    ]
 
 
 def choose_items(

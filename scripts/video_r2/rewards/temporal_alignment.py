@@ -71,7 +71,8 @@ def temporal_alignment(
     `temporal_grounding_reward`): both intervals are widened by the buffer, so that the tolerance is twice the buffer;
     claims in time order each take the most similar event that is left; the reward is the precision. Corrected: the
     buffer counts once; of all assignments the one with most matches, then the highest similarity, counts; the reward
-    is F1. A claim with an impossible time counts as a claim that matches nothing.
+    is F1. A claim with an impossible time counts as a claim that matches nothing; one that is made again, with the same
+    time and text, counts once: going back to what was seen is no second claim.
 
     Args:
         claims: what the trace says happens when.
@@ -82,7 +83,10 @@ def temporal_alignment(
     """
     if semantics == "reference":
         return _released(claims, grounding, settings, embed)
-    made = [claim for claim in claims if claim.text.strip()]
+    told = {
+        (claim.interval or claim.time, claim.text.strip().casefold()): claim for claim in claims if claim.text.strip()
+    }
+    made = list(told.values())
     entries = [_Entry(at, claim.interval, claim.text) for at, claim in enumerate(made) if claim.interval is not None]
     events = _events(grounding)
     near = [[claim.interval.gap(event.interval) <= settings.buffer_seconds for event in events] for claim in entries]
