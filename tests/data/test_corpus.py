@@ -12,7 +12,7 @@ import pytest
 from video_r2.config import RewardWeights, TemporalAlignment
 from video_r2.data.corpus import make_rows
 from video_r2.data.questions import KINDS, items, make_options
-from video_r2.data.traces import LETTERS, write_claims, write_response, write_steps, write_trace
+from video_r2.data.traces import LETTERS, write_response, write_steps, write_trace
 from video_r2.data.world import Film, make_film
 from video_r2.judge.rules import RuleJudge
 from video_r2.rewards.combined import RewardModel
@@ -91,7 +91,7 @@ def test_a_moment_is_located_in_what_is_on_screen_then(rows: list[dict]) -> None
     by_name = {row["video"]: row for row in rows if row["video"] is not None}
     for film in FILMS:
         located = [branch for branch in by_name[film.name]["branches"] if branch["kind"] == "locate"]
-        assert len(located) == film.seconds
+        assert len(located) == film.seconds // 2
         for branch in located:
             second = int(branch["prompt"][-3:-1])
             start, end = (int(time) for time in re.findall(r"00:(\d\d)", branch["response"]))
@@ -100,6 +100,44 @@ def test_a_moment_is_located_in_what_is_on_screen_then(rows: list[dict]) -> None
             # The whole span: the picture is another before it and after it.
             assert all(shown_at(film, inside) == shown_at(film, second) for inside in range(start, end))
             assert start == 0 or shown_at(film, start - 1) != shown_at(film, second)
+
+
+def test_exercises_are_solved(rows: list[dict]) -> None:
+    exercises = [each for row in rows for each in row["branches"] if each["kind"] == "exercise"]
+    tasks = Counter()
+    for each in exercises:
+        task, said = each["prompt"].rstrip("."), each["response"]
+        tasks[task.split()[0]] += 1
+        if task.startswith("Work out "):
+            for asked, told in zip(task.removeprefix("Work out ").split(", "), said.strip().split(". "), strict=True):
+                one, sign, two, _, result = told.rstrip(".").split()
+                assert asked == f"{one} {sign} {two}"
+                numbers = int(one[-2:]), int(two[-2:])
+                assert int(result) == {"plus": sum(numbers), "to": numbers[1] - numbers[0]}.get(
+                    sign, numbers[0] - numbers[1]
+                )
+        elif task.startswith("Find the most"):
+            seen: list[tuple[int, str]] = []
+            for colour, value, most, most_value in re.findall(r"(\w+) \w+ (\d+), most (\w+) (\d+)\.", said):
+                seen.append((int(value), colour))
+                assert (int(most_value), most) == max(seen, key=lambda pair: pair[0])
+            assert len(seen) == task.count(",") + 1
+        elif task.startswith("Count each "):
+            shape = task.split()[2].rstrip(":")
+            shapes = re.findall(r"\w+ (\w+) \d", said)
+            assert [int(number) for number in re.findall(r"\d", said)] == [
+                shapes[: at + 1].count(shape) for at in range(len(shapes))
+            ]
+        else:
+            asked, told = task.partition(" ")[2].split(":", 2 if "Find" in task else 1)[0], said.strip().split(". ")
+            assert all(claim.rstrip(".") in task for claim in told)
+            if task.startswith("Repeat "):
+                assert [" ".join(claim.split()[:2]) for claim in told] == asked.split(", ")
+            else:
+                seconds = [int(second) for second in re.findall(r"00:(\d\d)[,:]", task)][: len(told)]
+                spans = [re.findall(r"00:(\d\d)", claim) for claim in told]
+                assert all(int(start) <= second < int(end) for second, (start, end) in zip(seconds, spans, strict=True))
+    assert set(tasks) == {"Work", "Repeat", "Find", "Count"}
 
 
 def test_no_row_of_the_base_model_asks_for_a_trace_or_holds_one(rows: list[dict]) -> None:

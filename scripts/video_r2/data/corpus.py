@@ -98,7 +98,7 @@ def _located(film: Film) -> list[Branch]:
     return [
         {"kind": "locate", "prompt": LOCATE.format(time=clock(second)), "response": f" {claim}"}
         for start, end, claim in seen
-        for second in range(start, end)
+        for second in range(start, end, STEP)
     ]
 
 

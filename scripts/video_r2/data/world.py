@@ -62,7 +62,7 @@ class Scene:
     @property
     def sentence(self) -> str:
         """What is seen in as few words as will do, what belongs together side by side: a small model pays for every token."""
-        spoken = f' "{self.word}"' if self.word else ""
+        spoken = f" with {self.word}" if self.word else ""
         return f"{self.object} {self.digit} {self.motion}{spoken}"
 
     @property
