@@ -1,0 +1,585 @@
+"""Numbers with their units, as people write them: digits, words of several languages, fractions, sums, ranges.
+
+Everything here is linear in the length of the text and never raises on any text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from video_r2.rewards import number_words
+from video_r2.rewards.plain_text import plain_text
+from video_r2.rewards.times import find_times, parse_time
+from video_r2.rewards.words import stem_of
+
+_DIMENSIONS: dict[str, dict[float, str]] = {
+    "length": {
+        0.001: "mm millimeter millimeters millimetre millimetres",
+        0.01: "cm centimeter centimeters centimetre centimetres",
+        1.0: "m meter meters metre metres metro metros mètre mètres",
+        1000.0: "km kilometer kilometers kilometre kilometres",
+        0.0254: "inch inches",
+        0.3048: "ft foot feet",
+        1609.344: "mile miles",
+    },
+    "time": {
+        0.001: "ms millisecond milliseconds",
+        1.0: "s sec secs second seconds segundo segundos seconde secondes sekunde sekunden secondo secondi",
+        60.0: "min mins minute minutes minuto minutos minuten minuti",
+        3600.0: "h hr hrs hour hours hora horas heure heures stunde stunden ora ore",
+        86400.0: "day days",
+        604800.0: "week weeks",
+    },
+    "mass": {0.001: "g gram grams gramme grammes", 1.0: "kg kilo kilos kilogram kilograms", 1000.0: "tonne tonnes"},
+    "volume": {
+        0.001: "ml millilitre millilitres milliliter milliliters",
+        0.01: "cl",
+        1.0: "l litre litres liter liters",
+    },
+    "speed": {1.0: "km/h kmh kph", 3.6: "m/s", 1.609344: "mph"},
+    "share": {0.01: "% percent"},
+}
+UNITS = {
+    name: (dimension, size)
+    for dimension, sizes in _DIMENSIONS.items()
+    for size, names in sizes.items()
+    for name in names.split()
+}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number as written, and its unit in lower case; an empty unit is none that is known."""
+
+    value: float
+    unit: str = ""
+
+    def equals(self, other: Quantity, tolerance: float) -> bool:
+        """Whether both are the same within a relative tolerance, units converted where both have one."""
+        theirs = other.within(self.unit) or other
+        if self.dimension and theirs.dimension and self.dimension != theirs.dimension:
+            return False
+        return math.isclose(self.value, theirs.value, rel_tol=tolerance, abs_tol=1e-12)
+
+    @property
+    def dimension(self) -> str:
+        """What the unit measures; empty without a unit."""
+        return UNITS[self.unit][0] if self.unit in UNITS else ""
+
+    def within(self, unit: str) -> Quantity | None:
+        """The same quantity in another unit; None if that is not possible."""
+        mine, theirs = UNITS.get(self.unit), UNITS.get(unit)
+        if not mine or not theirs or mine[0] != theirs[0]:
+            return None
+        return self if mine == theirs else Quantity(self.value * mine[1] / theirs[1], unit)
+
+
+class Number(NamedTuple):
+    """A number found in a text: where it stands, its unit included, and what it is.
+
+    An `ordinal` ("5th") names a place, a `share` ("a quarter", "3/8") a fraction, a `part` ("3 out of 8") some of
+    several; `base` is the 8. Of an `alternative` ("5 or 6", "3-5") nobody can say which of its numbers is meant. A
+    `result` comes of adding up ("5 + 6 = 11").
+    """
+
+    begin: int
+    end: int
+    quantity: Quantity
+    kind: Literal["cardinal", "ordinal", "share", "part", "alternative", "result"] = "cardinal"
+    base: int = 0
+
+
+# --- single numbers ---------------------------------------------------------------------------------------------------
+
+_DIGIT_WORDS = tuple(number_words.ENGLISH)[:10]
+_PIECE = re.compile(
+    r"(?P<digits>(?:(?<![\w.)\]])[-+])?(?<![a-z_])"
+    r"(?:\d{1,3}(?:\.\d{3})+,\d{1,2}(?!\d)|\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d{1,3}(?:[ ']\d{3})+(?!\d)(?:[.,]\d{1,2})?"
+    r"|\d+,\d{1,2}(?![\d,])|\d+(?:\.\d+)?|(?<!\d)\.\d+)(?:e[-+]?\d{1,3}(?!\d))?)"
+    rf"|(?P<han>第?[{number_words.HAN}]+)|(?P<word>(?:(?![\u3040-\u30ff\u3400-\u9fff])[^\W\d_]|[\u0901-\u0963])+)"
+)
+_NEXT_WORD = re.compile(r"[ \t-]{0,2}([^\W\d_]+)")
+_LAST_WORD = re.compile(r"([^\W\d_]+)[ \t-]{1,2}$")
+_OVER = re.compile(r"[ ]?/[ ]?(\d{1,9})(?![\d/])")
+_MIXED = re.compile(r"[ ](\d{1,3})[ ]?/[ ]?(\d{1,3})(?![\d/])")
+_PLACE = re.compile(r"(?:st|nd|rd|th)\b")
+_UNIT = re.compile(r"[ -]{0,2}(%|[^\W\d_]+(?:/[^\W\d_]+)?)")
+_LONG_UNIT = re.compile(r"\b(?:km|kilomet(?:re|er)s?)[ ](?:per|an)[ ]hour\b|\bper[ ]cent\b")
+_OF_A = re.compile(r"[ ](?:of[ ])?(?:an?|one)(?=[ ])")
+_AND_A = re.compile(r"[ ]and[ ](?:a|one)[ ](half|quarter|third)\b")
+_BELOW_ZERO = re.compile(r"(?:[ ]?°?[ ]?c|[ ]degrees?(?:[ ]celsius)?)?[ ](?:below|under)[ ](?:zero|0)\b")
+_POINT = re.compile(rf"[ ]point((?:[ ](?:{'|'.join(_DIGIT_WORDS)})\b){{1,6}})")
+_ENDS_THERE = re.compile(r"\W*$|[ ]?[.,;:!?)]|[ ]of\b")
+_IN_ENGLISH = re.compile(r"\b(?:the|is|are|was|were|of|and|to|with|there|that|it|for|has)\b")
+_SCALES = {name: value for name, value in number_words.ENGLISH.items() if value >= 100}
+_MULTIPLES = {**_SCALES, **number_words.DOZENS}
+_COUNTED_IN_HAN = "个個名只隻条條辆輛人次位张張本头頭匹艘朵棵件秒分米度岁つ台枚"
+# "one" is a number after these, and a pronoun in "the blue one", "which one", "one of them".
+_BEFORE_ONE = frozenset(
+    "is are was were only just exactly and or about than with have has had see count plus minus times be to at least "
+    "most total answer make makes then get gets by so not over there it that equals".split()
+)
+_POINTING = frozenset("a an the this that which each every any no another other some last first next".split())
+
+
+class _Scanner:
+    """Finds single numbers in a plain text in lower case."""
+
+    def __init__(self, text: str) -> None:
+        shortened = _LONG_UNIT.sub(lambda unit: ("%" if unit[0][0] == "p" else "km/h").ljust(len(unit[0])), text)
+        self._text = _without_clocks(shortened)
+        self._in_english = _IN_ENGLISH.search(text) is not None
+        self._is_word = text.strip(" .!\n").isalpha()
+
+    def numbers(self) -> Iterator[Number]:
+        at = before = 0
+        while piece := _PIECE.search(self._text, at):
+            at = piece.end()
+            # "minus" after a number takes away, else it is a sign.
+            is_sign = piece["word"] in ("minus", "negative") and (
+                not before or self._text[before : piece.start()].strip()
+            )
+            first = _PIECE.match(self._text, at + 1) if is_sign else piece
+            if first and (found := self._number_at(first)):
+                at = before = found.end
+                value = -found.quantity.value if is_sign else found.quantity.value
+                yield found._replace(begin=piece.start(), quantity=Quantity(value, found.quantity.unit))
+
+    def _number_at(self, piece: re.Match[str]) -> Number | None:
+        """The number that begins with a piece of text, with its unit and what is added to it; None if none does."""
+        read = self._from_digits if piece["digits"] else self._from_han if piece["han"] else self._from_words
+        found = read(piece)
+        if found is None or not math.isfinite(found.quantity.value):
+            return None
+        if below := _BELOW_ZERO.match(self._text, found.end):
+            return found._replace(end=below.end(), quantity=Quantity(-found.quantity.value))
+        value, end = self._and_a_half(found.quantity.value, found.end)
+        unit = self._unit_at(end)
+        if not unit and found.kind == "share" and (of := _OF_A.match(self._text, end)):
+            unit = self._unit_at(of.end())  # "half an hour", "a quarter of an hour"
+        if not unit:
+            return found._replace(end=end, quantity=Quantity(value))
+        value, end = self._and_a_half(value, unit.end())
+        found = found._replace(end=end, quantity=Quantity(value, unit[1]))
+        return found._replace(kind="cardinal") if found.kind == "share" and not found.base else found
+
+    def _and_a_half(self, value: float, end: int) -> tuple[float, int]:
+        more = _AND_A.match(self._text, end)
+        return (value + 1 / number_words.SHARES[more[1]], more.end()) if more else (value, end)
+
+    def _unit_at(self, at: int) -> re.Match[str] | None:
+        unit = _UNIT.match(self._text, at)
+        return unit if unit and unit[1] in UNITS else None
+
+    def _from_digits(self, piece: re.Match[str]) -> Number:
+        begin, end = piece.span()
+        value = _value_of(piece["digits"])
+        if place := _PLACE.match(self._text, end):
+            return Number(begin, place.end(), Quantity(value), "ordinal")
+        if piece["digits"].lstrip("+-").isdecimal():
+            if (over := _OVER.match(self._text, end)) and int(over[1]):
+                return Number(begin, over.end(), Quantity(value), "share", int(over[1]))
+            if (mixed := _MIXED.match(self._text, end)) and int(mixed[2]):
+                return Number(begin, mixed.end(), Quantity(value + int(mixed[1]) / int(mixed[2])))
+        if self._text.startswith("k", end) and not self._text[end + 1 : end + 2].isalnum():
+            return Number(begin, end + 1, Quantity(value * 1000))
+        multiple = _NEXT_WORD.match(self._text, end)
+        if multiple and multiple[1] in _MULTIPLES:
+            return Number(begin, multiple.end(), Quantity(value * _MULTIPLES[multiple[1]]))
+        return Number(begin, end, Quantity(value))
+
+    def _from_han(self, piece: re.Match[str]) -> Number | None:
+        numeral = piece["han"].lstrip("第")
+        following = self._text[piece.end() : piece.end() + 2].strip()
+        # A lone sign is often part of a word: it counts where something is counted, or where the text ends.
+        if not numeral or (
+            len(numeral) == 1 and following and following[0].isalpha() and following[0] not in _COUNTED_IN_HAN
+        ):
+            return None
+        number = Number(*piece.span(), Quantity(float(number_words.han_number(numeral))))
+        return number._replace(kind="ordinal") if piece["han"][0] == "第" else number
+
+    def _from_words(self, piece: re.Match[str]) -> Number | None:
+        word, (begin, end) = piece["word"], piece.span()
+        following = _NEXT_WORD.match(self._text, end)
+        if word in ("a", "an", "half"):
+            return self._after_article(piece, following) if following or word == "half" else None
+        if word in number_words.TIMES:
+            counts = _ENDS_THERE.match(self._text, end) if word == "once" else not following or following[1] != "as"
+            return Number(begin, end, Quantity(float(number_words.TIMES[word]))) if counts else None
+        if (word == "one" and not self._one_is_a_number(begin, end)) or (word == "zero" and self._is_a_mark(begin)):
+            return None
+        value, end = chain_at(self._text, piece, self._value_of_word)
+        if end and (point := _POINT.match(self._text, end)):
+            decimals = "".join(str(_DIGIT_WORDS.index(word)) for word in point[1].split())
+            return Number(begin, point.end(), Quantity(value + float(f"0.{decimals}")))
+        following = _NEXT_WORD.match(self._text, end) if end else None
+        if following and following[1] in number_words.SHARES:
+            return Number(begin, following.end(), Quantity(value / number_words.SHARES[following[1]]), "share")
+        if following and following[1] in number_words.DOZENS:
+            return Number(begin, following.end(), Quantity(value * number_words.DOZENS[following[1]]))
+        return Number(begin, end, Quantity(value)) if end else None
+
+    def _after_article(self, piece: re.Match[str], following: re.Match[str] | None) -> Number | None:
+        """ "a dozen", "a third of", "half", "half a dozen", "a minute and a half"."""
+        begin, end = piece.span()
+        name = following[1] if following else ""
+        if piece["word"] == "half":
+            if self._text.startswith(" a dozen", end):
+                return Number(begin, end + len(" a dozen"), Quantity(6.0))
+            before = _LAST_WORD.search(self._text[max(0, begin - 12) : begin])
+            is_place = before and before[1] in {*number_words.ORDINALS, "other", "last", "left", "right"}
+            return None if is_place else Number(begin, end, Quantity(0.5), "share")
+        if following and name in number_words.DOZENS:
+            return Number(begin, following.end(), Quantity(float(number_words.DOZENS[name])))
+        if following and name in number_words.SHARES:
+            # "a third shape" is a place.
+            is_share = name in ("half", "quarter") or _ENDS_THERE.match(self._text, following.end())
+            share = Quantity(1 / number_words.SHARES[name])
+            return Number(begin, following.end(), share, "share") if is_share else None
+        unit = self._unit_at(end)
+        return Number(begin, end, Quantity(1.0)) if unit and _AND_A.match(self._text, unit.end()) else None
+
+    def _is_a_mark(self, begin: int) -> bool:
+        """Whether "zero" is something to compare with: "below zero"."""
+        before = _LAST_WORD.search(self._text[max(0, begin - 12) : begin])
+        return before is not None and before[1] in ("below", "above", "under", "over", "absolute")
+
+    def _one_is_a_number(self, begin: int, end: int) -> bool:
+        before = tuple(re.findall(r"[^\W\d_]+|[^\w\s]", self._text[max(0, begin - 24) : begin])[-3:])
+        following = _NEXT_WORD.match(self._text, end)
+        name = following[1] if following else ""
+        if before and before[-1] in ("only", "just", "exactly"):
+            return before[-2:-1] != ("the",)
+        if name in ("of", "that", "who", "which", "another", "from", "is", "or") or (
+            before and before[-1] in _POINTING
+        ):
+            return False
+        if not before or not before[-1].isalpha() or before[-1] in _BEFORE_ONE:
+            return True
+        return bool(name) and not _POINTING.intersection(before)
+
+    def _value_of_word(self, word: str) -> int | None:
+        if word in number_words.ENGLISH:
+            return number_words.ENGLISH[word]
+        if word in number_words.ALONE and self._in_english:
+            return None
+        if word in number_words.ONE:
+            return 1 if self._is_word else None
+        return number_words.OTHER_LANGUAGES.get(word)
+
+
+def chain_at(text: str, first: re.Match[str], value_of_word: Callable[[str], int | None]) -> tuple[float, int]:
+    """Value and end of number words that follow each other ("three hundred and five"); end 0 if there are none."""
+    value = value_of_word(first[0])
+    total, current, scale, end = 0, 0, 0, 0
+    following: re.Match[str] | None = None
+    while value is not None and (not end or _continues(value, current, scale)):
+        if value < 100:
+            current += value
+        elif value == 100:
+            current = max(current, 1) * 100
+        else:
+            total, current, scale = total + max(current, 1) * value, 0, value
+        end = following.end() if following else first.end()
+        following = _NEXT_WORD.match(text, end)
+        if following and _links(following[1], total + current):
+            following = _NEXT_WORD.match(text, following.end())
+        value = value_of_word(following[1]) if following else None
+    return float(total + current), end
+
+
+def _links(word: str, value: int) -> bool:
+    """Whether a word can stand between number words: "three hundred and five", "treinta y cinco"."""
+    return value >= 100 if word == "and" else word in ("y", "e", "et") and 20 <= value < 100 and not value % 10
+
+
+def _continues(value: int, current: int, scale: int) -> bool:
+    """Whether a number word can follow: `current` is what came since the last thousand or million, `scale`."""
+    if value < 100:
+        return not current % 10 and (not current % 100 or value < 10)
+    return current < 100 if value == 100 else not scale or value < scale
+
+
+def _value_of(digits: str) -> float:
+    """Value of digits with separators: "1,234.5", "1 234,5", "3,5" and "1.234,5" are read as they are meant."""
+    plain = digits.replace(" ", "").replace("'", "")
+    if re.search(r",\d{1,2}$", plain):
+        return float(plain.replace(".", "").replace(",", "."))
+    return float(plain.replace(",", ""))
+
+
+def _without_clocks(text: str) -> str:
+    """The text with blanks for its clock times."""
+    if ":" not in text:
+        return text
+    made, at = [], 0
+    for mention in find_times(text):
+        if ":" in mention.written:
+            made += [text[at : mention.begin], " " * (mention.end - mention.begin)]
+            at = mention.end
+    return "".join([*made, text[at:]])
+
+
+# --- numbers that belong together -------------------------------------------------------------------------------------
+
+_OR = re.compile(
+    r",?[ ](?:or|oder|ou|o|или)(?:[ ](?:maybe|perhaps|possibly|even|rather))?[ ]|[ ]?/[ ]?|[ ](?:and|und|et|y|e)[ ]"
+    r"|,?[ ](?:maybe|perhaps|possibly)[ ](?:even[ ])?|,?[ ]and[ ](?:at[ ]most|no[ ]more[ ]than)[ ]"
+)
+_TO = re.compile(r"[ ]?(?:-|~|\.{2,3})[ ]?|[ ](?:to|until|till|bis)[ ]")
+_SIGN = re.compile(r"(?:[ ][^\W\d_]{1,20}){0,2}[ ]?(?P<sign>[+*x×÷-]|plus|minus|times|and|less)[ ]?(?:the[ ])?")
+_RESULT = re.compile(
+    r"[^.;!?]{0,30}?(?:=|\b(?:equals?|makes?|is|are|gives?|total(?:s|ling)?|sums?[ ]to|adds?[ ]up[ ]to|comes?[ ]to|so)\b|:)"
+    r"[^.;!?\d]{0,20}"
+)
+_OUT_OF = re.compile(r"(?:[ ][^\W\d_]{1,20})?[ ](?:out[ ])?of[ ](?:the[ ]|a[ ]total[ ]of[ ])?|[ ]von[ ]|[ ]sur[ ]")
+_LONGEST_GAP = 56  # characters
+
+
+def find_numbers(text: str) -> list[Number]:
+    """Find every number of a plain text in lower case, in order, clock times left out.
+
+    What is added up, measured or compared in between is one number: "5 + 6 = 11", "1 minute 30 seconds", "5 or 6".
+    """
+    single = list(_Scanner(text).numbers())
+    found: list[Number] = []
+    at = 0
+    while at < len(single):
+        number, at = _number_from(text, single, at)
+        found.append(number)
+    return found
+
+
+def _number_from(text: str, numbers: Sequence[Number], at: int) -> tuple[Number, int]:
+    """The number that begins at a place, joined with those that belong to it, and the place of the next."""
+    first, end = numbers[at], at + 1
+    if end == len(numbers):
+        return first, end
+    if (whole := _compound(text, first, numbers[end])) is not None:
+        return whole, end + 1
+    gap = _gap(text, numbers, end)
+    if gap is None:
+        return first, end
+    if _OUT_OF.fullmatch(gap) and first.kind == "cardinal" and numbers[end].quantity.value >= 1:
+        return first._replace(end=numbers[end].end, kind="part", base=int(numbers[end].quantity.value)), end + 1
+    signs = []
+    while end < len(numbers) and (gap := _gap(text, numbers, end)) is not None and (sign := _SIGN.fullmatch(gap)):
+        signs.append(sign["sign"])
+        end += 1
+    if signs:
+        gap = _gap(text, numbers, end) if end < len(numbers) else None
+        if gap is not None and _RESULT.fullmatch(gap):
+            return numbers[end]._replace(begin=first.begin, kind="result"), end + 1
+        if set(signs) <= {"+", "plus"}:
+            total = sum(number.quantity.value for number in numbers[at:end])
+            whole = Number(first.begin, numbers[end - 1].end, Quantity(total, first.quantity.unit), "result")
+            return whole, end
+    end = at + 1
+    while end < len(numbers) and (gap := _gap(text, numbers, end)) is not None and _is_alternative(text, numbers, end):
+        end += 1
+    if end > at + 1:
+        return Number(first.begin, numbers[end - 1].end, Quantity(math.nan), "alternative"), end
+    return first, end
+
+
+def _gap(text: str, numbers: Sequence[Number], at: int) -> str | None:
+    """The text between a number and the one before it; None if it is long."""
+    begin, end = numbers[at - 1].end, numbers[at].begin
+    return text[begin:end] if end - begin <= _LONGEST_GAP else None
+
+
+def _is_alternative(text: str, numbers: Sequence[Number], at: int) -> bool:
+    before, number = numbers[at - 1], numbers[at]
+    gap = text[before.end : number.begin]
+    if _OR.fullmatch(gap) or gap == "-":
+        return True
+    return before.quantity.value < number.quantity.value and _TO.fullmatch(gap) is not None
+
+
+def _compound(text: str, first: Number, second: Number) -> Number | None:
+    """ "1 minute 30 seconds" as one quantity, in the unit of its first part."""
+    rest = second.quantity.within(first.quantity.unit)
+    is_less = rest is not None and abs(rest.value) < abs(second.quantity.value)
+    if rest is None or not is_less or not _TOGETHER.fullmatch(text, first.end, second.begin):
+        return None
+    return first._replace(end=second.end, quantity=Quantity(first.quantity.value + rest.value, first.quantity.unit))
+
+
+_TOGETHER = re.compile(r",?[ ]?(?:and[ ])?")
+
+
+# --- what a question asks for, and which number answers it ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a question wants to know of a number.
+
+    Attributes:
+        unit: the unit that it counts in; "%" for a percentage; empty if none is named.
+        place: whether it asks "which" or "what", as one asks for a floor.
+        counts: whether it asks "how many".
+        things: stems of what is counted.
+        share: whether it asks for a fraction.
+        numbers: numbers that it names itself.
+    """
+
+    unit: str = ""
+    counts: bool = False
+    place: bool = False
+    things: frozenset[str] = frozenset()
+    share: bool = False
+    numbers: frozenset[float] = frozenset()
+
+
+_HOW_MANY = re.compile(r"\bhow many\b((?:[ ][^\W\d_]+){1,6})")
+_IN_UNIT = re.compile(r"(?:\bin|\(|\bwhat|\bwhich)[ ](?:the[ ]unit[ ]|whole[ ])?(km/h|m/s|[^\W\d_]+)\b|\(([^\W\d_]+)\)")
+_WHICH = re.compile(r"\b(?:which|what)\b")
+_SHARE = re.compile(r"\b(?:fraction|share|proportion|portion|part|ratio|probability)\b")
+_ENDS_THINGS = frozenset(
+    "the a an are is was were do does did can could will would has have had of in on at to with from the".split()
+)
+
+
+@lru_cache(maxsize=1024)
+def asked_of(question: str) -> Asked:
+    """Read what a question asks for."""
+    plain = _LONG_UNIT.sub(lambda unit: "%" if unit[0][0] == "p" else "km/h", plain_text(question).lower())
+    counted = _HOW_MANY.search(plain)
+    things: list[str] = []
+    for word in counted[1].split() if counted else ():
+        if word in _ENDS_THINGS:
+            break
+        things.append(word)
+    units = [word for word in things if word in UNITS]
+    units += [match[1] or match[2] for match in _IN_UNIT.finditer(plain) if (match[1] or match[2]) in UNITS]
+    if "percent" in plain or "%" in plain:
+        units = ["%"]
+    return Asked(
+        unit=units[0] if units else "",
+        counts=bool(counted) and not units,
+        place=not counted and _WHICH.search(plain) is not None,
+        things=frozenset(stem_of(word) for word in things),
+        share=_SHARE.search(plain) is not None,
+        numbers=frozenset(number.quantity.value for number in find_numbers(plain)),
+    )
+
+
+_COMMON_DENOMINATORS = frozenset([*range(2, 13), 15, 16, 20, 24, 25, 30, 32, 40, 50, 60, 64, 100, 1000])
+
+
+def value_of(number: Number, asked: Asked) -> Quantity | None:
+    """What a number that was found says to a question, in the question's unit; None if it may mean several numbers."""
+    quantity, base = number.quantity, number.base
+    if number.kind == "alternative":
+        return None
+    if base and (asked.share or asked.unit == "%"):
+        quantity = Quantity(quantity.value / base)
+    elif base and number.kind == "share" and base not in asked.numbers:
+        # "76/78" and, as a count, "5/6" are two numbers.
+        neighbours = asked.counts and base == quantity.value + 1 and base > 2
+        if base not in _COMMON_DENOMINATORS or neighbours:
+            return None
+        quantity = Quantity(quantity.value / base)
+    if asked.unit == "%" and number.kind in ("share", "part"):
+        return Quantity(100 * quantity.value, "%")
+    return quantity.within(asked.unit) or quantity
+
+
+_RESULT_CUE = re.compile(
+    r"=|\b(?:equals|makes?|gives?|total(?:s|ling)?|altogether|sum|answer)\b(?:[ ](?:of|is|here[ ]is)|[ ]?:)?|\bin[ ]all\b|\bso\b"
+    r"|\btherefore\b|\bthus\b|\bhence\b"
+)
+_NONE = re.compile(
+    r"^\W{0,3}(?:there[ ](?:are|is|were)[ ])?(?:none|nobody|no[ ]one|nothing|not[ ]a[ ]single|not[ ]any"
+    r"|no(?![ ](?:answer|idea|response|information)))\b"
+)
+_DENIED = re.compile(r"(?:\bnot|n't|\bnever|\brather[ ]than|\binstead[ ]of)(?:[ ][^\W\d_]{1,12})?[ ]$")
+_ROMAN = re.compile(r"\W{0,3}(?=[ivxl]{2})(xl|l?x{0,3})(ix|iv|v?i{0,3})\W{0,3}")
+_ROMAN_SIGNS = {"i": 1, "v": 5, "x": 10, "l": 50}
+
+
+def answering_number(text: str, asked: Asked) -> Number | None:
+    """The number of a plain text in lower case that answers a question.
+
+    Numbers of another kind of unit than the question's and ordinals come last. Of several, the result of a sum, the one
+    after "=", "total" or "so", the one that counts the question's things, the first.
+    """
+    numbers = find_numbers(text)
+    numbers = [each for each in numbers if not _DENIED.search(text[max(0, each.begin - 24) : each.begin])] or numbers
+    fitting = [number for number in numbers if _fits(number, asked)] or numbers
+    if not fitting:
+        return _unwritten_number(text, asked)
+    cues = [match.end() for match in _RESULT_CUE.finditer(text)]
+    results = [number for number in fitting if number.kind == "result"]
+    if cues and (after := [number for number in fitting if number.begin >= cues[-1]]):
+        fitting = after
+    elif results:
+        return results[-1]
+    elif cues:
+        fitting = [number for number in fitting if number.end <= cues[-1]][-1:] or fitting
+    counting = [number for number in fitting if counts_things(text, number.end, asked)]
+    measured = [number for number in fitting if asked.unit and number.quantity.within(asked.unit)]
+    return (counting or measured or fitting)[0]
+
+
+def _unwritten_number(text: str, asked: Asked) -> Number | None:
+    """ "None" for "how many", "the third floor" for "which floor", "IV" alone."""
+    if asked.counts and (zero := _NONE.match(text)):
+        return Number(*zero.span(), Quantity(0.0))
+    if roman := _ROMAN.fullmatch(text):
+        signs = [_ROMAN_SIGNS[sign] for sign in roman[1] + roman[2]]
+        value = sum(-one if one < other else one for one, other in zip(signs, [*signs[1:], 0], strict=True))
+        return Number(*roman.span(), Quantity(float(value)))
+    if asked.place and (place := _ORDINAL.search(text)):
+        return Number(*place.span(), Quantity(float(number_words.ORDINALS[place[0]])), "ordinal")
+    return None
+
+
+_ORDINAL = re.compile(r"\b(?:" + "|".join(number_words.ORDINALS) + r")\b")
+_FOLLOWING_WORDS = re.compile(r"(?:[ ][^\W\d_]{1,30}){0,3}")
+
+
+def _fits(number: Number, asked: Asked) -> bool:
+    dimension, wanted = number.quantity.dimension, Quantity(0.0, asked.unit).dimension
+    if number.kind == "ordinal":
+        return False
+    return not dimension or (not asked.counts if not wanted else dimension == wanted)
+
+
+def counts_things(text: str, end: int, asked: Asked) -> bool:
+    """Whether what a question counts is named within the three words after a number that ends there."""
+    following = _FOLLOWING_WORDS.match(text, end)
+    return following is not None and any(stem_of(word) in asked.things for word in following[0].split())
+
+
+def number_of(text: str | None, question: str = "") -> float | None:
+    """Read the number that a text gives, in digits of any script or in words; None if there is none or several.
+
+    See `answering_number` for which. Clock times are not numbers unless the text is nothing but one, which is then read
+    in seconds.
+
+    Args:
+        text: an answer such as "12", "a dozen", "1,299.99 euros", "5 + 6 = 11", "1/2".
+        question: what was asked, if it is known: numbers are given in its unit.
+    """
+    quantity = quantity_of(text, question)
+    return None if quantity is None else quantity.value
+
+
+def quantity_of(text: str | None, question: str = "") -> Quantity | None:
+    """Read the number that a text gives together with its unit; see `number_of`."""
+    if not text:
+        return None
+    asked = asked_of(question)
+    if ":" in text and (time := parse_time(text)) is not None and time.start == time.end:
+        seconds = Quantity(time.start, "s")
+        return seconds.within(asked.unit) or seconds
+    number = answering_number(plain_text(text).lower(), asked)
+    return None if number is None else value_of(number, asked)
