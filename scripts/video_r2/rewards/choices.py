@@ -10,33 +10,20 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from string import ascii_uppercase
-from typing import Literal, NamedTuple
 
+from video_r2.rewards.mentions import Mention, with_denials
 from video_r2.rewards.number_words import ORDINALS
+from video_r2.rewards.plain_text import spell_plainly
 from video_r2.rewards.words import ARTICLES, Token, stem_of, tokens_of
-
-Form = Literal["letter", "text", "part"]
-
-
-class Mention(NamedTuple):
-    """An option that a text names: where, which, how, and whether the text denies it ("not B", "B is out").
-
-    A `letter` is the option's letter, or its place ("the second option"); a `text` all of its words; a `part` words that
-    only it has.
-    """
-
-    begin: int
-    end: int
-    letter: str
-    form: Form
-    denied: bool = False
-
 
 FUNCTION_WORDS = frozenset(
     "a an the this that these those it its he she they his her their him them i we you my our your one ones who which "
     "what is are was were be been being has have had do does did will would can could shall should may might must to of "
     "in on at by with from for into onto as and or but so there here then s".split()
 )
+
+
+ROOT = 6  # letters that two words of one family share
 
 
 class Options:
@@ -51,7 +38,7 @@ class Options:
 
     def __init__(self, texts: Sequence[str], number: int) -> None:
         self.letters = ascii_uppercase[:number]
-        self.texts = texts
+        self.texts = texts = [spell_plainly(text) for text in texts]
         words = [[token.word for token in tokens_of(text) if token.word not in ARTICLES] for text in texts]
         self.openings = tuple(text.strip().lower()[:12] for text in texts if text.strip())
         # Options may be letters themselves, shuffled: then a letter alone is an option's text.
@@ -69,6 +56,12 @@ class Options:
             for form in {core, ("".join(core),)} if core else ():  # "flower pot", "flowerpot"
                 self._cores.setdefault(form[0], []).append((form, letter))
         self._parts, self._sizes = self._telling_words(cores)
+        roots = Counter(word[:ROOT] for word in self._parts)
+        self._roots = {
+            word[:ROOT]: letter
+            for word, letter in self._parts.items()
+            if len(word) >= ROOT and word.isalpha() and roots[word[:ROOT]] == 1
+        }
 
     def _telling_words(self, cores: Sequence[tuple[str, ...]]) -> tuple[dict[str, str], Counter[str]]:
         """Words that only one option has, with its letter; and how many such words each option has."""
@@ -80,6 +73,11 @@ class Options:
             if held[word] == 1 and word not in FUNCTION_WORDS and len(word) + word.isdigit() > 1
         }
         return parts, Counter(parts.values())
+
+    def _part_of(self, word: str) -> str:
+        """Letter of the only option that has a word, or a long one with its beginning ("melancholic", "melancholy")."""
+        stem = self._normal(word)
+        return self._parts.get(stem) or (self._roots.get(stem[:ROOT], "") if len(stem) >= ROOT else "")
 
     def texts_in(self, tokens: Sequence[Token]) -> list[tuple[int, int, str]]:
         """Begin and end, as places of tokens, and letter of each option whose words stand there, longest first."""
@@ -106,11 +104,8 @@ class Options:
 
     def parts_in(self, tokens: Sequence[Token]) -> list[tuple[int, int, str]]:
         """Begin and end, as places of tokens, and letter of each word that only one option has."""
-        return [
-            (at, at + 1, self._parts[word])
-            for at, token in enumerate(tokens)
-            if (word := self._normal(token.word)) in self._parts
-        ]
+        letters = [self._part_of(token.word) for token in tokens]
+        return [(at, at + 1, letter) for at, letter in enumerate(letters) if letter]
 
     def share_of(self, letter: str, words: int) -> float:
         """What share of an option's own words this many are, 0 to 1."""
@@ -141,11 +136,11 @@ _NAMED = re.compile(
 _WORD_BEFORE = re.compile(r"(?:([^\W\d_]+(?:'[^\W\d_]+)?)|(\d|°))[ \t]{1,2}[\"'(\[]{0,2}$|°$")
 _SUBJECT = re.compile(
     r"\s{1,2}(?:is|was|isn't|wasn't|would|must|should|could|can|can't|cannot|may|might|has|does|doesn't|seems?|looks|fits?"
-    r"|matches|remains?|because|since|as|not|but|and|or|rather|instead|then|here|it|alone|only|either|wins|holds|works)\b"
+    r"|matches|remains?|because|since|as|not|but|and(?:/or)?|or|nor|out|wrong|oder|ou|und|to|vs|versus|plus|rather|instead|then|here|it|alone|only|either|wins|holds|works)\b"
 )
 # Words after which a capital letter alone is an option's letter, not a part of a name ("vitamin C", "Gate B").
 _BEFORE_LETTER = frozenset(
-    "is are be was were been being as so thus therefore hence then or and not nor neither either both but no yes than to "
+    "is are be was were been being as so thus therefore hence then or and not nor neither either both but except no yes than to "
     "of for with on at in by from about into like between against towards toward only just also still again even answer "
     "answers choose chose choosing pick picked picking select selected say says said guess bet conclude concludes leave "
     "leaves leaving left find mean means make makes it that this which consider considered prefer prefers call exclude "
@@ -154,7 +149,7 @@ _BEFORE_LETTER = frozenset(
     "while although though unless since whereas before after favour favor final conclusion correct right best result "
     "solution take takes give gives gets get keep lean matches match fits fit supports favours favors confirms indicates implies suggests describes mentions what "
     "it's that's i'd i'll choosing selecting going going namely meaning i.e e.g know think believe want "
-    "es la el era è il e ist die der also somit est c'est donc ergo das oder ou não não é quindi dunque portanto logo letra lettre lettera buchstabe deshalb daher folglich sind sono son "
+    "es la el era è il e ist die der also somit est c'est donc ergo das oder ou não não é quindi dunque portanto logo alternativa cevap letra lettre lettera buchstabe deshalb daher folglich sind sono son "
     "respuesta réponse antwort risposta resposta opción opcion opzione opção ответ это вариант ist lautet nur".split()
 )
 
@@ -181,16 +176,20 @@ def _is_label(text: str, match: re.Match[str], lenient: bool) -> bool:
     before, following = text[max(0, match.start() - 24) : match.start()], text[match.end() : match.end() + 16]
     if (before.endswith(("(", "[", "{")) and following.startswith((")", "]", "}"))) or _NAMED.search(before):
         return True
-    closed = not following.strip() or following.lstrip()[0] in ".):,;!?*\"'’]}/$<&-=" or following[0] == "\n"
+    closed = not following.strip() or following.lstrip()[0] in "().:,;!?*\"'’]}/$<&-=|+~∨或和" or following[0] == "\n"
     word = _WORD_BEFORE.search(before)
     first = not before.strip("\"'([{ \t\r\n*-:>=")
     if match[1].islower():
-        opened = first or (word is not None and (word[1] or "").lower() in _BEFORE_SMALL_LETTER)
-        ends = not following.strip() or (following[0] in ".):,;\"']}\n" and not following.startswith(".."))
-        return match[1] != "i" and ends and (opened or before.rstrip()[-1:] in ("=", ">", ":"))
+        opened = (
+            first
+            or _LETTER_BEFORE.search(before)
+            or (word is not None and (word[1] or "").lower() in _BEFORE_SMALL_LETTER)
+        )
+        ends = not following.strip() or (following[0] in ".):,;/|&\"']}\n" and not following.startswith(".."))
+        return match[1] != "i" and ends and bool(opened or before.rstrip()[-1:] in ("=", ">", ":"))
     if match[1] in "AI" and not closed:
-        # "A dog", "I think": a word, unless a verb makes it the subject.
-        return match[1] == "A" and bool(_SUBJECT.match(following))
+        # "A dog", "I think": a word, unless a verb makes it the subject or another letter follows.
+        return match[1] == "A" and bool(_SUBJECT.match(following) or re.match(r"[ ][A-Z](?![^\W_])", following))
     if word is None or lenient:
         return word is None or not word[0].startswith("°") and not word[2]
     name = word[1] or ""
@@ -198,11 +197,14 @@ def _is_label(text: str, match: re.Match[str], lenient: bool) -> bool:
         name.lower() in _BEFORE_LETTER
         or len(name) == 1
         or name.endswith("ly")
+        or not (name.isascii() or _IN_CHINESE_OR_JAPANESE.search(name))
         or name.endswith(_BEFORE_LETTER_IN_CHINESE_OR_JAPANESE)
     )
 
 
-_BEFORE_LETTER_IN_CHINESE_OR_JAPANESE = tuple("是为為选選择擇は項项案은는")
+_IN_CHINESE_OR_JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+_BEFORE_LETTER_IN_CHINESE_OR_JAPANESE = tuple("是为為选選择擇はて項项案은는")
+_LETTER_BEFORE = re.compile(r"^\W{0,3}[A-Za-z][ )]{0,2}(?:[,/;&|]|or|and)[ (]{0,2}$")
 _BEFORE_SMALL_LETTER = frozenset("is be answer so option choice not choose pick say therefore thus hence".split())
 _PLACED = re.compile(
     r"\b(?:(?P<word>" + "|".join(ORDINALS) + r")|(?P<digit>[1-9])(?:st|nd|rd|th)|(?P<last>last))[ ]"
@@ -230,93 +232,6 @@ def _places_in(text: str, options: Options) -> list[Mention]:
                 )
             )
     return found
-
-
-# --- what is denied ---------------------------------------------------------------------------------------------------
-
-_NEGATORS = frozenset(
-    "not no never neither nor isn't aren't wasn't weren't don't doesn't didn't can't cannot couldn't won't wouldn't "
-    "shouldn't hasn't haven't isnt dont without except excluding exclude excludes excluded eliminate eliminates eliminated "
-    "eliminating reject rejects rejected discard discards discarded dismiss unlike than ruling rule rules ruled instead "
-    "nicht kein keine pas ni não non не нет".split()
-)
-_ENDS_SCOPE = frozenset("but so yet because therefore thus hence however rather sondern sino mais ma mas".split())
-_NO_DENIAL = re.compile(
-    r"\b(?:no[ ]doubt|without[ ](?:a[ ])?doubt|no[ ]question|not[ ]only|not[ ]just|nothing[ ](?:else[ ])?but"
-    r"|(?:none|nothing|no[ ]one|nobody)[ ]other[ ]than|(?:cannot|can't)[ ]be[ ]anything[ ](?:but|else|other)(?:[ ]than)?"
-    r"|no[ ]other[ ](?:option|choice|answer)[ ]than|more[ ](?:likely[ ])?than[ ]not|not[ ]sure[ ]but)\b",
-    re.IGNORECASE,
-)
-_DENIED_AFTER = re.compile(
-    r"['\")\]]{0,2}(?:[ ]either)?[ ](?:(?:is|are|was|were|seems?|looks|has[ ]been|can[ ]be|could[ ]be|must[ ]be|should[ ]be"
-    r"|would[ ]be|be|both|all|also|clearly|definitely|certainly|therefore|thus|then|already|simply|just|very|at[ ]once"
-    r"|immediately|rather|quite)[ ]){0,3}"
-    r"(?:not|out|wrong|incorrect|false|excluded|eliminated|ruled[ ]out|impossible|unlikely|implausible|rejected|off"
-    r"|isn't|aren't|wasn't|weren't|can't[ ]be|cannot[ ]be|couldn't[ ]be|won't[ ]be"
-    r"|(?:doesn't|does[ ]not|don't|do[ ]not|didn't|did[ ]not)[ ](?:fit|match|work|apply|make[ ]sense|appear|happen|hold)"
-    r"|(?:can't|cannot)[ ](?:be|fit)|makes[ ]no[ ]sense|drops?[ ]out|falls?[ ]away)\b",
-    re.IGNORECASE,
-)
-_LISTED_AS_WRONG = re.compile(
-    r"[)]?[ ]?(?:[:-]|->)[ ]{0,2}(?:no|nope|not|wrong|false|incorrect|never|excluded|out)\b", re.IGNORECASE
-)
-_JOINT = re.compile(
-    r"[\s,;/&\"'()\[\].:*]*(?:\b(?:or|and|nor|else|maybe|perhaps|possibly|even|vs|versus|oder|ou|o|y|und|et|the|a|an|her"
-    r"|his|its|in|on|by|with|option|options|choice|choices|letter)\b[\s,;/&\"'()\[\].:*]*){0,6}",
-    re.IGNORECASE,
-)
-
-
-def joins(text: str, begin: int, end: int) -> bool:
-    """Whether nothing but "and", "or", a comma and their like stands in a stretch of text."""
-    return end - begin <= 60 and _JOINT.fullmatch(text, begin, end) is not None
-
-
-def _with_denials(text: str, tokens: Sequence[Token], mentions: Sequence[Mention]) -> list[Mention]:
-    starts = {token.begin: at for at, token in enumerate(tokens)}
-    plain = {at for match in _NO_DENIAL.finditer(text) for at in range(match.start(), match.end())}
-    found: list[Mention] = []
-    for mention in mentions:
-        before = starts.get(mention.begin)
-        denied = before is not None and _denied_before(text, tokens, before, plain)
-        chained = bool(found) and found[-1].denied and joins(text, found[-1].end, mention.begin)
-        found.append(mention._replace(denied=denied or chained))
-    for at in range(len(found) - 1, -1, -1):
-        mention = found[at]
-        after = _denied_after(text, mention)
-        chained = (
-            at + 1 < len(found) and found[at + 1].denied and not found[at].denied and _denied_with(text, found, at)
-        )
-        found[at] = mention._replace(denied=mention.denied or after or chained)
-    return found
-
-
-def _denied_with(text: str, mentions: Sequence[Mention], at: int) -> bool:
-    """Whether what follows a mention denies it too: "A and B are wrong"."""
-    between = text[mentions[at].end : mentions[at + 1].begin]
-    return re.fullmatch(r"[\s,\"'()]*(?:and|or|nor)?[\s\"'(]*(?:the[ ]|an?[ ])?", between) is not None and bool(
-        _denied_after(text, mentions[at + 1])
-    )
-
-
-def _denied_after(text: str, mention: Mention) -> bool:
-    after = _DENIED_AFTER.match(text, mention.end)
-    # "The light is off" denies no light.
-    if mention.form == "letter" and _LISTED_AS_WRONG.match(text, mention.end):
-        return True
-    return after is not None and (mention.form == "letter" or not after[0].endswith((" out", " off")))
-
-
-def _denied_before(text: str, tokens: Sequence[Token], at: int, plain: set[int]) -> bool:
-    """Whether a negation stands among the five words before a token, in the same clause."""
-    end = tokens[at].begin
-    for token in reversed(tokens[max(0, at - 5) : at]):
-        if any(sign in text[token.end : end] for sign in ",;:?!-\n") or token.word in _ENDS_SCOPE:
-            return False
-        if token.word in _NEGATORS and token.begin not in plain:
-            return True
-        end = token.begin
-    return False
 
 
 # --- all together -----------------------------------------------------------------------------------------------------
@@ -348,4 +263,4 @@ def mentions_in(text: str, options: Options, lenient: bool = False) -> list[Ment
             Mention(tokens[begin].begin, tokens[end - 1].end, letter, "part")
             for begin, end, letter in options.parts_in(tokens)
         ]
-    return _with_denials(text, tokens, mentions)
+    return with_denials(text, tokens, mentions)

@@ -14,7 +14,8 @@ from string import ascii_uppercase
 from typing import NamedTuple
 
 from video_r2.rewards import cues
-from video_r2.rewards.choices import FUNCTION_WORDS, Mention, Options, joins, mentions_in, options_of
+from video_r2.rewards.choices import FUNCTION_WORDS, Options, mentions_in, options_of
+from video_r2.rewards.mentions import Mention, grouped, joins
 from video_r2.rewards.numbers import UNITS, Asked, Quantity, answering_number, asked_of, counts_things, value_of
 from video_r2.rewards.plain_text import plain_text
 from video_r2.rewards.sentences import sentences_of
@@ -95,10 +96,16 @@ _EDGE = " \t\r\n:;,.!?_/-*•\"'()[]{}"
 _TURNS = re.compile(
     r"\b(?:but|so|yet|still|however|though|nevertheless|therefore|i'd|i'll|guess|choose|go with|say)\b", re.I
 )
+LONGEST_SENTENCE = 1000  # characters
 Reader = Callable[[Sentence], list[Said]]
 INFERRING = 3  # sentences from the end within which "so" and its like conclude rather than tell
 STATING = 5  # sentences from the end within which a statement ("that is ...") may be the conclusion
 MENTIONING = 2  # sentences from the end within which a mention may be
+
+
+def _short(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same stretches of text in pieces of bounded length, so that the time that a piece takes is bounded too."""
+    return [(at, min(end, at + LONGEST_SENTENCE)) for begin, end in spans for at in range(begin, end, LONGEST_SENTENCE)]
 
 
 def settle(text: str, openings: Sequence[str], read: Reader, letters: str = "") -> str:
@@ -110,7 +117,7 @@ def settle(text: str, openings: Sequence[str], read: Reader, letters: str = "") 
         read: finds what a sentence says.
         letters: of all options: where all but one are denied, the one that is left counts.
     """
-    spans = sentences_of(text, openings)
+    spans = _short(sentences_of(text, openings))
     denied: set[str] = set()
     stated = mentioned = ""
     supposed: set[str] = set()
@@ -166,14 +173,14 @@ def _choices(sentence: Sentence, options: Options) -> list[Said]:
     ]
     if asserted and asserted[0].form == "part":
         return said + _parts(sentence, asserted, options)
-    for group in _groups(text, asserted):
+    for group in grouped(text, asserted):
         letters = {mention.letter for mention in group if mention.form == "letter"} or {
             mention.letter for mention in group
         }
         first, last = group[0], group[-1]
         weight = sentence.weight_of(first.begin, last.end)
         if len(letters) > 1:
-            if weight != Weight.MENTIONED and _OFFERS.search(text[max(0, first.begin - 10) : last.begin]):
+            if weight != Weight.MENTIONED and _offers(text, group):
                 said.append(Said(last.begin, "", Weight.CONCLUDED))
             continue
         if any(mention.form == "letter" for mention in group) and not _is_discussed(sentence, group):
@@ -191,6 +198,11 @@ def _choices(sentence: Sentence, options: Options) -> list[Said]:
 _TURN = re.compile(r"\b(?:but|however|finally|in the end|at the end|ends)\b", re.IGNORECASE)
 
 
+def _offers(text: str, group: Sequence[Mention]) -> bool:
+    """Whether it is one or another of a group: "A or B", "between A and B"."""
+    return _OFFERS.search(text[max(0, group[0].begin - 10) : group[-1].begin]) is not None
+
+
 _OFFERS = re.compile(r"\b(?:or|either|between|oder|ou|o)\b|/", re.IGNORECASE)
 
 
@@ -199,7 +211,8 @@ def _asserted(sentence: Sentence, mentions: Sequence[Mention]) -> list[Mention]:
     kept: list[Mention] = []
     for mention in mentions:
         begin = kept[-1].end if kept else 0
-        if any(begin <= cue <= mention.begin for cue in sentence.cues[1:] if kept):
+        concludes_anew = kept and any(begin <= cue <= mention.begin for cue in sentence.cues)
+        if concludes_anew or (kept and joins(sentence.text, begin, mention.begin)):
             kept.append(mention)
             continue
         between = sentence.text[begin : mention.begin]
@@ -207,17 +220,6 @@ def _asserted(sentence: Sentence, mentions: Sequence[Mention]) -> list[Mention]:
         if not (cues.SUBORDINATES.search(between) if kept else cues.CONCEDES.search(clause)):
             kept.append(mention)
     return kept
-
-
-def _groups(text: str, mentions: Sequence[Mention]) -> list[list[Mention]]:
-    """Mentions that nothing but "and", "or", a comma stands between."""
-    groups: list[list[Mention]] = []
-    for mention in mentions:
-        if groups and joins(text, groups[-1][-1].end, mention.begin):
-            groups[-1].append(mention)
-        else:
-            groups.append([mention])
-    return groups
 
 
 _LISTED = re.compile(
@@ -318,7 +320,7 @@ def _phrase_in(sentence: Sentence) -> Said | None:
     if cue := sentence.after_last_cue():
         return Said(cue, phrase_of(text[cue:]), Weight.CONCLUDED)
     if preferred := _PREFERRED.search(text):
-        return Said(preferred.start(1), phrase_of(preferred[1]), Weight.STATED)
+        return Said(preferred.start(), phrase_of(preferred[preferred.lastindex or 0]), Weight.STATED)
     if pointed := _POINTED.search(text):
         return Said(pointed.end(), phrase_of(text[pointed.end() :]), Weight.STATED)
     for complement, weight in ((_COMPLEMENT, Weight.STATED), (_EQUATED, Weight.MENTIONED)):
@@ -332,7 +334,9 @@ def _phrase_in(sentence: Sentence) -> Said | None:
 _BE = r"(?:'s|'re|[ ](?:is|are|was|were|(?:must|should|would|has[ ]to|can[ ]only|could[ ]only)[ ]be|looks[ ]like|seems[ ]to[ ]be))"
 _PREFERRED = re.compile(
     r"\bmakes?[ ]((?:[^\s.;:]{1,30}[ ]){1,6}?)(?:by[ ]far[ ]|much[ ])?the[ ](?:more[ ]|most[ ])?"
-    r"(?:likel(?:y|ier|iest)|best|better|only|obvious|convincing|plausible)\b",
+    r"(?:likel(?:y|ier|iest)|best|better|only|obvious|convincing|plausible)\b"
+    r"|^\W{0,3}(?:so[ ]|and[ ]|but[ ])?only[ ]((?:[^\s.;:,]{1,30}[ ]){1,5}?)(?:is|was|are|were|does|has|isn't|remains?|fits?)\b"
+    r"|^\W{0,3}(?!(?:it|he|she|they|this|that|there|what|which)\b)((?:[^\s.;:,]{1,30}[ ]){1,5}?)(?:is|was|are|were)[ ](?:the[ ](?:only|answer|one|best|most)|missing|never|not(?=\W*$)|absent|left)\b",
     re.IGNORECASE,
 )
 _COMPLEMENT = re.compile(
@@ -362,7 +366,8 @@ _REMARK = re.compile(
 )
 _BUT = re.compile(r"\b(?:not|neither|nor|isn't|wasn't)\b.{1,200}\bbut[ ]", re.IGNORECASE | re.DOTALL)
 _ALTERNATIVES = re.compile(
-    r"^(?:either[ ])?(?:[^\s]{1,30}[ ]){1,3}or(?:[ ]else|[ ]maybe)?(?:[ ][^\s]{1,30}){1,3}$|^[a-z]{2,20}[ ]?/[ ]?[a-z]{2,20}$"
+    r"^(?:either[ ])?(?:[^\s]{1,30}[ ]){1,3}\(?(?:or|oder|ou|vs\.?|versus)(?:[ ]else|[ ]maybe)?(?:[ ][^\s]{1,30}){1,3}$"
+    r"|^[A-Z]?[a-z]{2,20}[ ]?/[ ]?[A-Z]?[a-z]{2,20}$|\bmaybe\b.{1,60}\bmaybe\b"
 )
 _UNKNOWN = re.compile(
     r"\W*(?:undecided|unknown|unclear|n/?a|empty|blank|not[ ](?:sure|clear|known|visible|enough[ ]information)|no[ ](?:idea|answer)"
@@ -388,7 +393,7 @@ def phrase_of(text: str) -> str:
 
 
 def _is_alternative(phrase: str) -> bool:
-    return _ALTERNATIVES.match(phrase) is not None
+    return _ALTERNATIVES.search(phrase) is not None
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
@@ -404,7 +409,7 @@ def given_choice(answer: str, options: Sequence[str], number: int = 0) -> str:
     known = options_of(tuple(options), len(options) or number or len(ascii_uppercase))
     plain = plain_text(answer)
     chosen = ""
-    for begin, end in sentences_of(plain, known.openings):
+    for begin, end in _short(sentences_of(plain, known.openings)):
         sentence = Sentence(plain[begin:end], 0)
         letter = _named_in(sentence, known)
         takes_back = cues.CORRECTS.match(sentence.text.strip()) or sentence.cues
@@ -418,12 +423,19 @@ def _named_in(sentence: Sentence, options: Options) -> str | None:
     """The letter that a sentence of an answer names; "" for none, None for several."""
     named = [mention for mention in mentions_in(sentence.text, options, lenient=True) if not mention.denied]
     asserted = [mention for mention in _asserted(sentence, named) if not sentence.leaves_open(mention.begin)]
-    asserted = [mention for mention in asserted if not _is_discussed(sentence, [mention])] or asserted
-    by_letter = [mention for mention in asserted if mention.form == "letter"] or asserted
-    if by_letter and by_letter[0].form == "part":
-        return "".join(said.value for said in _parts(sentence, by_letter, options))
-    concluded = [mention for mention in by_letter if mention.begin >= sentence.after_last_cue()] or by_letter
-    letters = {mention.letter for mention in concluded}
+    if len(grouped(sentence.text, asserted)) > 1:
+        # "B, but A is possible"
+        certain = [mention for mention in asserted if not cues.POSSIBLE.match(sentence.text[mention.end :])]
+        asserted = certain or asserted
+    if asserted and asserted[0].form == "part":
+        return "".join(said.value for said in _parts(sentence, asserted, options))
+    concluded = [mention for mention in asserted if mention.begin >= sentence.after_last_cue()] or asserted
+    for group in grouped(sentence.text, concluded):
+        if len({mention.letter for mention in group}) > 1 and _offers(sentence.text, group):
+            return None
+    letters = {mention.letter for mention in concluded if mention.form == "letter"} or {
+        mention.letter for mention in concluded
+    }
     return "".join(letters) if len(letters) < 2 else None
 
 
@@ -432,7 +444,12 @@ def given_text(answer: str) -> str:
     plain = plain_text(answer).strip()
     spans = sentences_of(plain)
     phrase = next((phrase for begin, end in spans if (phrase := _words_of_answer(plain[begin:end]))), "")
-    is_answer = words_of(phrase) and not _UNKNOWN.fullmatch(phrase) and not _is_alternative(phrase)
+    is_answer = (
+        words_of(phrase)
+        and not _UNKNOWN.fullmatch(phrase)
+        and not _is_alternative(phrase)
+        and not _is_alternative(plain)
+    )
     return phrase if is_answer else ""
 
 

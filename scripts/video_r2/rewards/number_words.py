@@ -50,6 +50,7 @@ _RUSSIAN = "ноль один два три четыре пять шесть с�
 _DUTCH = "nul één twee drie vier vijf zes zeven acht negen tien elf twaalf"
 _ARABIC = "صفر واحد اثنان ثلاثة أربعة خمسة ستة سبعة ثمانية تسعة عشرة"
 _HINDI = "शून्य एक दो तीन चार पाँच छह सात आठ नौ दस"
+_KOREAN = "영 하나 둘 셋 넷 다섯 여섯 일곱 여덟 아홉 열"
 _TENS_ELSEWHERE = (
     "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
     "vingt trente quarante cinquante soixante",
@@ -80,7 +81,7 @@ _ITALIAN_COMPOUNDS = {
 OTHER_LANGUAGES = {
     **{
         name: value
-        for names in (_SPANISH, _FRENCH, _GERMAN, _ITALIAN, _PORTUGUESE, _RUSSIAN, _DUTCH, _ARABIC, _HINDI)
+        for names in (_SPANISH, _FRENCH, _GERMAN, _ITALIAN, _PORTUGUESE, _RUSSIAN, _DUTCH, _ARABIC, _HINDI, _KOREAN)
         for value, name in enumerate(names.split())
     },
     **{name: 10 * value for names in _TENS_ELSEWHERE for value, name in enumerate(names.split(), 2)},

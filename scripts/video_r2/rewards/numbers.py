@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from video_r2.rewards import number_words
-from video_r2.rewards.plain_text import plain_text
+from video_r2.rewards.plain_text import plain_text, spell_plainly
 from video_r2.rewards.times import find_times, parse_time
 from video_r2.rewards.words import stem_of
 
@@ -100,7 +100,7 @@ _DIGIT_WORDS = tuple(number_words.ENGLISH)[:10]
 _PIECE = re.compile(
     r"(?P<digits>(?:(?<![\w.)\]])[-+])?(?<![a-z_])"
     r"(?:\d{1,3}(?:\.\d{3})+,\d{1,2}(?!\d)|\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d{1,3}(?:[ ']\d{3})+(?!\d)(?:[.,]\d{1,2})?"
-    r"|\d+,\d{1,2}(?![\d,])|\d+(?:\.\d+)?|(?<!\d)\.\d+)(?:e[-+]?\d{1,3}(?!\d))?)"
+    r"|\d+,\d{1,2}(?![\d,])|\d+(?:\.\d+)?|(?<![\d.])\.\d+)(?:e[-+]?\d{1,3}(?!\d))?)"
     rf"|(?P<han>第?[{number_words.HAN}]+)|(?P<word>(?:(?![\u3040-\u30ff\u3400-\u9fff])[^\W\d_]|[\u0901-\u0963])+)"
 )
 _NEXT_WORD = re.compile(r"[ \t-]{0,2}([^\W\d_]+)")
@@ -118,7 +118,7 @@ _ENDS_THERE = re.compile(r"\W*$|[ ]?[.,;:!?)]|[ ]of\b")
 _IN_ENGLISH = re.compile(r"\b(?:the|is|are|was|were|of|and|to|with|there|that|it|for|has)\b")
 _SCALES = {name: value for name, value in number_words.ENGLISH.items() if value >= 100}
 _MULTIPLES = {**_SCALES, **number_words.DOZENS}
-_COUNTED_IN_HAN = "个個名只隻条條辆輛人次位张張本头頭匹艘朵棵件秒分米度岁つ台枚"
+_COUNTED_IN_HAN = "个個名只隻条條辆輛人次位张張本头頭匹艘朵棵件秒分米度岁つ台枚でだ"
 # "one" is a number after these, and a pronoun in "the blue one", "which one", "one of them".
 _BEFORE_ONE = frozenset(
     "is are was were only just exactly and or about than with have has had see count plus minus times be to at least "
@@ -329,10 +329,12 @@ def _without_clocks(text: str) -> str:
 # --- numbers that belong together -------------------------------------------------------------------------------------
 
 _OR = re.compile(
-    r",?[ ](?:or|oder|ou|o|или)(?:[ ](?:maybe|perhaps|possibly|even|rather))?[ ]|[ ]?/[ ]?|[ ](?:and|und|et|y|e)[ ]"
-    r"|,?[ ](?:maybe|perhaps|possibly)[ ](?:even[ ])?|,?[ ]and[ ](?:at[ ]most|no[ ]more[ ]than)[ ]"
+    r"(?:[ ][^\W\d_]{1,20}|-ish)?[ ,;.(?]{0,5}(?:\b(?:or|and/or|oder|ou|o|или)\b|或|\bmaybe\b|\bperhaps\b|\bpossibly\b)"
+    r"(?:[ ](?:maybe|perhaps|possibly|even|rather|so))?[ ,]{0,2}|[ ]?[/|][ ]?|[ ](?:and|und|et|y|e|&)[ ]"
+    r"|,?[ ](?:and[ ]|but[ ])?(?:at[ ]most|no[ ]more[ ]than|fewer[ ]than|less[ ]than)[ ]"
 )
 _TO = re.compile(r"[ ]?(?:-|~|\.{2,3})[ ]?|[ ](?:to|until|till|bis)[ ]")
+_LISTED = re.compile(r"[ ]?[,;\n][ ]?")
 _SIGN = re.compile(r"(?:[ ][^\W\d_]{1,20}){0,2}[ ]?(?P<sign>[+*x×÷-]|plus|minus|times|and|less)[ ]?(?:the[ ])?")
 _RESULT = re.compile(
     r"[^.;!?]{0,30}?(?:=|\b(?:equals?|makes?|is|are|gives?|total(?:s|ling)?|sums?[ ]to|adds?[ ]up[ ]to|comes?[ ]to|so)\b|:)"
@@ -381,6 +383,11 @@ def _number_from(text: str, numbers: Sequence[Number], at: int) -> tuple[Number,
             whole = Number(first.begin, numbers[end - 1].end, Quantity(total, first.quantity.unit), "result")
             return whole, end
     end = at + 1
+    while end < len(numbers) and _counts_on(text, numbers, end):
+        end += 1
+    if end > at + 2 and first.quantity.value == 1:
+        return numbers[end - 1]._replace(begin=first.begin, kind="result"), end
+    end = at + 1
     while end < len(numbers) and (gap := _gap(text, numbers, end)) is not None and _is_alternative(text, numbers, end):
         end += 1
     if end > at + 1:
@@ -394,10 +401,21 @@ def _gap(text: str, numbers: Sequence[Number], at: int) -> str | None:
     return text[begin:end] if end - begin <= _LONGEST_GAP else None
 
 
+def _counts_on(text: str, numbers: Sequence[Number], at: int) -> bool:
+    """Whether a number is the next after the one before it, as in counting: "1, 2, 3"."""
+    before, number = numbers[at - 1], numbers[at]
+    return number.quantity.value == before.quantity.value + 1 and bool(
+        _COUNTING.fullmatch(text, before.end, number.begin)
+    )
+
+
+_COUNTING = re.compile(r"[ ]?(?:,|and|[ ])[ ]?(?:and[ ])?")
+
+
 def _is_alternative(text: str, numbers: Sequence[Number], at: int) -> bool:
     before, number = numbers[at - 1], numbers[at]
     gap = text[before.end : number.begin]
-    if _OR.fullmatch(gap) or gap == "-":
+    if _OR.fullmatch(gap) or gap == "-" or (_LISTED.fullmatch(gap) and _ENDS_THERE.match(text, number.end)):
         return True
     return before.quantity.value < number.quantity.value and _TO.fullmatch(gap) is not None
 
@@ -450,7 +468,7 @@ _ENDS_THINGS = frozenset(
 @lru_cache(maxsize=1024)
 def asked_of(question: str) -> Asked:
     """Read what a question asks for."""
-    plain = _LONG_UNIT.sub(lambda unit: "%" if unit[0][0] == "p" else "km/h", plain_text(question).lower())
+    plain = _LONG_UNIT.sub(lambda unit: "%" if unit[0][0] == "p" else "km/h", spell_plainly(question).lower())
     counted = _HOW_MANY.search(plain)
     things: list[str] = []
     for word in counted[1].split() if counted else ():
@@ -493,8 +511,11 @@ def value_of(number: Number, asked: Asked) -> Quantity | None:
 
 
 _RESULT_CUE = re.compile(
-    r"=|\b(?:equals|makes?|gives?|total(?:s|ling)?|altogether|sum|answer)\b(?:[ ](?:of|is|here[ ]is)|[ ]?:)?|\bin[ ]all\b|\bso\b"
-    r"|\btherefore\b|\bthus\b|\bhence\b"
+    r"=|\b(?:equals|makes?|gives?|total(?:s|ling)?|altogether|together|sum|answer)\b(?:[ ](?:of|is|here[ ]is)|[ ]?:)?"
+    r"|\bin[ ]all\b|\bso\b|\btherefore\b|\bthus\b|\bhence\b|\balso[ ](?=[^\W\d_]+\W*$)|:(?=[ ][^\W_]+\W*$)"
+    r"|\b(?:only|but)[ ](?=(?:the[ ]|number[ ])?[^\W_]+\W*(?:$|\bis\b))"
+    r"|\b(?:insgesamt|zusammen|macht|en[ ]tout|au[ ]total|en[ ]total|in[ ]tutto|no[ ]total|всего|вместе)\b"
+    r"|一共|总共|總共|共有?|等于|等於|合计|合計|全部で|合わせて"
 )
 _NONE = re.compile(
     r"^\W{0,3}(?:there[ ](?:are|is|were)[ ])?(?:none|nobody|no[ ]one|nothing|not[ ]a[ ]single|not[ ]any"

@@ -28,18 +28,30 @@ _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,40}>")
 _EMPHASIS = re.compile(r"\*\*|__|`+|(?<![\d\s])\*|\*(?![\d\s])|^[ \t]{0,3}#{1,6}[ \t]", re.MULTILINE)
 
 
+_ROMAN_SIGN = re.compile("[\u2160-\u216b\u2170-\u217b]")
+
+
 @lru_cache(maxsize=1024)
 def plain_text(text: str) -> str:
-    """The text with one spelling for digits, letters, quotes, dashes and fractions, without markup and orders.
+    """The text in one spelling (`spell_plainly`), without orders to its reader."""
+    return _without_orders(spell_plainly(text))
+
+
+def spell_plainly(text: str) -> str:
+    """The text with one spelling for digits, letters, quotes, dashes and fractions, and without markup.
 
     A boxed answer is written after "=". Case and line breaks stay.
     """
     text = _TAG.sub("", unescape(text)) if "&" in text or "<" in text else text
-    spaced = _VULGAR_FRACTION.sub(r" \1 ", text)
-    plain = unicodedata.normalize("NFKC", spaced.translate(_ONE_FOR_ONE)).translate(_ONE_FOR_ONE)
-    if "\\" in plain or "$" in plain:
-        plain = _LATEX.sub(" ", _BOXED.sub(" = ", _LATEX_FRACTION.sub(r" \1/\2 ", plain)))
-    return _without_orders(_SCRIPTS_MEET.sub(" ", _EMPHASIS.sub("", plain)))
+    if not text.isascii():
+        spaced = _VULGAR_FRACTION.sub(
+            r" \1 ", _ROMAN_SIGN.sub(lambda sign: f"{unicodedata.numeric(sign[0]):.0f}", text)
+        )
+        text = unicodedata.normalize("NFKC", spaced.translate(_ONE_FOR_ONE)).translate(_ONE_FOR_ONE)
+        text = _SCRIPTS_MEET.sub(" ", text)
+    if "\\" in text or "$" in text:
+        text = _LATEX.sub(" ", _BOXED.sub(" = ", _LATEX_FRACTION.sub(r" \1/\2 ", text)))
+    return _EMPHASIS.sub("", text)
 
 
 # --- orders -----------------------------------------------------------------------------------------------------------
