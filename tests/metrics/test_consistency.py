@@ -24,6 +24,7 @@ def record(think: str | None, answer: str | None, target: str = "A", kind: str =
         "target": target,
         "answer_type": kind,
         "options": options,
+        "question": "Which is it?",
         "response": response,
     }
 

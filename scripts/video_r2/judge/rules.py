@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from video_r2.judge.base import Judge, Reading, Verdict
 from video_r2.judge.claims import read_claims
 from video_r2.judge.evidence import rate_evidence
-from video_r2.rewards.conclusions import concluded_choice, concluded_number, concluded_text, given_text, written
+from video_r2.rewards.conclusions import concluded_choice, concluded_number, concluded_text, given_text
+from video_r2.rewards.numbers import written
 from video_r2.rewards.parsing import Claim, answers_equal, choice_of, contains_words, quantity_of
 
 

@@ -32,9 +32,9 @@ def score_consistency(
     for at in scored:
         record = records[at]
         options = [] if record["options"] is None else [str(option) for option in record["options"]]
-        kind = str(record["answer_type"])
-        readings.append(Reading(record["think"] or "", "think", kind, options))
-        readings.append(Reading(record["answer"] or "", "answer", kind, options))
+        kind, question = str(record["answer_type"]), str(record["question"])
+        readings.append(Reading(record["think"] or "", "think", kind, options, question))
+        readings.append(Reading(record["answer"] or "", "answer", kind, options, question))
     # Blocks that are not there need no judge.
     asked = [at for at, reading in enumerate(readings) if reading.text]
     replies: list[str | None] = [""] * len(readings)

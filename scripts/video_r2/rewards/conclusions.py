@@ -16,7 +16,16 @@ from typing import NamedTuple
 from video_r2.rewards import cues
 from video_r2.rewards.choices import FUNCTION_WORDS, Options, mentions_in, options_of
 from video_r2.rewards.mentions import Mention, grouped, joins
-from video_r2.rewards.numbers import UNITS, Asked, Quantity, answering_number, asked_of, counts_things, value_of
+from video_r2.rewards.numbers import (
+    UNITS,
+    Asked,
+    Quantity,
+    answering_number,
+    asked_of,
+    counts_things,
+    value_of,
+    written,
+)
 from video_r2.rewards.plain_text import plain_text
 from video_r2.rewards.sentences import sentences_of
 from video_r2.rewards.times import find_times
@@ -292,11 +301,6 @@ def _clock(sentence: Sentence, begin: int, asked: Asked) -> list[Said]:
     seconds = Quantity(times[0].interval.start, "s")
     weight = sentence.weight_of(begin + times[0].begin, begin + times[0].end)
     return [Said(begin + times[0].begin, written(seconds.within(asked.unit) or seconds), weight)]
-
-
-def written(quantity: Quantity) -> str:
-    """A quantity as an answer."""
-    return f"{quantity.value!r} {quantity.unit}".strip()
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

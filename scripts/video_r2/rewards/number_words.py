@@ -15,7 +15,6 @@ ENGLISH = {
     "hundred": 100,
     "thousand": 1000,
     "million": 1_000_000,
-    "billion": 1_000_000_000,
 }
 TIMES = {"once": 1, "twice": 2, "thrice": 3}
 DOZENS = {"dozen": 12, "dozens": 12, "couple": 2}
@@ -90,8 +89,10 @@ OTHER_LANGUAGES = {
     **_ITALIAN_COMPOUNDS,
     **_SPECIAL,
 }
-# Articles and words that mean something else in English: numbers only where nothing else is said.
-ALONE = frozenset({"un", "um", "once", "elf", "due", "cent", "cents", "null", "mil", "mille", "einen", "cento", "sei"})
+# Words that mean something else in English: numbers only alone, or where a text is in another language.
+ALONE = frozenset(
+    {"un", "um", "once", "elf", "due", "cent", "cents", "null", "mil", "mille", "seize", "sept", "sei", "dos", "venti"}
+)
 ONE = {"una", "une", "uma", "ein", "eine", "один", "одна", "одно"}
 
 _HAN_DIGITS = {digit: value for value, digit in enumerate("〇一二三四五六七八九")}

@@ -103,7 +103,7 @@ _PIECE = re.compile(
     r"|\d+,\d{1,2}(?![\d,])|\d+(?:\.\d+)?|(?<![\d.])\.\d+)(?:e[-+]?\d{1,3}(?!\d))?)"
     rf"|(?P<han>第?[{number_words.HAN}]+)|(?P<word>(?:(?![\u3040-\u30ff\u3400-\u9fff])[^\W\d_]|[\u0901-\u0963])+)"
 )
-_NEXT_WORD = re.compile(r"[ \t-]{0,2}([^\W\d_]+)")
+_NEXT_WORD = re.compile(r"[ \t-]{0,3}([^\W\d_]+)")
 _LAST_WORD = re.compile(r"([^\W\d_]+)[ \t-]{1,2}$")
 _OVER = re.compile(r"[ ]?/[ ]?(\d{1,9})(?![\d/])")
 _MIXED = re.compile(r"[ ](\d{1,3})[ ]?/[ ]?(\d{1,3})(?![\d/])")
@@ -116,6 +116,9 @@ _BELOW_ZERO = re.compile(r"(?:[ ]?°?[ ]?c|[ ]degrees?(?:[ ]celsius)?)?[ ](?:bel
 _POINT = re.compile(rf"[ ]point((?:[ ](?:{'|'.join(_DIGIT_WORDS)})\b){{1,6}})")
 _ENDS_THERE = re.compile(r"\W*$|[ ]?[.,;:!?)]|[ ]of\b")
 _IN_ENGLISH = re.compile(r"\b(?:the|is|are|was|were|of|and|to|with|there|that|it|for|has)\b")
+_ELSEWHERE = re.compile(
+    r"[^\W\d_a-z]|\b(?:el|los|las|hay|son|il|les|des|der|das|sind|ist|ich|ci|sono|tem|y|et|und|e|je|es|di|du|una|une|eine)\b"
+)
 _SCALES = {name: value for name, value in number_words.ENGLISH.items() if value >= 100}
 _MULTIPLES = {**_SCALES, **number_words.DOZENS}
 _COUNTED_IN_HAN = "个個名只隻条條辆輛人次位张張本头頭匹艘朵棵件秒分米度岁つ台枚でだ"
@@ -132,8 +135,8 @@ class _Scanner:
 
     def __init__(self, text: str) -> None:
         shortened = _LONG_UNIT.sub(lambda unit: ("%" if unit[0][0] == "p" else "km/h").ljust(len(unit[0])), text)
-        self._text = _without_clocks(shortened)
-        self._in_english = _IN_ENGLISH.search(text) is not None
+        self._text = without_clocks(shortened)
+        self._elsewhere = _IN_ENGLISH.search(text) is None and _ELSEWHERE.search(text) is not None
         self._is_word = text.strip(" .!\n").isalpha()
 
     def numbers(self) -> Iterator[Number]:
@@ -267,7 +270,7 @@ class _Scanner:
     def _value_of_word(self, word: str) -> int | None:
         if word in number_words.ENGLISH:
             return number_words.ENGLISH[word]
-        if word in number_words.ALONE and self._in_english:
+        if word in number_words.ALONE and not (self._is_word or self._elsewhere):
             return None
         if word in number_words.ONE:
             return 1 if self._is_word else None
@@ -314,7 +317,7 @@ def _value_of(digits: str) -> float:
     return float(plain.replace(",", ""))
 
 
-def _without_clocks(text: str) -> str:
+def without_clocks(text: str) -> str:
     """The text with blanks for its clock times."""
     if ":" not in text:
         return text
@@ -604,3 +607,8 @@ def quantity_of(text: str | None, question: str = "") -> Quantity | None:
         return seconds.within(asked.unit) or seconds
     number = answering_number(plain_text(text).lower(), asked)
     return None if number is None else value_of(number, asked)
+
+
+def written(quantity: Quantity) -> str:
+    """A quantity as an answer."""
+    return f"{quantity.value!r} {quantity.unit}".strip()
