@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from video_r2.rewards import cues
-from video_r2.rewards.conclusions import INFERRING
 from video_r2.rewards.parsing import Claim
-from video_r2.rewards.sentences import sentences_of
+from video_r2.rewards.sentences import INFERRING, sentences_of
 from video_r2.rewards.times import Mention, find_times
+from video_r2.rewards.words import lexicon
 
 _EDGE = " \t\r\n:;,.–—-*•\"'“”‘’()[]"
 _JOINT = re.compile(
@@ -17,9 +17,9 @@ _JOINT = re.compile(
 )
 
 
-_ARITHMETIC = frozenset(
+_ARITHMETIC = lexicon(
     "minus plus times divided by is are equals equal and or to from of the difference sum total second seconds minute "
-    "minutes video time timestamp mark at between".split()
+    "minutes video time timestamp mark at between"
 )
 
 

@@ -7,21 +7,17 @@ from dataclasses import dataclass
 
 from video_r2.rewards.sentences import sentences_of
 from video_r2.rewards.times import find_times
-
-
-def _lexicon(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
+from video_r2.rewards.words import lexicon
 
 _LEXICON: dict[str, frozenset[str]] = {
-    "attribute": _lexicon(
+    "attribute": lexicon(
         "red green blue yellow purple white black brown orange pink grey gray golden silver dark bright striped "
         "round square "
         "circle triangle cross rectangle rectangular circular large small big tiny tall short wooden metal "
         "metallic plastic "
         "bald bearded curly blonde wearing dressed"
     ),
-    "entity": _lexicon(
+    "entity": lexicon(
         "man woman person people boy girl child player dog cat bird horse car truck bus bike bicycle ball table "
         "chair door window "
         "hand hands face head shirt jacket hat glasses cup bottle plate knife box book phone screen board sign "
@@ -30,7 +26,7 @@ _LEXICON: dict[str, frozenset[str]] = {
         "teacher chef "
         "digit number letter word text caption subtitle graph chart diagram formula equation slide"
     ),
-    "action": _lexicon(
+    "action": lexicon(
         "rising falling leftward rightward resting moves moving move enters enter entering leaves leave leaving "
         "appears appear "
         "appearing disappears turns turning walks walking runs running jumps jumping picks picking puts putting "
@@ -42,13 +38,13 @@ _LEXICON: dict[str, frozenset[str]] = {
         "kicks kicking hits hitting carries carrying pushes pulls waves waving smiles looks looking changes changing "
         "spins flies flying climbs swims drives driving speaks speaking says eats drinks"
     ),
-    "position": _lexicon(
+    "position": lexicon(
         "left right top bottom centre center middle corner foreground background above below behind front "
         "beside between under "
         "over upper lower near inside outside across edge side upward downward"
     ),
-    "count": _lexicon("one two three four five six seven eight nine ten twice once both several"),
-    "order": _lexicon("first second third fourth last then next before after later earlier finally begins ends while"),
+    "count": lexicon("one two three four five six seven eight nine ten twice once both several"),
+    "order": lexicon("first second third fourth last then next before after later earlier finally begins ends while"),
 }
 _ON_SCREEN = re.compile(
     r"[\"“][^\"“”\n]{1,80}[\"”]|\b(?:reads|labell?ed|captioned|subtitle|on-screen)\b", re.IGNORECASE
@@ -116,8 +112,8 @@ def _evidence(sentence: str) -> _Evidence:
         at = mention.end
     plain = " ".join([*rest, sentence[at:]])
     words = frozenset(_WORD.findall(plain.lower()))
-    for kind, lexicon in _LEXICON.items():
-        if hits := words & lexicon:
+    for kind, known in _LEXICON.items():
+        if hits := words & known:
             kinds.add(kind)
             found |= hits
     if _HAS_DIGIT.search(plain):

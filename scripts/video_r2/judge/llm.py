@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from video_r2 import config
 from video_r2.errors import UserError
 from video_r2.judge.base import Judge, Reading, Verdict
-from video_r2.rewards.numbers import written
+from video_r2.rewards.answering import written
 from video_r2.rewards.parsing import Claim, choice_of, quantity_of
 from video_r2.rewards.times import parse_time
 

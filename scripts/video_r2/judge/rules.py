@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from video_r2.judge.base import Judge, Reading, Verdict
 from video_r2.judge.claims import read_claims
 from video_r2.judge.evidence import rate_evidence
+from video_r2.rewards.answering import written
 from video_r2.rewards.conclusions import concluded_choice, concluded_number, concluded_text, given_text
-from video_r2.rewards.numbers import written
 from video_r2.rewards.parsing import Claim, answers_equal, choice_of, contains_words, quantity_of
 
 
@@ -44,7 +44,9 @@ def read_answer(reading: Reading) -> str:
     """
     is_trace, text = reading.source == "think", reading.text
     if reading.answer_type == "choice":
-        return concluded_choice(text, reading.options) if is_trace else choice_of(text, reading.options) or ""
+        if is_trace:
+            return concluded_choice(text, reading.options, reading.question)
+        return choice_of(text, reading.options) or ""
     if reading.answer_type == "number":
         if is_trace:
             return concluded_number(text, reading.question)

@@ -11,17 +11,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from string import ascii_uppercase
 
-from video_r2.rewards.mentions import Mention, with_denials
+from video_r2.rewards.mentions import Form, Mention, with_denials
 from video_r2.rewards.number_words import ORDINALS
 from video_r2.rewards.plain_text import spell_plainly
-from video_r2.rewards.words import ARTICLES, Token, stem_of, tokens_of
-
-FUNCTION_WORDS = frozenset(
-    "a an the this that these those it its he she they his her their him them i we you my our your one ones who which "
-    "what is are was were be been being has have had do does did will would can could shall should may might must to of "
-    "in on at by with from for into onto as and or but so there here then s".split()
-)
-
+from video_r2.rewards.words import ARTICLES, FUNCTION_WORDS, Token, lexicon, stem_of, tokens_of
 
 ROOT = 6  # letters that two words of one family share
 
@@ -38,16 +31,17 @@ class Options:
 
     def __init__(self, texts: Sequence[str], number: int) -> None:
         self.letters = ascii_uppercase[:number]
-        self.texts = texts = [spell_plainly(text) for text in texts]
-        words = [[token.word for token in tokens_of(text) if token.word not in ARTICLES] for text in texts]
-        self.openings = tuple(text.strip().lower()[:12] for text in texts if text.strip())
+        self.texts = [spell_plainly(text).strip() for text in texts]
+        self.openings = tuple(text.lower()[:12] for text in self.texts if text)
         # Options may be letters themselves, shuffled: then a letter alone is an option's text.
         self.by_letter = {
-            text.strip().upper(): letter
-            for text, letter in zip(texts, self.letters, strict=False)
-            if len(text.strip()) == 1 and text.strip().isalpha()
+            text.upper(): letter
+            for text, letter in zip(self.texts, self.letters, strict=False)
+            if len(text) == 1 and text.isalpha()
         }
+        words = [[token.word for token in tokens_of(text) if token.word not in ARTICLES] for text in self.texts]
         stems = [tuple(map(stem_of, each)) for each in words]
+        # Options that differ in their inflection only are told apart by it.
         self._normal = stem_of if len(set(stems)) == len(stems) else str
         whole = [tuple(map(self._normal, each)) for each in words]
         cores = [_core(each, [other for other in whole if other is not each]) for each in whole]
@@ -55,24 +49,20 @@ class Options:
         for letter, core in zip(self.letters, cores, strict=False):
             for form in {core, ("".join(core),)} if core else ():  # "flower pot", "flowerpot"
                 self._cores.setdefault(form[0], []).append((form, letter))
-        self._parts, self._sizes = self._telling_words(cores)
+        held = Counter(word for core in cores for word in set(core))
+        self._parts = {
+            word: letter
+            for letter, core in zip(self.letters, cores, strict=False)
+            for word in core
+            if held[word] == 1 and word not in FUNCTION_WORDS and (len(word) > 1 or word.isdigit())
+        }
+        self._sizes = Counter(self._parts.values())
         roots = Counter(word[:ROOT] for word in self._parts)
         self._roots = {
             word[:ROOT]: letter
             for word, letter in self._parts.items()
             if len(word) >= ROOT and word.isalpha() and roots[word[:ROOT]] == 1
         }
-
-    def _telling_words(self, cores: Sequence[tuple[str, ...]]) -> tuple[dict[str, str], Counter[str]]:
-        """Words that only one option has, with its letter; and how many such words each option has."""
-        held = Counter(word for core in cores for word in set(core))
-        parts = {
-            word: letter
-            for letter, core in zip(self.letters, cores, strict=False)
-            for word in core
-            if held[word] == 1 and word not in FUNCTION_WORDS and len(word) + word.isdigit() > 1
-        }
-        return parts, Counter(parts.values())
 
     def _part_of(self, word: str) -> str:
         """Letter of the only option that has a word, or a long one with its beginning ("melancholic", "melancholy")."""
@@ -85,10 +75,12 @@ class Options:
         words = [word for _, word in content]
         found = []
         for at, word in enumerate(words):
-            for core, letter in self._cores.get(word, ()):
-                if tuple(words[at : at + len(core)]) == core:
-                    found.append((content[at][0], content[at + len(core) - 1][0] + 1, letter))
             pair = "".join(words[at : at + 2])
+            found += [
+                (content[at][0], content[at + len(core) - 1][0] + 1, letter)
+                for core, letter in self._cores.get(word, ())
+                if tuple(words[at : at + len(core)]) == core
+            ]
             found += [
                 (content[at][0], content[at + 1][0] + 1, letter)
                 for core, letter in self._cores.get(pair, ())
@@ -129,33 +121,42 @@ def options_of(texts: tuple[str, ...], number: int) -> Options:
 
 # --- letters ----------------------------------------------------------------------------------------------------------
 
-_LETTER = re.compile(r"(?<![^\W_])([A-Za-z])(?![^\W_]|'[a-z]|[.][A-Za-z]|-[A-Za-z])")
+_LETTER = re.compile(r"(?<![^\W_])([A-Za-z])(?![^\W_]|'[a-z]|[.][A-Za-z]|-[A-Za-z]|[ ](?:major|minor|sharp|flat)\b)")
 _NAMED = re.compile(
     r"\b(?:option|choice|letter|alternative|candidate|possibility)s?[ ]{1,2}[\"'(\[]{0,2}$", re.IGNORECASE
 )
-_WORD_BEFORE = re.compile(r"(?:([^\W\d_]+(?:'[^\W\d_]+)?)|(\d|°))[ \t]{1,2}[\"'(\[]{0,2}$|°$")
-_SUBJECT = re.compile(
-    r"\s{1,2}(?:is|was|isn't|wasn't|would|must|should|could|can|can't|cannot|may|might|has|does|doesn't|seems?|looks|fits?"
-    r"|matches|remains?|because|since|as|not|but|and(?:/or)?|or|nor|out|wrong|oder|ou|und|to|vs|versus|plus|rather|instead|then|here|it|alone|only|either|wins|holds|works)\b"
+_WORD_BEFORE = re.compile(r"(?P<word>[^\W\d_]+(?:'[^\W\d_]+)?)[ \t]{1,2}[\"'(\[]{0,2}$|(?P<degree>\d[ \t]{1,2}|°[ ]?)$")
+_LETTER_BEFORE = re.compile(r"^\W{0,3}[A-Za-z][ )]{0,2}(?:[,/;&|]|or|and)[ (]{0,2}$")
+_LETTER_AFTER = re.compile(r"[ ][A-Z](?![^\W_])")
+_CLOSING = "().:,;!?*\"']}/$<&-=|+~∨或和\n"
+_VERB_AFTER = re.compile(
+    r"""\s{1,2}(?:is|was|isn't|wasn't|would|must|should|could|can|can't|cannot|may|might|has|does|doesn't|seems?|looks
+    |fits?|matches|remains?|wins|holds|works|because|since|as|not|but|and(?:/or)?|or|nor|out|wrong|oder|ou|und|to|vs|versus
+    |plus|rather|instead|then|here|it|alone|only|either)\b""",
+    re.VERBOSE,
 )
-# Words after which a capital letter alone is an option's letter, not a part of a name ("vitamin C", "Gate B").
-_BEFORE_LETTER = frozenset(
-    "is are be was were been being as so thus therefore hence then or and not nor neither either both but except no yes than to "
-    "of for with on at in by from about into like between against towards toward only just also still again even answer "
-    "answers choose chose choosing pick picked picking select selected say says said guess bet conclude concludes leave "
-    "leaves leaving left find mean means make makes it that this which consider considered prefer prefers call exclude "
-    "excludes excluded excluding eliminate eliminates eliminated eliminating out reject rejects rejected discard dismiss "
-    "actually probably likely maybe perhaps possibly definitely certainly clearly obviously surely finally because if "
-    "while although though unless since whereas before after favour favor final conclusion correct right best result "
-    "solution take takes give gives gets get keep lean matches match fits fit supports favours favors confirms indicates implies suggests describes mentions what "
-    "it's that's i'd i'll choosing selecting going going namely meaning i.e e.g know think believe want "
-    "es la el era è il e ist die der also somit est c'est donc ergo das oder ou não não é quindi dunque portanto logo alternativa cevap letra lettre lettera buchstabe deshalb daher folglich sind sono son "
-    "respuesta réponse antwort risposta resposta opción opcion opzione opção ответ это вариант ist lautet nur".split()
+# Words after which a capital alone is an option's letter, not a part of a name ("vitamin C", "Gate B"); adverbs are too.
+_BEFORE_LETTER = lexicon(
+    "is are be was were been being it that this which what it's that's i'd i'll if because while although though unless "
+    "since whereas so thus therefore hence then or and not nor neither either both but except no yes than as even also "
+    "still again only just maybe perhaps likely to of for with on at in by from about into like between against toward "
+    "towards before after answer answers choose chose choosing pick picked picking select selected selecting say says said "
+    "guess bet conclude concludes leave leaves leaving left find mean means meaning make makes consider considered prefer "
+    "prefers call exclude excludes excluded excluding eliminate eliminates eliminated eliminating out reject rejects "
+    "rejected discard dismiss favour favor favours favors final conclusion correct right best result solution take takes "
+    "give gives get gets keep lean match matches fit fits support supports confirm confirms indicate indicates imply "
+    "implies suggest suggests describe describes mention mentions going namely know think believe want "
+    "es la el è il e era ist die der das est c'est ou oder donc ergo also somit deshalb daher folglich nur lautet sind "
+    "quindi dunque portanto logo são sono son letra lettre lettera buchstabe alternativa opción opzione opção respuesta "
+    "réponse antwort risposta resposta cevap ответ вариант это"
 )
+_BEFORE_SMALL_LETTER = lexicon("is be answer so option choice not choose pick say therefore thus hence")
+_IN_CHINESE_OR_JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+_BEFORE_LETTER_IN_CHINESE_OR_JAPANESE = tuple("是为為选選择擇はて项項案")
 
 
-def _letters_in(text: str, options: Options, lenient: bool) -> list[tuple[int, int, str]]:
-    """Begin, end and letter of each letter that stands for an option.
+def _letters_in(text: str, options: Options, lenient: bool) -> list[Mention]:
+    """Letters that stand for an option.
 
     Args:
         lenient: whether a capital after any word counts, as in a short answer ("blue C").
@@ -163,56 +164,56 @@ def _letters_in(text: str, options: Options, lenient: bool) -> list[tuple[int, i
     found = []
     for match in _LETTER.finditer(text):
         letter = match[1].upper()
-        if letter not in options.letters and letter not in options.by_letter or not _is_label(text, match, lenient):
-            continue
         if options.by_letter and not _NAMED.search(text[max(0, match.start() - 24) : match.start()]):
             letter = options.by_letter.get(letter, letter)
-        if letter in options.letters:
-            found.append((*match.span(), letter))
+        if letter in options.letters and _is_label(text, match, lenient):
+            found.append(Mention(*match.span(), letter, "letter"))
     return found
 
 
 def _is_label(text: str, match: re.Match[str], lenient: bool) -> bool:
-    before, following = text[max(0, match.start() - 24) : match.start()], text[match.end() : match.end() + 16]
-    if (before.endswith(("(", "[", "{")) and following.startswith((")", "]", "}"))) or _NAMED.search(before):
+    """Whether a letter alone is the label of an option, not an article, a pronoun, a unit or a part of a name."""
+    before, after = text[max(0, match.start() - 24) : match.start()], text[match.end() : match.end() + 16]
+    in_brackets = before.endswith(("(", "[", "{")) and after.startswith((")", "]", "}"))
+    if in_brackets or _NAMED.search(before):
         return True
-    closed = not following.strip() or following.lstrip()[0] in "().:,;!?*\"'’]}/$<&-=|+~∨或和" or following[0] == "\n"
-    word = _WORD_BEFORE.search(before)
-    first = not before.strip("\"'([{ \t\r\n*-:>=")
+    found = _WORD_BEFORE.search(before)
+    word = (found["word"] or "").lower() if found else ""
     if match[1].islower():
-        opened = (
-            first
-            or _LETTER_BEFORE.search(before)
-            or (word is not None and (word[1] or "").lower() in _BEFORE_SMALL_LETTER)
-        )
-        ends = not following.strip() or (following[0] in ".):,;/|&\"']}\n" and not following.startswith(".."))
-        return match[1] != "i" and ends and bool(opened or before.rstrip()[-1:] in ("=", ">", ":"))
-    if match[1] in "AI" and not closed:
-        # "A dog", "I think": a word, unless a verb makes it the subject or another letter follows.
-        return match[1] == "A" and bool(_SUBJECT.match(following) or re.match(r"[ ][A-Z](?![^\W_])", following))
-    if word is None or lenient:
-        return word is None or not word[0].startswith("°") and not word[2]
-    name = word[1] or ""
-    return (
-        name.lower() in _BEFORE_LETTER
-        or len(name) == 1
-        or name.endswith("ly")
-        or not (name.isascii() or _IN_CHINESE_OR_JAPANESE.search(name))
-        or name.endswith(_BEFORE_LETTER_IN_CHINESE_OR_JAPANESE)
-    )
+        is_first = not before.strip("\"'([{ \t\r\n*-:>=") or _LETTER_BEFORE.search(before) is not None
+        opened = is_first or word in _BEFORE_SMALL_LETTER or before.rstrip().endswith(("=", ">", ":"))
+        closed = not after.strip() or (after[0] in ".):,;/|&\"']}\n" and not after.startswith(".."))
+        return opened and closed and match[1] != "i"
+    closed = not after.strip() or after.lstrip(" ")[0] in _CLOSING
+    if not closed and match[1] == "I":
+        return False
+    if not closed and match[1] == "A" and not (_VERB_AFTER.match(after) or _LETTER_AFTER.match(after)):
+        return False  # an article
+    if found is None or lenient:
+        return found is None or not found["degree"]
+    return _leads_to_letter(word)
 
 
-_IN_CHINESE_OR_JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
-_BEFORE_LETTER_IN_CHINESE_OR_JAPANESE = tuple("是为為选選择擇はて項项案은는")
-_LETTER_BEFORE = re.compile(r"^\W{0,3}[A-Za-z][ )]{0,2}(?:[,/;&|]|or|and)[ (]{0,2}$")
-_BEFORE_SMALL_LETTER = frozenset("is be answer so option choice not choose pick say therefore thus hence".split())
+def _leads_to_letter(word: str) -> bool:
+    """Whether a letter alone after a word is an option's."""
+    if _IN_CHINESE_OR_JAPANESE.search(word):
+        return word.endswith(_BEFORE_LETTER_IN_CHINESE_OR_JAPANESE)
+    # Of other languages than those above too little is known to tell names apart.
+    return word in _BEFORE_LETTER or len(word) == 1 or word.endswith("ly") or not word.isascii()
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+_NTH = "|".join(ORDINALS)
 _PLACED = re.compile(
-    r"\b(?:(?P<word>" + "|".join(ORDINALS) + r")|(?P<digit>[1-9])(?:st|nd|rd|th)|(?P<last>last))[ ]"
-    r"(?:option|choice|alternative|possibility|(?P<one>one)(?=[ ]?[.,;:)]|$))\b"
-    r"|\b(?:option|choice|answer|alternative)[ ](?:number[ ]|no\.?[ ]|#)?(?P<number>[1-9])(?![\d.:])\b"
-    r"|\b(?P<listed>" + "|".join(ORDINALS) + r")[ ](?:in|on|of)[ ]the[ ](?:list|options|choices)\b"
-    r"|^\W{0,3}(?:the[ ])?(?P<alone>" + "|".join(ORDINALS) + r")\W{0,3}$",
-    re.IGNORECASE,
+    rf"""
+    \b(?:(?P<nth>{_NTH})|(?P<digit>[1-9])(?:st|nd|rd|th)|(?P<last>last))[ ]
+        (?:option|choice|alternative|possibility|(?P<one>one)(?=[ ]?[.,;:)]|$))\b
+    |\b(?:option|choice|answer|alternative)[ ](?:number[ ]|no\.?[ ]|\#)?(?P<number>[1-9])(?![\d.:])\b
+    |\b(?P<listed>{_NTH})[ ](?:in|on|of)[ ]the[ ](?:list|options|choices)\b
+    |^\W{{0,3}}(?:the[ ])?(?P<alone>{_NTH})\W{{0,3}}$
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 
 
@@ -220,24 +221,18 @@ def _places_in(text: str, options: Options) -> list[Mention]:
     """Options that are named by their place: "the second option", "option 2"; "the second one" may mean other things."""
     found = []
     for match in _PLACED.finditer(text):
-        if match["last"]:
-            place = len(options.letters) if options.texts else 0
-        else:
-            word = match["word"] or match["listed"] or match["alone"]
-            place = ORDINALS[word.lower()] if word else int(match["digit"] or match["number"])
+        word, digit = match["nth"] or match["listed"] or match["alone"], match["digit"] or match["number"]
+        place = ORDINALS[word.lower()] if word else int(digit) if digit else len(options.texts)
         if 0 < place <= len(options.letters):
-            found.append(
-                Mention(
-                    *match.span(), options.letters[place - 1], "text" if match["one"] or match["alone"] else "letter"
-                )
-            )
+            form: Form = "text" if match["one"] or match["alone"] else "letter"
+            found.append(Mention(*match.span(), options.letters[place - 1], form))
     return found
 
 
 # --- all together -----------------------------------------------------------------------------------------------------
 
 
-def mentions_in(text: str, options: Options, lenient: bool = False) -> list[Mention]:
+def mentions_in(text: str, options: Options, lenient: bool = False, denying: bool = False) -> list[Mention]:
     """Find where a plain text (`plain_text.plain_text`) names options, in order.
 
     An option's letter within the words of an option ("vitamin C") is none; parts of options are looked for only where no
@@ -246,13 +241,14 @@ def mentions_in(text: str, options: Options, lenient: bool = False) -> list[Ment
     Args:
         text: a sentence of a trace, or an answer.
         lenient: whether a capital after any word counts as a letter.
+        denying: whether what a text says is not ("autumn is not shown") may be the answer.
     """
     tokens = tokens_of(text)
     named = [
         Mention(tokens[begin].begin, tokens[end - 1].end, letter, "text")
         for begin, end, letter in options.texts_in(tokens)
     ]
-    letters = [Mention(*found, "letter") for found in _letters_in(text, options, lenient)] + _places_in(text, options)
+    letters = _letters_in(text, options, lenient) + _places_in(text, options)
     named = [mention for mention in named if not any(letter.begin <= mention.begin < letter.end for letter in letters)]
     letters = [
         letter for letter in letters if not any(mention.begin <= letter.begin < mention.end for mention in named)
@@ -263,4 +259,4 @@ def mentions_in(text: str, options: Options, lenient: bool = False) -> list[Ment
             Mention(tokens[begin].begin, tokens[end - 1].end, letter, "part")
             for begin, end, letter in options.parts_in(tokens)
         ]
-    return with_denials(text, tokens, mentions)
+    return with_denials(text, tokens, mentions, denying)

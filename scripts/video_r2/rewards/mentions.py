@@ -9,8 +9,9 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from video_r2.rewards.words import Token
+from video_r2.rewards.words import Token, lexicon
 
+_FLAGS = re.IGNORECASE | re.VERBOSE
 Form = Literal["letter", "text", "part"]
 
 
@@ -28,48 +29,54 @@ class Mention(NamedTuple):
     denied: bool = False
 
 
-_NEGATORS = frozenset(
+_NEGATORS = lexicon(
     "not no none never neither nor isn't aren't wasn't weren't don't doesn't didn't can't cannot couldn't won't wouldn't "
     "shouldn't hasn't haven't isnt dont without except excluding exclude excludes excluded eliminate eliminates eliminated "
     "eliminating reject rejects rejected discard discards discarded dismiss unlike than ruling rule rules ruled instead "
-    "nicht kein keine pas ni não non не нет".split()
+    "nicht kein keine pas ni não non не нет"
 )
 _BE = frozenset({"is", "are", "was", "were"})
 _SUBJECTS = frozenset({"it", "that", "this", "he", "she", "they", "answer", *_NEGATORS})
-_ENDS_SCOPE = frozenset("but so yet because therefore thus hence however rather sondern sino mais ma mas".split())
+_ENDS_SCOPE = lexicon("but so yet because therefore thus hence however rather sondern sino mais ma mas")
 _NO_DENIAL = re.compile(
-    r"\b(?:no[ ]doubt|without[ ](?:a[ ])?doubt|no[ ]question|not[ ]only|not[ ]just|nothing[ ](?:else[ ])?but"
-    r"|(?:none|nothing|no[ ]one|nobody)[ ]other[ ]than|(?:cannot|can't)[ ]be[ ]anything[ ](?:but|else|other)(?:[ ]than)?"
-    r"|no[ ]other[ ](?:option|choice|answer)[ ]than|more[ ](?:likely[ ])?than[ ]not|not[ ]sure[ ]but)\b",
-    re.IGNORECASE,
+    r"""\b(?:no[ ]doubt|without[ ](?:a[ ])?doubt|no[ ]question|not[ ](?:only|just)|nothing[ ](?:else[ ])?but
+    |(?:none|nothing|no[ ]one|nobody)[ ]other[ ]than|(?:cannot|can't)[ ]be[ ]anything[ ](?:but|else|other)(?:[ ]than)?
+    |no[ ]other[ ](?:option|choice|answer)[ ]than|more[ ](?:likely[ ])?than[ ]not|not[ ]sure[ ]but)\b""",
+    _FLAGS,
 )
 # What is excepted from a denial is not denied: "everything but C is wrong".
 _EXCEPTED = re.compile(
-    r"\b(?:everything|everyone|all|every|any|anything|none|nothing|options?|choices?|others?)\b[^.;:,]{0,20}[ ]"
-    r"(?:but|except(?:[ ]for)?|other[ ]than|apart[ ]from|save)[ ](?:the[ ]|an?[ ]|option[ ])?[\"'(]?$",
-    re.IGNORECASE,
+    r"""\b(?:everything|everyone|all|every|any|anything|none|nothing|options?|choices?|others?)\b[^.;:,]{0,20}[ ]
+    (?:but|except(?:[ ]for)?|other[ ]than|apart[ ]from|save)[ ](?:the[ ]|an?[ ]|option[ ])?["'(]?$""",
+    _FLAGS,
 )
-_TOO = re.compile(r"\btoo[ ][^\W\d_]+[ ](?:for|to[ ]be)[ ](?:an?[ ]|the[ ])?$", re.IGNORECASE)
+_TOO = re.compile(r"\btoo[ ][^\W\d_]+[ ](?:for|to[ ]be)[ ](?:an?[ ]|the[ ])?$", _FLAGS)
+_OUT = r"(?:excluded|eliminated|ruled[ ]out|dismissed|contradicted|wrong|impossible)"
 _DENIED_AFTER = re.compile(
-    r"['\")\]]{0,2}(?:[ ]either)?[ ](?:(?:is|are|was|were|seems?|looks|has[ ]been|can[ ]be|could[ ]be|must[ ]be|should[ ]be"
-    r"|would[ ]be|be|both|all|also|clearly|definitely|certainly|therefore|thus|then|already|simply|just|very|at[ ]once"
-    r"|immediately|rather|quite)[ ]){0,3}"
-    r"(?:not(?![ ](?:excluded|eliminated|ruled|contradicted|wrong|impossible|only|just))|out|wrong|incorrect|false|excluded|eliminated|ruled[ ]out|impossible|unlikely|implausible|rejected|off"
-    r"|isn't|aren't|wasn't|weren't|(?:can't|cannot|couldn't|won't)[ ]be(?![ ](?:excluded|eliminated|ruled|dismissed|wrong))"
-    r"|(?:doesn't|does[ ]not|don't|do[ ]not|didn't|did[ ]not)[ ](?:fit|match|work|apply|make[ ]sense|appear|happen|hold)"
-    r"|(?:can't|cannot)[ ]fit|makes[ ]no[ ]sense|drops?[ ]out|falls?[ ]away)\b",
-    re.IGNORECASE,
+    rf"""
+    ['")\]]{{0,2}}(?:[ ]either)?[ ]
+    (?:(?:is|are|was|were|seems?|looks|has[ ]been|(?:can|could|must|should|would)[ ]be|be|both|all|also|clearly
+        |definitely|certainly|therefore|thus|then|already|simply|just|very|at[ ]once|immediately|rather|quite)[ ]){{0,3}}
+    (?:not(?![ ](?:{_OUT}|only|just)\b)|{_OUT}|out|off|incorrect|false|unlikely|implausible|rejected
+        |isn't|aren't|wasn't|weren't|(?:can't|cannot|couldn't|won't)[ ]be(?![ ]{_OUT}\b)
+        |(?:do(?:es)?(?:n't|[ ]not)|did(?:n't|[ ]not))[ ](?:fit|match|work|apply|make[ ]sense|appear|happen|hold)
+        |(?:can't|cannot)[ ]fit|makes[ ]no[ ]sense|drops?[ ]out|falls?[ ]away)\b
+    """,
+    _FLAGS,
 )
 _LISTED_AS_WRONG = re.compile(
-    r"[)]?[ ]?(?:[:-]|->)[ ]{0,2}(?:no|nope|not|wrong|false|incorrect|never|excluded|out)\b", re.IGNORECASE
+    r"[)]?[ ]?(?:[:-]|->)[ ]{0,2}(?:no|nope|not|wrong|false|incorrect|never|excluded|out)\b", _FLAGS
 )
-_JOINT_SIGNS = r"[\s,;/&\"'()\[\].:*|+~=∨?%\d-]*"
+_SIGNS = r"[\s,;/&\"'()\[\].:*|+~=∨?%\d-]*"
 _JOINT = re.compile(
-    rf"{_JOINT_SIGNS}(?:\b(?:or|and|nor|else|maybe|perhaps|possibly|probably|could|may|might|be|it|even|also|alternatively"
-    r"|as[ ]well[ ]as|plus|vs|versus|oder|ou|o|y|und|et|the|a|an|her|his|its|in|on|by|with|option|options|choice|choices"
-    rf"|letter)\b{_JOINT_SIGNS}|[或和]{_JOINT_SIGNS}){{0,6}}",
-    re.IGNORECASE,
+    rf"""
+    {_SIGNS}(?:\b(?:or|and|nor|else|maybe|perhaps|possibly|probably|could|may|might|be|it|even|also|alternatively
+        |as[ ]well[ ]as|plus|vs|versus|oder|ou|o|y|und|et|the|an?|her|his|its|in|on|by|with|options?|choices?|letter)\b
+        {_SIGNS}|[或和]{_SIGNS}){{0,6}}
+    """,
+    _FLAGS,
 )
+_LISTS = re.compile(r"\b(?:or|nor|and)\b|&", _FLAGS)
 
 
 def joins(text: str, begin: int, end: int) -> bool:
@@ -88,12 +95,15 @@ def grouped(text: str, mentions: Sequence[Mention]) -> list[list[Mention]]:
     return groups
 
 
-def with_denials(text: str, tokens: Sequence[Token], mentions: Sequence[Mention]) -> list[Mention]:
+def with_denials(
+    text: str, tokens: Sequence[Token], mentions: Sequence[Mention], denying: bool = False
+) -> list[Mention]:
     """The mentions of a plain text, with those marked that it denies.
 
     Args:
         tokens: words of the text.
         mentions: in order.
+        denying: whether only letters are denied by what follows them ("B is not it", but not "autumn is not shown").
     """
     places = {token.begin: at for at, token in enumerate(tokens)}
     spared = {at for match in _NO_DENIAL.finditer(text) for at in range(match.start(), match.end())}
@@ -107,14 +117,12 @@ def with_denials(text: str, tokens: Sequence[Token], mentions: Sequence[Mention]
         if _LISTS.search(text[group[0].end : group[-1].begin]) and True in denied:
             first = denied.index(True)  # "not A, B or C"
             denied[first:] = [True] * (len(denied) - first)
-        if _TOO.search(lead) or _denied_after(text, group[-1]):
+        after = _denied_after(text, group[-1]) and not (denying and group[-1].form != "letter")
+        if after or _TOO.search(lead):
             denied = [True] * len(denied)
         names = {mention.letter for mention, no in zip(group, denied, strict=True) if no}  # "not the lift (D)"
         found += [mention._replace(denied=mention.letter in names) for mention in group]
     return found
-
-
-_LISTS = re.compile(r"\b(?:or|nor|and)\b|&", re.IGNORECASE)
 
 
 def _denied_before(text: str, tokens: Sequence[Token], place: int | None, spared: set[int]) -> bool:

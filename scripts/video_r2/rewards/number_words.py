@@ -18,18 +18,10 @@ ENGLISH = {
 }
 TIMES = {"once": 1, "twice": 2, "thrice": 3}
 DOZENS = {"dozen": 12, "dozens": 12, "couple": 2}
-SHARES = {"half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4}
-SHARES |= {
-    name + plural: value
-    for value, name in enumerate("fourth fifth sixth seventh eighth ninth tenth".split(), 4)
-    for plural in ("", "s")
-}
-ORDINALS = {
-    name: value
-    for value, name in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), 1
-    )
-}
+_PLACES = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+ORDINALS = {name: value for value, name in enumerate(_PLACES.split(), 1)}
+SHARES = {"half": 2, "halves": 2, "quarter": 4, "quarters": 4}
+SHARES |= {name + plural: value for name, value in ORDINALS.items() if 3 <= value <= 10 for plural in ("", "s")}
 
 _SPANISH = (
     "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete "
@@ -64,8 +56,7 @@ _SPECIAL = {
     "tausend": 1000, "cento": 100, "dezasseis": 16, "dezassete": 17, "duas": 2, "cem": 100, "двое": 2, "две": 2,
     "двух": 2, "трое": 3, "трёх": 3, "трех": 3, "четверо": 4, "пятеро": 5, "сто": 100,
 }  # fmt: skip
-_GERMAN_TEENS = {f"{name}zehn": 10 + value for value, name in enumerate("drei vier fünf".split(), 3)}
-_GERMAN_TEENS |= {"sechzehn": 16, "siebzehn": 17, "achtzehn": 18, "neunzehn": 19}
+_GERMAN_TEENS = "dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn"
 _GERMAN_UNITS = ("ein", *_GERMAN.split()[2:10])
 _GERMAN_COMPOUNDS = {
     f"{unit}und{tens}": 10 * ten + one
@@ -84,15 +75,14 @@ OTHER_LANGUAGES = {
         for value, name in enumerate(names.split())
     },
     **{name: 10 * value for names in _TENS_ELSEWHERE for value, name in enumerate(names.split(), 2)},
-    **_GERMAN_TEENS,
+    **{name: value for value, name in enumerate(_GERMAN_TEENS.split(), 13)},
     **_GERMAN_COMPOUNDS,
     **_ITALIAN_COMPOUNDS,
     **_SPECIAL,
 }
 # Words that mean something else in English: numbers only alone, or where a text is in another language.
-ALONE = frozenset(
-    {"un", "um", "once", "elf", "due", "cent", "cents", "null", "mil", "mille", "seize", "sept", "sei", "dos", "venti"}
-)
+_ALONE = "un um once elf due cent cents null mil mille seize sept sei dos venti"
+ALONE = frozenset(_ALONE.split())
 ONE = {"una", "une", "uma", "ein", "eine", "один", "одна", "одно"}
 
 _HAN_DIGITS = {digit: value for value, digit in enumerate("〇一二三四五六七八九")}

@@ -1,4 +1,4 @@
-"""Numbers with their units, as people write them: digits, words of several languages, fractions, sums, ranges.
+"""Numbers in a text, as people write them: digits, words of several languages, fractions, sums, ranges.
 
 Everything here is linear in the length of the text and never raises on any text.
 """
@@ -8,136 +8,63 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal, NamedTuple
 
 from video_r2.rewards import number_words
-from video_r2.rewards.plain_text import plain_text, spell_plainly
-from video_r2.rewards.times import find_times, parse_time
-from video_r2.rewards.words import stem_of
-
-_DIMENSIONS: dict[str, dict[float, str]] = {
-    "length": {
-        0.001: "mm millimeter millimeters millimetre millimetres",
-        0.01: "cm centimeter centimeters centimetre centimetres",
-        1.0: "m meter meters metre metres metro metros mètre mètres",
-        1000.0: "km kilometer kilometers kilometre kilometres",
-        0.0254: "inch inches",
-        0.3048: "ft foot feet",
-        1609.344: "mile miles",
-    },
-    "time": {
-        0.001: "ms millisecond milliseconds",
-        1.0: "s sec secs second seconds segundo segundos seconde secondes sekunde sekunden secondo secondi",
-        60.0: "min mins minute minutes minuto minutos minuten minuti",
-        3600.0: "h hr hrs hour hours hora horas heure heures stunde stunden ora ore",
-        86400.0: "day days",
-        604800.0: "week weeks",
-    },
-    "mass": {0.001: "g gram grams gramme grammes", 1.0: "kg kilo kilos kilogram kilograms", 1000.0: "tonne tonnes"},
-    "volume": {
-        0.001: "ml millilitre millilitres milliliter milliliters",
-        0.01: "cl",
-        1.0: "l litre litres liter liters",
-    },
-    "speed": {1.0: "km/h kmh kph", 3.6: "m/s", 1.609344: "mph"},
-    "share": {0.01: "% percent"},
-}
-UNITS = {
-    name: (dimension, size)
-    for dimension, sizes in _DIMENSIONS.items()
-    for size, names in sizes.items()
-    for name in names.split()
-}
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A number as written, and its unit in lower case; an empty unit is none that is known."""
-
-    value: float
-    unit: str = ""
-
-    def equals(self, other: Quantity, tolerance: float) -> bool:
-        """Whether both are the same within a relative tolerance, units converted where both have one."""
-        theirs = other.within(self.unit) or other
-        if self.dimension and theirs.dimension and self.dimension != theirs.dimension:
-            return False
-        return math.isclose(self.value, theirs.value, rel_tol=tolerance, abs_tol=1e-12)
-
-    @property
-    def dimension(self) -> str:
-        """What the unit measures; empty without a unit."""
-        return UNITS[self.unit][0] if self.unit in UNITS else ""
-
-    def within(self, unit: str) -> Quantity | None:
-        """The same quantity in another unit; None if that is not possible."""
-        mine, theirs = UNITS.get(self.unit), UNITS.get(unit)
-        if not mine or not theirs or mine[0] != theirs[0]:
-            return None
-        return self if mine == theirs else Quantity(self.value * mine[1] / theirs[1], unit)
-
-
-class Number(NamedTuple):
-    """A number found in a text: where it stands, its unit included, and what it is.
-
-    An `ordinal` ("5th") names a place, a `share` ("a quarter", "3/8") a fraction, a `part` ("3 out of 8") some of
-    several; `base` is the 8. Of an `alternative` ("5 or 6", "3-5") nobody can say which of its numbers is meant. A
-    `result` comes of adding up ("5 + 6 = 11").
-    """
-
-    begin: int
-    end: int
-    quantity: Quantity
-    kind: Literal["cardinal", "ordinal", "share", "part", "alternative", "result"] = "cardinal"
-    base: int = 0
-
-
-# --- single numbers ---------------------------------------------------------------------------------------------------
+from video_r2.rewards.quantities import UNITS, Number, Quantity
+from video_r2.rewards.times import find_times
+from video_r2.rewards.words import lexicon
 
 _DIGIT_WORDS = tuple(number_words.ENGLISH)[:10]
 _PIECE = re.compile(
-    r"(?P<digits>(?:(?<![\w.)\]])[-+])?(?<![a-z_])"
-    r"(?:\d{1,3}(?:\.\d{3})+,\d{1,2}(?!\d)|\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d{1,3}(?:[ ']\d{3})+(?!\d)(?:[.,]\d{1,2})?"
-    r"|\d+,\d{1,2}(?![\d,])|\d+(?:\.\d+)?|(?<![\d.])\.\d+)(?:e[-+]?\d{1,3}(?!\d))?)"
-    rf"|(?P<han>第?[{number_words.HAN}]+)|(?P<word>(?:(?![\u3040-\u30ff\u3400-\u9fff])[^\W\d_]|[\u0901-\u0963])+)"
+    rf"""
+    (?P<digits> (?:(?<![\w.)\]])[-+])? (?<![a-z_])
+        (?:\d{{1,3}}(?:\.\d{{3}}){{1,9}},\d{{1,2}}(?!\d)                   # 1.234,5
+        |\d{{1,3}}(?:,\d{{3}}){{1,9}}(?!\d)(?:\.\d+)?                      # 1,234.5
+        |\d{{1,3}}(?:[ ']\d{{3}}){{1,9}}(?!\d)(?:[.,]\d{{1,2}})?           # 1 234.5
+        |\d+,\d{{1,2}}(?![\d,]) | \d+(?:\.\d+)? | (?<![\d.])\.\d+)         # 3,5  3.5  .5
+        (?:e[-+]?\d{{1,3}}(?!\d))? )
+    |(?P<han> 第?[{number_words.HAN}]+ )
+    |(?P<word> (?:(?![\u3040-\u30ff\u3400-\u9fff])[^\W\d_]|[\u0901-\u0963])+ )
+    """,
+    re.VERBOSE,
 )
-_NEXT_WORD = re.compile(r"[ \t-]{0,3}([^\W\d_]+)")
+_NEXT_WORD = re.compile(r"[ \t-]{0,3}([^\W\d_]{1,24})(?![^\W\d_])")
 _LAST_WORD = re.compile(r"([^\W\d_]+)[ \t-]{1,2}$")
 _OVER = re.compile(r"[ ]?/[ ]?(\d{1,9})(?![\d/])")
 _MIXED = re.compile(r"[ ](\d{1,3})[ ]?/[ ]?(\d{1,3})(?![\d/])")
 _PLACE = re.compile(r"(?:st|nd|rd|th)\b")
-_UNIT = re.compile(r"[ -]{0,2}(%|[^\W\d_]+(?:/[^\W\d_]+)?)")
-_LONG_UNIT = re.compile(r"\b(?:km|kilomet(?:re|er)s?)[ ](?:per|an)[ ]hour\b|\bper[ ]cent\b")
+_UNIT = re.compile(r"[ -]{0,2}(%|[^\W\d_]{1,24}(?![^\W\d_])(?:/[hs]\b)?)")
+LONG_UNIT = re.compile(r"\b(?:km|kilomet(?:re|er)s?)[ ](?:per|an)[ ]hour\b|\bper[ ]cent\b")
 _OF_A = re.compile(r"[ ](?:of[ ])?(?:an?|one)(?=[ ])")
 _AND_A = re.compile(r"[ ]and[ ](?:a|one)[ ](half|quarter|third)\b")
 _BELOW_ZERO = re.compile(r"(?:[ ]?°?[ ]?c|[ ]degrees?(?:[ ]celsius)?)?[ ](?:below|under)[ ](?:zero|0)\b")
 _POINT = re.compile(rf"[ ]point((?:[ ](?:{'|'.join(_DIGIT_WORDS)})\b){{1,6}})")
-_ENDS_THERE = re.compile(r"\W*$|[ ]?[.,;:!?)]|[ ]of\b")
+_ENDS_THERE = re.compile(r"\W{0,5}$|[ ]?[.,;:!?)]|[ ]of\b")
 _IN_ENGLISH = re.compile(r"\b(?:the|is|are|was|were|of|and|to|with|there|that|it|for|has)\b")
 _ELSEWHERE = re.compile(
-    r"[^\W\d_a-z]|\b(?:el|los|las|hay|son|il|les|des|der|das|sind|ist|ich|ci|sono|tem|y|et|und|e|je|es|di|du|una|une|eine)\b"
+    r"""[^\W\d_a-z]|\b(?:el|los|las|hay|son|es|y|il|les|des|une?|je|et|der|das|eine?|ist|sind|ich|und|ci|di|sono|e
+    |tem|du|una)\b""",
+    re.VERBOSE,
 )
 _SCALES = {name: value for name, value in number_words.ENGLISH.items() if value >= 100}
 _MULTIPLES = {**_SCALES, **number_words.DOZENS}
 _COUNTED_IN_HAN = "个個名只隻条條辆輛人次位张張本头頭匹艘朵棵件秒分米度岁つ台枚でだ"
 # "one" is a number after these, and a pronoun in "the blue one", "which one", "one of them".
-_BEFORE_ONE = frozenset(
+_BEFORE_ONE = lexicon(
     "is are was were only just exactly and or about than with have has had see count plus minus times be to at least "
-    "most total answer make makes then get gets by so not over there it that equals".split()
+    "most total answer make makes then get gets by so not over there it that equals"
 )
-_POINTING = frozenset("a an the this that which each every any no another other some last first next".split())
+_POINTING = lexicon("a an the this that which each every any no another other some last first next")
 
 
 class _Scanner:
     """Finds single numbers in a plain text in lower case."""
 
     def __init__(self, text: str) -> None:
-        shortened = _LONG_UNIT.sub(lambda unit: ("%" if unit[0][0] == "p" else "km/h").ljust(len(unit[0])), text)
+        shortened = LONG_UNIT.sub(lambda unit: ("%" if unit[0][0] == "p" else "km/h").ljust(len(unit[0])), text)
         self._text = without_clocks(shortened)
         self._elsewhere = _IN_ENGLISH.search(text) is None and _ELSEWHERE.search(text) is not None
-        self._is_word = text.strip(" .!\n").isalpha()
+        self._is_word = text.strip(" .!\n").replace("-", "").isalpha()
 
     def numbers(self) -> Iterator[Number]:
         at = before = 0
@@ -332,19 +259,26 @@ def without_clocks(text: str) -> str:
 # --- numbers that belong together -------------------------------------------------------------------------------------
 
 _OR = re.compile(
-    r"(?:[ ][^\W\d_]{1,20}|-ish)?[ ,;.(?]{0,5}(?:\b(?:or|and/or|oder|ou|o|или)\b|或|\bmaybe\b|\bperhaps\b|\bpossibly\b)"
-    r"(?:[ ](?:maybe|perhaps|possibly|even|rather|so))?[ ,]{0,2}|[ ]?[/|][ ]?|[ ](?:and|und|et|y|e|&)[ ]"
-    r"|,?[ ](?:and[ ]|but[ ])?(?:at[ ]most|no[ ]more[ ]than|fewer[ ]than|less[ ]than)[ ]"
+    r"""
+    (?:[ ][^\W\d_]{1,20}|-ish)?[ ,;.(?]{0,5}(?:\b(?:or|and/or|oder|ou|o|или|maybe|perhaps|possibly)\b|或)
+        (?:[ ](?:maybe|perhaps|possibly|even|rather|so))?[ ,]{0,2}
+    |[ ]?[/|][ ]? | [ ](?:and|und|et|y|e|&)[ ]
+    |,?[ ](?:(?:and|but)[ ])?(?:at[ ]most|no[ ]more[ ]than|fewer[ ]than|less[ ]than)[ ]
+    """,
+    re.VERBOSE,
 )
 _TO = re.compile(r"[ ]?(?:-|~|\.{2,3})[ ]?|[ ](?:to|until|till|bis)[ ]")
 _LISTED = re.compile(r"[ ]?[,;\n][ ]?")
 _SIGN = re.compile(r"(?:[ ][^\W\d_]{1,20}){0,2}[ ]?(?P<sign>[+*x×÷-]|plus|minus|times|and|less)[ ]?(?:the[ ])?")
 _RESULT = re.compile(
-    r"[^.;!?]{0,30}?(?:=|\b(?:equals?|makes?|is|are|gives?|total(?:s|ling)?|sums?[ ]to|adds?[ ]up[ ]to|comes?[ ]to|so)\b|:)"
-    r"[^.;!?\d]{0,20}"
+    r"""[^.;!?]{0,30}?
+    (?:=|:|\b(?:equals?|makes?|is|are|gives?|total(?:s|ling)?|sums?[ ]to|adds?[ ]up[ ]to|comes?[ ]to|so)\b)
+    [^.;!?\d]{0,20}""",
+    re.VERBOSE,
 )
 _OUT_OF = re.compile(r"(?:[ ][^\W\d_]{1,20})?[ ](?:out[ ])?of[ ](?:the[ ]|a[ ]total[ ]of[ ])?|[ ]von[ ]|[ ]sur[ ]")
 _LONGEST_GAP = 56  # characters
+LONGEST_SUM = 24  # numbers
 
 
 def find_numbers(text: str) -> list[Number]:
@@ -373,29 +307,44 @@ def _number_from(text: str, numbers: Sequence[Number], at: int) -> tuple[Number,
         return first, end
     if _OUT_OF.fullmatch(gap) and first.kind == "cardinal" and numbers[end].quantity.value >= 1:
         return first._replace(end=numbers[end].end, kind="part", base=int(numbers[end].quantity.value)), end + 1
-    signs = []
-    while end < len(numbers) and (gap := _gap(text, numbers, end)) is not None and (sign := _SIGN.fullmatch(gap)):
+    for join in (_sum, _count, _alternative):
+        whole, after = join(text, numbers, at)
+        if whole is not None:
+            return whole, after
+    return first, end
+
+
+def _sum(text: str, numbers: Sequence[Number], at: int) -> tuple[Number | None, int]:
+    """The result of "5 + 6 = 11" or "5 plus 6", and the place of the number after it."""
+    signs, end = [], at + 1
+    while end < min(len(numbers), at + LONGEST_SUM) and (sign := _SIGN.fullmatch(_gap(text, numbers, end) or "")):
         signs.append(sign["sign"])
         end += 1
-    if signs:
-        gap = _gap(text, numbers, end) if end < len(numbers) else None
-        if gap is not None and _RESULT.fullmatch(gap):
-            return numbers[end]._replace(begin=first.begin, kind="result"), end + 1
-        if set(signs) <= {"+", "plus"}:
-            total = sum(number.quantity.value for number in numbers[at:end])
-            whole = Number(first.begin, numbers[end - 1].end, Quantity(total, first.quantity.unit), "result")
-            return whole, end
+    begin = numbers[at].begin
+    if signs and end < len(numbers) and _RESULT.fullmatch(_gap(text, numbers, end) or ""):
+        return numbers[end]._replace(begin=begin, kind="result"), end + 1
+    if signs and set(signs) <= {"+", "plus"}:
+        total = Quantity(sum(number.quantity.value for number in numbers[at:end]), numbers[at].quantity.unit)
+        return Number(begin, numbers[end - 1].end, total, "result"), end
+    return None, at
+
+
+def _count(text: str, numbers: Sequence[Number], at: int) -> tuple[Number | None, int]:
+    """The last number of "1, 2, 3", and the place of the number after it."""
     end = at + 1
-    while end < len(numbers) and _counts_on(text, numbers, end):
+    while numbers[at].quantity.value == 1 and end < len(numbers) and _counts_on(text, numbers, end):
         end += 1
-    if end > at + 2 and first.quantity.value == 1:
-        return numbers[end - 1]._replace(begin=first.begin, kind="result"), end
+    counted = end - at > 2
+    return (numbers[end - 1]._replace(begin=numbers[at].begin, kind="result") if counted else None), end
+
+
+def _alternative(text: str, numbers: Sequence[Number], at: int) -> tuple[Number | None, int]:
+    """The numbers of "5 or 6" as one, and the place of the number after them."""
     end = at + 1
-    while end < len(numbers) and (gap := _gap(text, numbers, end)) is not None and _is_alternative(text, numbers, end):
+    while end < len(numbers) and _gap(text, numbers, end) is not None and _is_alternative(text, numbers, end):
         end += 1
-    if end > at + 1:
-        return Number(first.begin, numbers[end - 1].end, Quantity(math.nan), "alternative"), end
-    return first, end
+    whole = Number(numbers[at].begin, numbers[end - 1].end, Quantity(math.nan), "alternative")
+    return (whole if end - at > 1 else None), end
 
 
 def _gap(text: str, numbers: Sequence[Number], at: int) -> str | None:
@@ -433,182 +382,3 @@ def _compound(text: str, first: Number, second: Number) -> Number | None:
 
 
 _TOGETHER = re.compile(r",?[ ]?(?:and[ ])?")
-
-
-# --- what a question asks for, and which number answers it ------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a question wants to know of a number.
-
-    Attributes:
-        unit: the unit that it counts in; "%" for a percentage; empty if none is named.
-        place: whether it asks "which" or "what", as one asks for a floor.
-        counts: whether it asks "how many".
-        things: stems of what is counted.
-        share: whether it asks for a fraction.
-        numbers: numbers that it names itself.
-    """
-
-    unit: str = ""
-    counts: bool = False
-    place: bool = False
-    things: frozenset[str] = frozenset()
-    share: bool = False
-    numbers: frozenset[float] = frozenset()
-
-
-_HOW_MANY = re.compile(r"\bhow many\b((?:[ ][^\W\d_]+){1,6})")
-_IN_UNIT = re.compile(r"(?:\bin|\(|\bwhat|\bwhich)[ ](?:the[ ]unit[ ]|whole[ ])?(km/h|m/s|[^\W\d_]+)\b|\(([^\W\d_]+)\)")
-_WHICH = re.compile(r"\b(?:which|what)\b")
-_SHARE = re.compile(r"\b(?:fraction|share|proportion|portion|part|ratio|probability)\b")
-_ENDS_THINGS = frozenset(
-    "the a an are is was were do does did can could will would has have had of in on at to with from the".split()
-)
-
-
-@lru_cache(maxsize=1024)
-def asked_of(question: str) -> Asked:
-    """Read what a question asks for."""
-    plain = _LONG_UNIT.sub(lambda unit: "%" if unit[0][0] == "p" else "km/h", spell_plainly(question).lower())
-    counted = _HOW_MANY.search(plain)
-    things: list[str] = []
-    for word in counted[1].split() if counted else ():
-        if word in _ENDS_THINGS:
-            break
-        things.append(word)
-    units = [word for word in things if word in UNITS]
-    units += [match[1] or match[2] for match in _IN_UNIT.finditer(plain) if (match[1] or match[2]) in UNITS]
-    if "percent" in plain or "%" in plain:
-        units = ["%"]
-    return Asked(
-        unit=units[0] if units else "",
-        counts=bool(counted) and not units,
-        place=not counted and _WHICH.search(plain) is not None,
-        things=frozenset(stem_of(word) for word in things),
-        share=_SHARE.search(plain) is not None,
-        numbers=frozenset(number.quantity.value for number in find_numbers(plain)),
-    )
-
-
-_COMMON_DENOMINATORS = frozenset([*range(2, 13), 15, 16, 20, 24, 25, 30, 32, 40, 50, 60, 64, 100, 1000])
-
-
-def value_of(number: Number, asked: Asked) -> Quantity | None:
-    """What a number that was found says to a question, in the question's unit; None if it may mean several numbers."""
-    quantity, base = number.quantity, number.base
-    if number.kind == "alternative":
-        return None
-    if base and (asked.share or asked.unit == "%"):
-        quantity = Quantity(quantity.value / base)
-    elif base and number.kind == "share" and base not in asked.numbers:
-        # "76/78" and, as a count, "5/6" are two numbers.
-        neighbours = asked.counts and base == quantity.value + 1 and base > 2
-        if base not in _COMMON_DENOMINATORS or neighbours:
-            return None
-        quantity = Quantity(quantity.value / base)
-    if asked.unit == "%" and number.kind in ("share", "part"):
-        return Quantity(100 * quantity.value, "%")
-    return quantity.within(asked.unit) or quantity
-
-
-_RESULT_CUE = re.compile(
-    r"=|\b(?:equals|makes?|gives?|total(?:s|ling)?|altogether|together|sum|answer)\b(?:[ ](?:of|is|here[ ]is)|[ ]?:)?"
-    r"|\bin[ ]all\b|\bso\b|\btherefore\b|\bthus\b|\bhence\b|\balso[ ](?=[^\W\d_]+\W*$)|:(?=[ ][^\W_]+\W*$)"
-    r"|\b(?:only|but)[ ](?=(?:the[ ]|number[ ])?[^\W_]+\W*(?:$|\bis\b))"
-    r"|\b(?:insgesamt|zusammen|macht|en[ ]tout|au[ ]total|en[ ]total|in[ ]tutto|no[ ]total|всего|вместе)\b"
-    r"|一共|总共|總共|共有?|等于|等於|合计|合計|全部で|合わせて"
-)
-_NONE = re.compile(
-    r"^\W{0,3}(?:there[ ](?:are|is|were)[ ])?(?:none|nobody|no[ ]one|nothing|not[ ]a[ ]single|not[ ]any"
-    r"|no(?![ ](?:answer|idea|response|information)))\b"
-)
-_DENIED = re.compile(r"(?:\bnot|n't|\bnever|\brather[ ]than|\binstead[ ]of)(?:[ ][^\W\d_]{1,12})?[ ]$")
-_ROMAN = re.compile(r"\W{0,3}(?=[ivxl]{2})(xl|l?x{0,3})(ix|iv|v?i{0,3})\W{0,3}")
-_ROMAN_SIGNS = {"i": 1, "v": 5, "x": 10, "l": 50}
-
-
-def answering_number(text: str, asked: Asked) -> Number | None:
-    """The number of a plain text in lower case that answers a question.
-
-    Numbers of another kind of unit than the question's and ordinals come last. Of several, the result of a sum, the one
-    after "=", "total" or "so", the one that counts the question's things, the first.
-    """
-    numbers = find_numbers(text)
-    numbers = [each for each in numbers if not _DENIED.search(text[max(0, each.begin - 24) : each.begin])] or numbers
-    fitting = [number for number in numbers if _fits(number, asked)] or numbers
-    if not fitting:
-        return _unwritten_number(text, asked)
-    cues = [match.end() for match in _RESULT_CUE.finditer(text)]
-    results = [number for number in fitting if number.kind == "result"]
-    if cues and (after := [number for number in fitting if number.begin >= cues[-1]]):
-        fitting = after
-    elif results:
-        return results[-1]
-    elif cues:
-        fitting = [number for number in fitting if number.end <= cues[-1]][-1:] or fitting
-    counting = [number for number in fitting if counts_things(text, number.end, asked)]
-    measured = [number for number in fitting if asked.unit and number.quantity.within(asked.unit)]
-    return (counting or measured or fitting)[0]
-
-
-def _unwritten_number(text: str, asked: Asked) -> Number | None:
-    """ "None" for "how many", "the third floor" for "which floor", "IV" alone."""
-    if asked.counts and (zero := _NONE.match(text)):
-        return Number(*zero.span(), Quantity(0.0))
-    if roman := _ROMAN.fullmatch(text):
-        signs = [_ROMAN_SIGNS[sign] for sign in roman[1] + roman[2]]
-        value = sum(-one if one < other else one for one, other in zip(signs, [*signs[1:], 0], strict=True))
-        return Number(*roman.span(), Quantity(float(value)))
-    if asked.place and (place := _ORDINAL.search(text)):
-        return Number(*place.span(), Quantity(float(number_words.ORDINALS[place[0]])), "ordinal")
-    return None
-
-
-_ORDINAL = re.compile(r"\b(?:" + "|".join(number_words.ORDINALS) + r")\b")
-_FOLLOWING_WORDS = re.compile(r"(?:[ ][^\W\d_]{1,30}){0,3}")
-
-
-def _fits(number: Number, asked: Asked) -> bool:
-    dimension, wanted = number.quantity.dimension, Quantity(0.0, asked.unit).dimension
-    if number.kind == "ordinal":
-        return False
-    return not dimension or (not asked.counts if not wanted else dimension == wanted)
-
-
-def counts_things(text: str, end: int, asked: Asked) -> bool:
-    """Whether what a question counts is named within the three words after a number that ends there."""
-    following = _FOLLOWING_WORDS.match(text, end)
-    return following is not None and any(stem_of(word) in asked.things for word in following[0].split())
-
-
-def number_of(text: str | None, question: str = "") -> float | None:
-    """Read the number that a text gives, in digits of any script or in words; None if there is none or several.
-
-    See `answering_number` for which. Clock times are not numbers unless the text is nothing but one, which is then read
-    in seconds.
-
-    Args:
-        text: an answer such as "12", "a dozen", "1,299.99 euros", "5 + 6 = 11", "1/2".
-        question: what was asked, if it is known: numbers are given in its unit.
-    """
-    quantity = quantity_of(text, question)
-    return None if quantity is None else quantity.value
-
-
-def quantity_of(text: str | None, question: str = "") -> Quantity | None:
-    """Read the number that a text gives together with its unit; see `number_of`."""
-    if not text:
-        return None
-    asked = asked_of(question)
-    if ":" in text and (time := parse_time(text)) is not None and time.start == time.end:
-        seconds = Quantity(time.start, "s")
-        return seconds.within(asked.unit) or seconds
-    number = answering_number(plain_text(text).lower(), asked)
-    return None if number is None else value_of(number, asked)
-
-
-def written(quantity: Quantity) -> str:
-    """A quantity as an answer."""
-    return f"{quantity.value!r} {quantity.unit}".strip()

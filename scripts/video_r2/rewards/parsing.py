@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
+from video_r2.rewards.answering import number_of, quantity_of
 from video_r2.rewards.conclusions import given_choice
 from video_r2.rewards.number_words import ENGLISH
-from video_r2.rewards.numbers import UNITS, Quantity, number_of, quantity_of
+from video_r2.rewards.quantities import UNITS, Quantity
 from video_r2.rewards.times import Interval, find_times, parse_time
 from video_r2.rewards.words import contains_words, normalise_text, words_of
 

@@ -12,7 +12,19 @@ from video_r2.rewards.number_words import ENGLISH, TIMES
 
 _WORD = re.compile(r"(?:(?<![\w.)])-)?\d+(?:[.:]\d+)*|[^\W\d_]+")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-ARTICLES = frozenset({"a", "an", "the"})
+
+
+def lexicon(words: str) -> frozenset[str]:
+    """A set of words, written one after the other."""
+    return frozenset(words.split())
+
+
+ARTICLES = lexicon("a an the")
+FUNCTION_WORDS = lexicon(
+    "a an the this that these those it its he she they his her their him them i we you my our your one ones who which "
+    "what is are was were be been being has have had do does did will would can could shall should may might must to of "
+    "in on at by with from for into onto as and or but so there here then s"
+)
 
 
 @lru_cache(maxsize=4096)
@@ -30,15 +42,13 @@ def normalise_text(text: str) -> str:
 
 # --- what stands in a text, and what is denied there ------------------------------------------------------------------
 
-DENYING = frozenset(
-    {"not", "never", "neither", "nor", "isn", "isnt", "wasn", "aren", "cannot", "except", "without", "than"}
-)
+_DENYING = lexicon("not never neither nor isn isnt wasn aren cannot except without than")
 
 
 def contains_words(text: str, wanted: str) -> bool:
     """Whether the words of `wanted` stand in the text, one after the other and not denied."""
     words = words_of(text)
-    return any(not DENYING.intersection(_before(words, at)) for at in occurrences(words, words_of(wanted)))
+    return any(not _DENYING.intersection(_before(words, at)) for at in occurrences(words, words_of(wanted)))
 
 
 def occurrences(words: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -75,24 +85,21 @@ def tokens_of(text: str) -> list[Token]:
     ]
 
 
-# Base forms of verbs whose other forms no suffix explains.
-_IRREGULAR = {
-    form: forms.split()[0]
-    for forms in (
-        "be is are was were been,become became,begin began begun,bite bit bitten,blow blew blown,break broke broken,"
-        "bring brought,build built,burn burnt,buy bought,catch caught,choose chose chosen,come came,cut,dig dug,do did "
-        "done,draw drew drawn,drink drank drunk,drive drove driven,eat ate eaten,fall fell fallen,feed fed,fight fought,"
-        "find found,fly flew flown,forget forgot forgotten,freeze froze frozen,get got gotten,give gave given,go went "
-        "gone,grow grew grown,hang hung,have has had,hear heard,hide hid hidden,hold held,keep kept,know knew known,lay "
-        "laid,lead led,lend lent,lie lay lain,light lit,lose lost,make made,meet met,pay paid,ride rode "
-        "ridden,ring rang rung,rise rose risen,run ran,say said,see saw seen,sell sold,send sent,sew sewn,shake shook "
-        "shaken,shoot shot,show shown,sing sang sung,sink sank sunk,sit sat,sleep slept,slide slid,speak spoke spoken,"
-        "spend spent,stand stood,steal stole stolen,stick stuck,sweep swept,swim swam swum,swing swung,take took taken,"
-        "teach taught,tear tore torn,tell told,think thought,throw threw thrown,wake woke woken,wear wore worn,win won,"
-        "write wrote written,"
-    ).split(",")
-    for form in forms.split()[1:]
-}
+# Verbs whose other forms no suffix explains: the base form first.
+_IRREGULAR_VERBS = (
+    "be is are was were been/become became/begin began begun/bite bit bitten/blow blew blown/break broke broken/"
+    "bring brought/build built/burn burnt/buy bought/catch caught/choose chose chosen/come came/dig dug/do did done/"
+    "draw drew drawn/drink drank drunk/drive drove driven/eat ate eaten/fall fell fallen/feed fed/fight fought/"
+    "find found/fly flew flown/forget forgot forgotten/freeze froze frozen/get got gotten/give gave given/go went gone/"
+    "grow grew grown/hang hung/have has had/hear heard/hide hid hidden/hold held/keep kept/know knew known/lead led/"
+    "lend lent/lose lost/make made/meet met/pay paid/ride rode ridden/ring rang rung/rise rose risen/run ran/say said/"
+    "see saw seen/sell sold/send sent/shake shook shaken/shoot shot/show shown/sing sang sung/sink sank sunk/sit sat/"
+    "sleep slept/slide slid/speak spoke spoken/spend spent/stand stood/steal stole stolen/stick stuck/sweep swept/"
+    "swim swam swum/swing swung/take took taken/teach taught/tear tore torn/tell told/think thought/throw threw thrown/"
+    "wake woke woken/wear wore worn/win won/write wrote written"
+)
+_BASES = {form: forms.split()[0] for forms in _IRREGULAR_VERBS.split("/") for form in forms.split()[1:]}
+_SPELLINGS = {"gray": "grey", "centre": "center", "tyre": "tire", "metre": "meter", "theatre": "theater"}
 
 
 @lru_cache(maxsize=16384)
@@ -103,13 +110,10 @@ def stem_of(word: str) -> str:
         return str(ENGLISH[word])
     if word in ("twice", "thrice"):
         return str(TIMES[word])
-    word = _SPELLINGS.get(word, _IRREGULAR.get(word, word))
+    word = _SPELLINGS.get(word, _BASES.get(word, word))
     if not word.isascii() or len(word) <= 3:
         return word
     return porter_stem(word[:-3] + "or" if word.endswith("our") else word.replace("ise", "ize"))
-
-
-_SPELLINGS = {"gray": "grey", "centre": "center", "tyre": "tire", "metre": "meter", "theatre": "theater"}
 
 
 def porter_stem(word: str) -> str:
