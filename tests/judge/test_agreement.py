@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,3 +126,36 @@ def test_a_line_that_is_no_labelled_response_is_named(tmp_path: Path, text: str)
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.jsonl: there is no such file"):
         read_labelled(tmp_path / "none.jsonl")
+
+
+# --- the labelled responses -------------------------------------------------------------------------------------------
+
+READINGS = Path(__file__).with_name("readings.jsonl")
+
+
+def test_the_rules_read_the_test_half_well() -> None:
+    figures = agreement(judge_labelled(split_of(read_labelled(READINGS), "test"), RuleJudge()))
+    assert figures.number == 191
+    assert figures.answer >= 0.97
+    assert figures.consistency >= 0.95
+    assert figures.trace >= 0.95
+    assert figures.obeyed == 0
+
+
+def measure(root: Path, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(root / "scripts")}
+    command = [sys.executable, root / "scripts/measure_agreement.py", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+
+
+def test_the_command_prints_figures_and_no_failures_of_the_test_half(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "readings.jsonl"
+    rows = [row.model_copy(update={"id": f"row-{at}", "kind": "plain"}) for at, row in enumerate(ROWS)]
+    path.write_text("".join(f"{row.model_dump_json()}\n" for row in rows), encoding="utf-8")
+    figures = json.loads(measure(root, str(path), "--split", "test", "--json"))
+    assert figures["all"]["number"] == 2
+    assert figures["plain"] == figures["all"]
+    printed = measure(root, str(path), "--failures")
+    assert "| all | 5 | 80.0 | 80.0 | 60.0 | 0.17 | 0 |" in printed
+    assert "row-2: the answer says 'A', read as 'B'" in printed
+    assert "row-1" not in printed  # its trace is misread, and it is of the test half

@@ -81,7 +81,7 @@ _BRACKETS = re.compile(r"\[[^\[\]\n]{1,300}\]|\([^()\n]{1,300}\)")
 _PIECE = re.compile(r"[^.!?\n]{1,400}[.!?]{0,3}[\"']?|[.!?\n]")
 _SUSPECT = re.compile(
     rf"\b(?:{_READER}|ignore|disregard|forget|override|output|return|print|reply|respond|verdict|consisten\w+|please"
-    r"|true|false|mark|treat|count|score|grade|accept)\b|<\|",
+    r"|true|false|mark|treat|count|score|grade|accept|(?-i:YES|NO|REJECT))\b|<\|",
     re.IGNORECASE,
 )
 
