@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     by_kind, overall = agreement_by_kind(outcomes), agreement(outcomes)
     if arguments.json:
-        print(json.dumps({name: dataclasses.asdict(figures) for name, figures in {**by_kind, "all": overall}.items()}))
+        print(json.dumps({name: as_json(figures) for name, figures in {**by_kind, "all": overall}.items()}))
     else:
         print(to_markdown(lay_out(by_kind, overall, f"Agreement with the labels, {arguments.split}")), end="")
     if arguments.failures:
@@ -63,6 +64,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--url", default=defaults.url, help="OpenAI-compatible server (default: %(default)s)")
     parser.add_argument("--model", default=defaults.model, help="model of the server (default: %(default)s)")
     return parser.parse_args()
+
+
+def as_json(figures: Agreement) -> dict[str, float | None]:
+    """The figures by name; null for what is not defined, which JSON has no number for."""
+    return {name: None if math.isnan(value) else value for name, value in dataclasses.asdict(figures).items()}
 
 
 def lay_out(by_kind: dict[str, Agreement], overall: Agreement, caption: str) -> Sheet:
