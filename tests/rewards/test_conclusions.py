@@ -71,6 +71,11 @@ RESCUE = ["a rope", "a ladder", "a helicopter", "a lift"]
         ("The clip is too short. It might be a hammer; it might be a wrench.", ""),
         ("A or D? The video does not settle it.", ""),
         ("So A or D.", ""),
+        # answered beside the question
+        ("The drill spins. So the answer is a spoon (F).", ""),
+        ("That is the drill. The answer is 00:10.", ""),
+        ("That is the drill. The answer is clear.", "C"),
+        ("That is the drill. The answer is not the spoon.", "C"),
         # listed
         ("A: no, it stays on the wall.\nB: no saw in sight.\nC: yes, at 00:12.\nD: no.", "C"),
         ("Option A: not used. Option B: not used. Option C: used at 00:12. Option D: not used. Hence C", "C"),
@@ -174,6 +179,9 @@ def test_what_a_question_denies_is_no_denial() -> None:
         ("Ⓒ", "C"),
         ("答案是C", "C"),
         ("The answer is the saw, not the hammer.", "B"),
+        ("The hammer hangs beside the saw all the time. It is the drill (C).", "C"),
+        ("It could be A. I choose the drill.", "C"),
+        ("The hammer. C", ""),
         ("A/B", ""),
         ("A (or B)", ""),
         ("A, possibly B", ""),
@@ -192,6 +200,11 @@ def test_which_option_an_answer_gives(answer: str, letter: str) -> None:
     assert given_choice(answer, TOOLS) == letter
 
 
+def test_a_number_among_options_is_no_place() -> None:
+    assert given_choice("answer 3", ["2", "3", "1"]) == "B"
+    assert given_choice("answer number 3", ["2", "3", "1"]) == "C"
+
+
 COUNT = "How many lanterns hang over the gate?"
 
 
@@ -208,6 +221,7 @@ COUNT = "How many lanterns hang over the gate?"
         (COUNT, "There are between 4 and 6 lanterns.", ""),
         (COUNT, "It is 4 or 5, I am not sure which.", ""),
         (COUNT, "None.", "0.0"),
+        (COUNT, "I see four lanterns. So the answer is red.", ""),
         (COUNT, "At 00:12 there are three.", "3.0"),
         (COUNT, "Ich zähle drei links und zwei rechts, das macht fünf.", "5.0"),
         (COUNT, "Il y en a cinq en tout.", "5.0"),

@@ -113,6 +113,7 @@ def test_number_is_read(text: str, number: float | None) -> None:
         ("How many boats return?", "After 3 minutes, 4 boats", Quantity(4)),
         ("Which floor is it?", "the third floor", Quantity(3)),
         ("How many floors are there?", "the third floor", None),
+        ("What is the sum of the digits?", "third", None),
         ("", "2 kg", Quantity(2, "kg")),
     ],
 )

@@ -165,6 +165,13 @@ def test_answers_are_compared_as_answers(one: str, other: str, kind: str, equal:
     assert answers_equal(other, one, kind) is equal
 
 
+def test_numbers_without_a_unit_are_in_that_of_the_question() -> None:
+    question = "How many seconds does it take?"
+    assert answers_equal("half a minute", "30", "number", question)
+    assert not answers_equal("half a minute", "0.5", "number", question)
+    assert answers_equal("half a minute", "0.5", "number")
+
+
 @given(st.text(max_size=80))
 def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normalise_text(text)

@@ -42,10 +42,13 @@ def read_claims(think: str) -> list[Claim]:
 
 def _conclusion(think: str, sentences: Sequence[tuple[int, int]]) -> int:
     """Where the words begin that announce the conclusion; the end of the trace without any."""
-    inferring = sentences[-min(INFERRING, len(sentences))][0] if sentences else 0
-    strong = (match.start() for match in cues.CONCLUDES.finditer(think))
-    weak = (match.start() for match in cues.INFERS.finditer(think) if match.end() >= inferring)
-    return max([*strong, *weak], default=len(think))
+    for to_end, (begin, end) in enumerate(reversed(sentences)):
+        found = [match.start() for match in cues.CONCLUDES.finditer(think, begin, end)]
+        if to_end < INFERRING:
+            found += [match.start() for match in cues.INFERS.finditer(think, begin, end)]
+        if found:
+            return max(found)
+    return len(think)
 
 
 def _claims_of_sentence(sentence: str) -> list[Claim]:

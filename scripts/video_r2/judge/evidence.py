@@ -11,37 +11,29 @@ from video_r2.rewards.words import lexicon
 
 _LEXICON: dict[str, frozenset[str]] = {
     "attribute": lexicon(
-        "red green blue yellow purple white black brown orange pink grey gray golden silver dark bright striped "
-        "round square "
-        "circle triangle cross rectangle rectangular circular large small big tiny tall short wooden metal "
-        "metallic plastic "
-        "bald bearded curly blonde wearing dressed"
+        "red green blue yellow purple white black brown orange pink grey gray golden silver dark bright striped round "
+        "square circle triangle cross rectangle rectangular circular large small big tiny tall short wooden metal "
+        "metallic plastic bald bearded curly blonde wearing dressed"
     ),
     "entity": lexicon(
-        "man woman person people boy girl child player dog cat bird horse car truck bus bike bicycle ball table "
-        "chair door window "
-        "hand hands face head shirt jacket hat glasses cup bottle plate knife box book phone screen board sign "
-        "logo building "
-        "house road street tree water room kitchen floor wall object objects shape shapes animal team referee "
-        "teacher chef "
-        "digit number letter word text caption subtitle graph chart diagram formula equation slide"
+        "man woman person people boy girl child player dog cat bird horse car truck bus bike bicycle ball table chair "
+        "door window hand hands face head shirt jacket hat glasses cup bottle plate knife box book phone screen board "
+        "sign logo building house road street tree water room kitchen floor wall object objects shape shapes animal "
+        "team referee teacher chef digit number letter word text caption subtitle graph chart diagram formula "
+        "equation slide"
     ),
     "action": lexicon(
         "rising falling leftward rightward resting moves moving move enters enter entering leaves leave leaving "
-        "appears appear "
-        "appearing disappears turns turning walks walking runs running jumps jumping picks picking puts putting "
-        "places placing "
-        "holds holding points pointing throws throwing catches opens opening closes closing sits sitting stands "
-        "standing "
-        "rotates rotating lifts lifting drops dropping cuts cutting pours pouring writes writing rolls rolling "
-        "slides sliding "
-        "kicks kicking hits hitting carries carrying pushes pulls waves waving smiles looks looking changes changing "
-        "spins flies flying climbs swims drives driving speaks speaking says eats drinks"
+        "appears appear appearing disappears turns turning walks walking runs running jumps jumping picks picking "
+        "puts putting places placing holds holding points pointing throws throwing catches opens opening closes "
+        "closing sits sitting stands standing rotates rotating lifts lifting drops dropping cuts cutting pours "
+        "pouring writes writing rolls rolling slides sliding kicks kicking hits hitting carries carrying pushes pulls "
+        "waves waving smiles looks looking changes changing spins flies flying climbs swims drives driving speaks "
+        "speaking says eats drinks"
     ),
     "position": lexicon(
-        "left right top bottom centre center middle corner foreground background above below behind front "
-        "beside between under "
-        "over upper lower near inside outside across edge side upward downward"
+        "left right top bottom centre center middle corner foreground background above below behind front beside "
+        "between under over upper lower near inside outside across edge side upward downward"
     ),
     "count": lexicon("one two three four five six seven eight nine ten twice once both several"),
     "order": lexicon("first second third fourth last then next before after later earlier finally begins ends while"),

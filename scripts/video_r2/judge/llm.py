@@ -19,8 +19,7 @@ from typing import Any, TypeVar
 from video_r2 import config
 from video_r2.errors import UserError
 from video_r2.judge.base import Judge, Reading, Verdict
-from video_r2.rewards.answering import written
-from video_r2.rewards.parsing import Claim, choice_of, quantity_of
+from video_r2.rewards.parsing import Claim, choice_of
 from video_r2.rewards.times import parse_time
 
 Answer = TypeVar("Answer")
@@ -71,7 +70,7 @@ class LLMJudge(Judge):
         ]
         replies = self._ask("answer", questions, _ANSWER_SCHEMA, _as_answer)
         return [
-            _in_question_terms(reply, reading) if reply else reply
+            (choice_of(reply, reading.options) or "") if reply and reading.answer_type == "choice" else reply
             for reply, reading in zip(replies, readings, strict=True)
         ]
 
@@ -216,15 +215,6 @@ def _as_claims(reply: Any) -> list[Claim]:
 
 def _as_answer(reply: Any) -> str:
     return str(_field(reply, "answer", str)).strip()
-
-
-def _in_question_terms(reply: str, reading: Reading) -> str:
-    """An answer as its letter, or as a number in the question's unit."""
-    if reading.answer_type == "choice":
-        return choice_of(reply, reading.options) or ""
-    if reading.answer_type == "number" and (quantity := quantity_of(reply, reading.question)) is not None:
-        return written(quantity)
-    return reply
 
 
 def _as_truth(reply: Any) -> bool:

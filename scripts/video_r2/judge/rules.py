@@ -60,11 +60,13 @@ def is_consistent(verdict: Verdict) -> bool:
     kind, options, question = verdict.answer_type, verdict.options, verdict.question
     think = read_answer(Reading(verdict.think, "think", kind, options, question))
     answer = read_answer(Reading(verdict.answer, "answer", kind, options, question))
-    return same_answer(think, answer, kind)
+    return same_answer(think, answer, kind, question)
 
 
-def same_answer(think: str, answer: str, answer_type: str) -> bool:
+def same_answer(think: str, answer: str, answer_type: str, question: str = "") -> bool:
     """Whether two answers that were read are equal; of text, a conclusion may also say the answer's words among others."""
     if not think or not answer:
         return False
-    return answers_equal(think, answer, answer_type) or (answer_type == "text" and contains_words(think, answer))
+    if answers_equal(think, answer, answer_type, question):
+        return True
+    return answer_type == "text" and contains_words(think, answer)

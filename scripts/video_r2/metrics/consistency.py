@@ -62,4 +62,4 @@ def _score(
         return Score(100.0 * (right[0] == right[1]), {**detail, "think_right": right[0], "answer_right": right[1]})
     if not think and record["think"] is not None:
         detail["undecided"] = True
-    return Score(100.0 * same_answer(think, answer, kind), detail)
+    return Score(100.0 * same_answer(think, answer, kind, str(record["question"])), detail)

@@ -40,7 +40,7 @@ class Asked:
 
 _HOW_MANY = re.compile(r"\bhow many\b((?:[ ][^\W\d_]+){1,6})")
 _IN_UNIT = re.compile(r"(?:\bin|\(|\bwhat|\bwhich)[ ](?:the[ ]unit[ ]|whole[ ])?(km/h|m/s|[^\W\d_]+)\b|\(([^\W\d_]+)\)")
-_WHICH = re.compile(r"\b(?:which|what)\b")
+_WHICH = re.compile(r"\b(?:which|what(?![ ](?:is|are|was|were)\b))\b")
 _SHARE = re.compile(r"\b(?:fraction|share|proportion|portion|part|ratio|probability)\b")
 _ENDS_THINGS = lexicon(
     "the a an are is was were do does did can could will would has have had of in on at to with from the"

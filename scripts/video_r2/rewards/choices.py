@@ -209,7 +209,8 @@ _PLACED = re.compile(
     rf"""
     \b(?:(?P<nth>{_NTH})|(?P<digit>[1-9])(?:st|nd|rd|th)|(?P<last>last))[ ]
         (?:option|choice|alternative|possibility|(?P<one>one)(?=[ ]?[.,;:)]|$))\b
-    |\b(?:option|choice|answer|alternative)[ ](?:number[ ]|no\.?[ ]|\#)?(?P<number>[1-9])(?![\d.:])\b
+    |\b(?:(?:option|choice|alternative)[ ](?:number[ ]|no\.?[ ]|\#)?|answer[ ](?:number[ ]|no\.?[ ]|\#))
+        (?P<number>[1-9])(?![\d.:])\b
     |\b(?P<listed>{_NTH})[ ](?:in|on|of)[ ]the[ ](?:list|options|choices)\b
     |^\W{{0,3}}(?:the[ ])?(?P<alone>{_NTH})\W{{0,3}}$
     """,

@@ -76,6 +76,11 @@ def _left_open(sentence: Sentence) -> list[Said]:
     return [] if sentence.undecided is None else [Said(sentence.undecided, "", Weight.CONCLUDED)]
 
 
+def _beside_question(sentence: Sentence) -> list[Said]:
+    """What a sentence says that names no possible answer: one that is given all the same leaves it open."""
+    return _left_open(sentence) + ([] if sentence.answers is None else [Said(sentence.answers, "", Weight.CONCLUDED)])
+
+
 # --- options ----------------------------------------------------------------------------------------------------------
 
 _OFFERS = re.compile(r"\b(?:or|either|between|oder|ou|o)\b|/", re.IGNORECASE)
@@ -100,11 +105,13 @@ def given_choice(answer: str, options: Sequence[str], number: int = 0) -> str:
         number: how many options there are, where no text is known.
     """
     known = options_of(tuple(options), len(options) or number or len(ascii_uppercase))
+    sentences = [Sentence(piece, 0) for piece in pieces_of(plain_text(answer), known.openings)]
+    named = [_asserted(sentence, mentions_in(sentence.text, known, lenient=True)) for sentence in sentences]
+    by_letter = any(_gives_letter(sentence, mentions) for sentence, mentions in zip(sentences, named, strict=True))
     chosen = ""
-    for piece in pieces_of(plain_text(answer), known.openings):
-        sentence = Sentence(piece, 0)
-        letter = _named_in(sentence, known)
-        takes_back = cues.CORRECTS.match(piece) or sentence.cues
+    for sentence, mentions in zip(sentences, named, strict=True):
+        letter = "" if by_letter and _only_tells(sentence, mentions) else _named_in(sentence, mentions, known)
+        takes_back = cues.CORRECTS.match(sentence.text) or sentence.cues
         if letter is None or (chosen and letter and letter != chosen and not takes_back):
             return ""
         chosen = letter or chosen
@@ -118,6 +125,8 @@ def _choices(sentence: Sentence, options: Options, denying: bool) -> list[Said]:
         denying: whether the question asks for what is not: "autumn is not shown" then denies nothing.
     """
     mentions = mentions_in(sentence.text, options, denying=denying)
+    if not mentions:
+        return _beside_question(sentence)
     said = _left_open(sentence)
     said += [
         Said(mention.begin, mention.letter, Weight.MENTIONED, denied=True)
@@ -205,9 +214,21 @@ def _parts(sentence: Sentence, mentions: Sequence[Mention], options: Options) ->
     return [Said(places[-1].begin, shares[0][1], sentence.weight_of(places[0].begin, places[-1].end))]
 
 
-def _named_in(sentence: Sentence, options: Options) -> str | None:
+def _gives_letter(sentence: Sentence, mentions: Sequence[Mention]) -> bool:
+    """Whether a sentence of an answer gives a letter, and not as a possibility."""
+    return any(mention.form == "letter" and not _is_discussed(sentence, [mention]) for mention in mentions)
+
+
+def _only_tells(sentence: Sentence, mentions: Sequence[Mention]) -> bool:
+    """Whether a sentence merely mentions options, by their words: "a blue circle, falling"."""
+    return all(
+        mention.form != "letter" and sentence.weight_of(mention.begin, mention.end) <= Weight.MENTIONED
+        for mention in mentions
+    )
+
+
+def _named_in(sentence: Sentence, asserted: list[Mention], options: Options) -> str | None:
     """The letter that a sentence of an answer names; "" for none, None for several."""
-    asserted = _asserted(sentence, mentions_in(sentence.text, options, lenient=True))
     if len(grouped(sentence.text, asserted)) > 1:
         # "B, but A is possible"
         certain = [mention for mention in asserted if not cues.POSSIBLE.match(sentence.text, mention.end)]
@@ -238,7 +259,9 @@ def _numbers(sentence: Sentence, asked: Asked) -> list[Said]:
         number, at = answering_number(lowered, asked), 0
     if number is None and Quantity(0.0, asked.unit).dimension == "time":
         return _left_open(sentence) + _clock(sentence, cue, asked)
-    if number is None or (number.kind == "ordinal" and asked.counts) or sentence.leaves_open(at + number.begin):
+    if number is None:
+        return _beside_question(sentence)
+    if (number.kind == "ordinal" and asked.counts) or sentence.leaves_open(at + number.begin):
         return _left_open(sentence)
     begin, end, quantity = at + number.begin, at + number.end, value_of(number, asked)
     weight = sentence.weight_of(begin, end)

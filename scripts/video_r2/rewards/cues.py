@@ -50,6 +50,15 @@ INFERS = re.compile(
     _FLAGS | re.MULTILINE,
 )
 
+# After this stands the answer in so many words, unless they only tell of it ("the answer is clear").
+_TELLS = r"""(?:(?:un)?(?:clear|certain|known)|obvious|evident|visible|shown|seen|given|found|stated|correct|right|wrong|simple
+    |easy|straightforward|above|below|there|here|this|that|it|not|no|never|neither|none)"""
+ANSWERS = re.compile(
+    rf"""\banswer(?:[ ]{_IS}\b|[ ]?[:=])[ ]?(?!.{{0,40}}\b{_TELLS}\b)
+    (?=[^\W_])(?:[^.;:!?]|(?<=\d)[.:](?=\d)){{1,40}}\W{{0,5}}$""",
+    _FLAGS,
+)
+
 # A sentence that begins so takes back what was said before it.
 CORRECTS = re.compile(
     r"""

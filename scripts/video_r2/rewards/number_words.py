@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
@@ -104,16 +102,3 @@ def han_number(numeral: str) -> int:
         else:
             digit = _HAN_DIGITS[sign]
     return total + section + digit
-
-
-def add_up(values: Sequence[int]) -> float:
-    """Value of number words that follow each other: [3, 100, 5] is 305, [12, 100] is 1200, [2, 1000] is 2000."""
-    total = current = 0
-    for value in values:
-        if value < 100:
-            current += value
-        elif value == 100:
-            current = max(current, 1) * 100
-        else:
-            total, current = total + max(current, 1) * value, 0
-    return float(total + current)

@@ -121,18 +121,19 @@ def choice_of(text: str | None, options: Sequence[str]) -> str | None:
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
-def answers_equal(one: str, other: str, answer_type: str) -> bool:
+def answers_equal(one: str, other: str, answer_type: str, question: str = "") -> bool:
     """Whether two answers are the same answer: letters by label, numbers by value and unit, text by its words.
 
     Args:
         one: a letter, a number or a text, as the type demands.
         other: the same.
         answer_type: "choice", "number" or "text".
+        question: what was asked, if it is known: a number without a unit is in its unit.
     """
     if answer_type == "choice":
         return bool(one) and one.strip().upper() == other.strip().upper()
     if answer_type == "number":
-        mine, theirs = quantity_of(one), quantity_of(other)
+        mine, theirs = quantity_of(one, question), quantity_of(other, question)
         return mine is not None and theirs is not None and mine.equals(theirs, 1e-6)
     first, second = normalise_text(one), normalise_text(other)
     if first == second:

@@ -20,7 +20,7 @@ _ABBREVIATION = re.compile(r"\b(?:i\.e|e\.g|Dr|Mr|Mrs|Ms|St|vs|approx|ca|Prof|Fi
 
 
 def sentences_of(text: str, openings: Sequence[str] = ()) -> list[tuple[int, int]]:
-    """Begin and end of each sentence, empty ones left out.
+    """Begin and end of each sentence, those without a letter or digit left out.
 
     A full stop after an option's letter ("C. blue") ends none, neither does one after an abbreviation or the number of a
     list's item.
@@ -36,7 +36,7 @@ def sentences_of(text: str, openings: Sequence[str] = ()) -> list[tuple[int, int
         spans.append((begin, mark.end()))
         begin = mark.end()
     spans.append((begin, len(text)))
-    return [(begin, end) for begin, end in spans if text[begin:end].strip()]
+    return [(begin, end) for begin, end in spans if any(map(str.isalnum, text[begin:end]))]
 
 
 def _goes_on(text: str, stop: int, openings: Sequence[str]) -> bool:
@@ -64,6 +64,8 @@ class Sentence:
         to_end: how many sentences follow.
         is_question: whether it asks.
         cues: where words that announce a conclusion end, in order.
+        undecided: where it says that nothing is decided; None if it does not.
+        answers: where it begins to give an answer in so many words; None if it does not.
     """
 
     def __init__(self, text: str, to_end: int) -> None:
@@ -73,9 +75,9 @@ class Sentence:
         self.cues = [match.end() for match in cues.CONCLUDES.finditer(text)]
         if to_end < INFERRING:
             self.cues = sorted([*self.cues, *(match.end() for match in cues.INFERS.finditer(text))])
-        undecided = cues.UNDECIDED.search(text)
+        undecided, answers = cues.UNDECIDED.search(text), cues.ANSWERS.search(text)
         self.undecided = undecided.start() if undecided else None
-        """Where it says that nothing is decided; None if it does not."""
+        self.answers = answers.start() if answers else None
 
     def concludes_before(self, at: int) -> bool:
         """Whether words that announce a conclusion stand before a place."""

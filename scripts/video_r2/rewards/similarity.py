@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-
-from video_r2.rewards.words import porter_stem
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 
 def word_error_rate(target: Sequence[str], given: Sequence[str]) -> float:
@@ -25,7 +24,7 @@ def rouge(target: str, given: str, stemmed: bool) -> float:
     Words are runs of ASCII letters and digits in lower case; with `stemmed`, those longer than three characters are
     reduced by Porter's stemmer, as the `rouge-score` package does.
     """
-    stem = _stem if stemmed else str
+    stem = _stemmer() if stemmed else str
     first, second = ([stem(word) for word in re.findall(r"[a-z0-9]+", text.lower())] for text in (target, given))
     return (_overlap(first, second, 1) + _overlap(first, second, 2) + _longest(first, second)) / 3
 
@@ -54,5 +53,9 @@ def _f_measure(common: int, wanted: int, found: int) -> float:
     return 2 * precision * recall / (precision + recall) if common else 0.0
 
 
-def _stem(word: str) -> str:
-    return porter_stem(word) if len(word) > 3 else word
+@lru_cache(maxsize=1)
+def _stemmer() -> Callable[[str], str]:
+    from nltk.stem.porter import PorterStemmer
+
+    stemmer = PorterStemmer()
+    return lru_cache(maxsize=4096)(lambda word: stemmer.stem(word) if len(word) > 3 else word)

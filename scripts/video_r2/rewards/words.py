@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -111,18 +111,21 @@ def stem_of(word: str) -> str:
     if word in ("twice", "thrice"):
         return str(TIMES[word])
     word = _SPELLINGS.get(word, _BASES.get(word, word))
-    if not word.isascii() or len(word) <= 3:
-        return word
-    return porter_stem(word[:-3] + "or" if word.endswith("our") else word.replace("ise", "ize"))
+    return _without_ending(_BRITISH.sub("or", word).replace("ise", "ize")) if word.isascii() else word
 
 
-def porter_stem(word: str) -> str:
-    """Stem of a word in lower case by Porter's algorithm."""
-    return _porter()(word)
+_BRITISH = re.compile(r"(?<=[a-z][a-z])our(?=$|s$|ed$|ing$)")
+_PLURAL = re.compile(r"(?<=s)es$|(?<=[^siu])s$")
+_PARTICIPLE = re.compile(r"^(.*[aeiouy].*)(?:ing|(?<!e)ed)$")
+_DOUBLED = re.compile(r"([^aeiouylsz])\1$")
 
 
-@lru_cache(maxsize=1)
-def _porter() -> Callable[[str], str]:
-    from nltk.stem.porter import PorterStemmer
-
-    return lru_cache(maxsize=16384)(PorterStemmer().stem)
+def _without_ending(word: str) -> str:
+    """A word without the ending that inflection gives it: "boxes", "hopped" and "cries" are "box", "hop" and "cri"."""
+    if len(word) > 3:
+        word = _PLURAL.sub("", word)
+        if participle := _PARTICIPLE.match(word):
+            word = _DOUBLED.sub(r"\1", participle[1])
+    if len(word) > 3:
+        word = word.removesuffix("e")
+    return word[:-1] + "i" if word.endswith("y") else word
