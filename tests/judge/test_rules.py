@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from string import ascii_uppercase
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,9 @@ from hypothesis import strategies as st
 
 from video_r2 import config
 from video_r2.judge import make_judge
+from video_r2.judge.base import Reading
 from video_r2.judge.rules import RuleJudge
+from video_r2.metrics.agreement import LabelledResponse, read_labelled
 
 JUDGE = RuleJudge()
 COLOURS = ["red", "green", "blue", "dark blue"]
@@ -123,6 +127,27 @@ def test_no_text_raises(text: str) -> None:
         assert isinstance(JUDGE.answer_in(text, COLOURS, kind), str)
         JUDGE.consistent(text, text[:10], COLOURS, kind)
     assert 0 <= (JUDGE.visual_evidence(text) or 0.0) <= 10
+
+
+LABELLED = read_labelled(Path(__file__).with_name("readings.jsonl"))
+EDITS = st.lists(st.tuples(st.integers(0, 300), st.integers(0, 20), st.text(max_size=6)), max_size=6)
+
+
+@settings(max_examples=50)
+@given(st.sampled_from(LABELLED), EDITS)
+def test_damaged_responses_are_read_in_a_moment(labelled: LabelledResponse, edits: list[tuple[int, int, str]]) -> None:
+    text = labelled.response
+    for at, removed, inserted in edits:
+        text = text[:at] + inserted + text[at + removed :]
+    text = (text or "A")[:10_000]
+    text *= 10_000 // len(text)
+    options, kind = labelled.options or (), labelled.answer_type
+    begun = time.process_time()
+    for source in ("think", "answer"):
+        read = JUDGE.answers_of([Reading(text, source, kind, options, labelled.question)])[0]
+        assert kind != "choice" or read in ("", *ascii_uppercase[: len(options)])
+    # About 20 ms; a pattern that tries all ways of matching would take minutes.
+    assert time.process_time() - begun < 1
 
 
 ADVERSARIAL = [

@@ -168,7 +168,7 @@ def number_of(text: str) -> float | None:
     if ":" in text and (time := parse_time(text)) is not None and time.start == time.end:
         return time.start
     plain = unicodedata.normalize("NFKC", text).replace("−", "-").replace("–", "-")
-    lowered = re.sub(" {2,}", " ", without_clocks(plain)).casefold()
+    lowered = without_clocks(plain, keeps_places=False).casefold()
     cues = [match.end() for match in _RESULT_CUE.finditer(lowered)]
     found = _first_number(lowered[cues[-1] :]) if cues else None
     return _first_number(lowered) if found is None else found

@@ -28,7 +28,7 @@ _PIECE = re.compile(
     """,
     re.VERBOSE,
 )
-_NEXT_WORD = re.compile(r"[ \t-]{0,3}([^\W\d_]{1,24})(?![^\W\d_])")
+_NEXT_WORD = re.compile(r"[ \t-]*([^\W\d_]{1,24})(?![^\W\d_])")
 _LAST_WORD = re.compile(r"([^\W\d_]+)[ \t-]{1,2}$")
 _OVER = re.compile(r"[ ]?/[ ]?(\d{1,9})(?![\d/])")
 _MIXED = re.compile(r"[ ](\d{1,3})[ ]?/[ ]?(\d{1,3})(?![\d/])")
@@ -244,14 +244,14 @@ def _value_of(digits: str) -> float:
     return float(plain.replace(",", ""))
 
 
-def without_clocks(text: str) -> str:
-    """The text with blanks for its clock times."""
+def without_clocks(text: str, keeps_places: bool = True) -> str:
+    """The text with blanks for its clock times: as many as they have characters, or one each."""
     if ":" not in text:
         return text
     made, at = [], 0
     for mention in find_times(text):
         if ":" in mention.written:
-            made += [text[at : mention.begin], " " * (mention.end - mention.begin)]
+            made += [text[at : mention.begin], " " * (mention.end - mention.begin if keeps_places else 1)]
             at = mention.end
     return "".join([*made, text[at:]])
 
