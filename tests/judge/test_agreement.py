@@ -159,3 +159,8 @@ def test_the_command_prints_figures_and_no_failures_of_the_test_half(root: Path,
     assert "| all | 5 | 80.0 | 80.0 | 60.0 | 0.17 | 0 |" in printed
     assert "row-2: the answer says 'A', read as 'B'" in printed
     assert "row-1" not in printed  # its trace is misread, and it is of the test half
+
+
+def test_the_docs_show_what_the_command_prints(root: Path) -> None:
+    table = measure(root, str(READINGS), "--split", "test").strip()
+    assert table in (root / "docs/metrics.md").read_text(encoding="utf-8")
