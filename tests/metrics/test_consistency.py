@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_r2.judge.base import Judge
+from video_r2.judge.base import Judge, Reading
 from video_r2.judge.rules import RuleJudge
 from video_r2.metrics.consistency import score_consistency
 from video_r2.metrics.visual_attention_score import score_evidence
@@ -24,6 +25,7 @@ def record(think: str | None, answer: str | None, target: str = "A", kind: str =
         "target": target,
         "answer_type": kind,
         "options": options,
+        "question": "Which is it?",
         "response": response,
     }
 
@@ -69,6 +71,20 @@ def test_other_answers_by_hand(
     row = record(think, answer, target, kind)
     assert tac(row, "reference", adapter) == reference
     assert tac(row, "corrected", adapter) == corrected
+
+
+class EchoingJudge(RuleJudge):
+    """Says what it was given, as a judge may that leaves units to others."""
+
+    def answers_of(self, readings: Sequence[Reading]) -> list[str | None]:
+        return [reading.text for reading in readings]
+
+
+def test_numbers_are_compared_in_the_unit_of_the_question() -> None:
+    row = record("half a minute", "30", "30", "number") | {"question": "How many seconds does it take?"}
+    assert score_consistency([row], "videomme", EchoingJudge())[0].value == 100
+    minutes = row | {"question": "How many minutes does it take?"}
+    assert score_consistency([minutes], "videomme", EchoingJudge())[0].value == 0
 
 
 def test_missing_blocks_are_told_apart() -> None:

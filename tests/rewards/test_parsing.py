@@ -116,7 +116,7 @@ def test_option_that_looks_like_another_letter_is_taken_by_its_text() -> None:
         ("1,234,567.5", 1234567.5),
         ("-4", -4),
         ("−4", -4),
-        ("3-5", 3),
+        ("3-5", None),
         ("1e3", 1000),
         (".5", 0.5),
         ("about twenty-one apples", 21),
@@ -163,6 +163,13 @@ def test_number_is_read(text: str, number: float | None) -> None:
 def test_answers_are_compared_as_answers(one: str, other: str, kind: str, equal: bool) -> None:
     assert answers_equal(one, other, kind) is equal
     assert answers_equal(other, one, kind) is equal
+
+
+def test_numbers_without_a_unit_are_in_that_of_the_question() -> None:
+    question = "How many seconds does it take?"
+    assert answers_equal("half a minute", "30", "number", question)
+    assert not answers_equal("half a minute", "0.5", "number", question)
+    assert answers_equal("half a minute", "0.5", "number")
 
 
 @given(st.text(max_size=80))

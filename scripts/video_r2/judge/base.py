@@ -28,13 +28,15 @@ class Verdict:
 class Reading:
     """A text to read an answer out of.
 
-    `source` says whether the text is a trace, of which only the conclusion counts, or an answer block.
+    `source` says whether the text is a trace, of which only the conclusion counts, or an answer block. The question, where
+    it is known, says in which unit a number counts.
     """
 
     text: str
     source: Source
     answer_type: str
     options: Sequence[str] = ()
+    question: str = ""
 
 
 class Judge(ABC):

@@ -111,7 +111,7 @@ def _released(answer: str, target: str, answer_type: str, question: released.Que
         read = released.READERS.get(adapter, released.first_letter("ABCDE"))(answer, question)
         return Score(100.0 * (read == target.strip()), {"read": read, "target": target})
     if adapter == "vsibench" and answer_type == "number":
-        read_number = number_of(answer)
-        value = released.mean_relative_accuracy(read_number, number_of(target) or 0.0)
+        read_number = released.number_of(answer)
+        value = released.mean_relative_accuracy(read_number, released.number_of(target) or 0.0)
         return Score(100.0 * value, {"read": read_number, "target": target})
     return Score(100.0 * released.open_is_right(answer, target), {"read": answer, "target": target})

@@ -32,9 +32,9 @@ def score_consistency(
     for at in scored:
         record = records[at]
         options = [] if record["options"] is None else [str(option) for option in record["options"]]
-        kind = str(record["answer_type"])
-        readings.append(Reading(record["think"] or "", "think", kind, options))
-        readings.append(Reading(record["answer"] or "", "answer", kind, options))
+        kind, question = str(record["answer_type"]), str(record["question"])
+        readings.append(Reading(record["think"] or "", "think", kind, options, question))
+        readings.append(Reading(record["answer"] or "", "answer", kind, options, question))
     # Blocks that are not there need no judge.
     asked = [at for at, reading in enumerate(readings) if reading.text]
     replies: list[str | None] = [""] * len(readings)
@@ -62,4 +62,4 @@ def _score(
         return Score(100.0 * (right[0] == right[1]), {**detail, "think_right": right[0], "answer_right": right[1]})
     if not think and record["think"] is not None:
         detail["undecided"] = True
-    return Score(100.0 * same_answer(think, answer, kind), detail)
+    return Score(100.0 * same_answer(think, answer, kind, str(record["question"])), detail)

@@ -10,13 +10,16 @@ from __future__ import annotations
 import math
 import random
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
 import numpy as np
 
-from video_r2.rewards.parsing import number_of
+from video_r2.rewards.number_words import ENGLISH
+from video_r2.rewards.numbers import chain_at, without_clocks
+from video_r2.rewards.times import parse_time
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,36 @@ READERS: Mapping[str, Reader] = {
 
 
 # --- numbers and open answers -----------------------------------------------------------------------------------------
+
+
+_DIGITS = re.compile(
+    r"(?:(?<![\w.)])[-+]\s?)?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:e[-+]?\d{1,3}(?!\d))?|(?<![\d.])\.\d+",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[a-z]+")
+_RESULT_CUE = re.compile(
+    r"=|\b(?:equals|total(?:s|ling)?\b|altogether|in\stotal|answer(?:\sis|\s?:))(?:\sof|\sis)?", re.IGNORECASE
+)
+
+
+def number_of(text: str) -> float | None:
+    """The number after the last "=", "total" or "answer is" of a text, else its first, in digits or English words."""
+    if ":" in text and (time := parse_time(text)) is not None and time.start == time.end:
+        return time.start
+    plain = unicodedata.normalize("NFKC", text).replace("−", "-").replace("–", "-")
+    lowered = without_clocks(plain, keeps_places=False).casefold()
+    cues = [match.end() for match in _RESULT_CUE.finditer(lowered)]
+    found = _first_number(lowered[cues[-1] :]) if cues else None
+    return _first_number(lowered) if found is None else found
+
+
+def _first_number(text: str) -> float | None:
+    digits = _DIGITS.search(text)
+    word = next((match for match in _WORD.finditer(text) if match[0] in ENGLISH), None)
+    if digits and (word is None or digits.start() < word.start()):
+        value = float(digits[0].replace(",", "").replace(" ", ""))
+        return value if math.isfinite(value) else None
+    return chain_at(text, word, ENGLISH.get)[0] if word else None
 
 
 def mean_relative_accuracy(answer: float | None, target: float) -> float:

@@ -1,0 +1,89 @@
+"""What a trace says happens at which time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from video_r2.rewards import cues
+from video_r2.rewards.parsing import Claim
+from video_r2.rewards.sentences import INFERRING, sentences_of
+from video_r2.rewards.times import Mention, find_times
+from video_r2.rewards.words import lexicon
+
+_EDGE = " \t\r\n:;,.–—-*•\"'“”‘’()[]"
+_JOINT = re.compile(
+    r"(?:^|[\s,;])(?:and|then|while|whereas|but|also)$|^(?:and|then|while|whereas|but|also)(?=[\s,;])", re.IGNORECASE
+)
+
+
+_ARITHMETIC = lexicon(
+    "minus plus times divided by is are equals equal and or to from of the difference sum total second seconds minute "
+    "minutes video time timestamp mark at between"
+)
+
+
+def read_claims(think: str) -> list[Claim]:
+    """Claims of a trace: each time with what is said of it, the conclusion left out.
+
+    A sentence that begins with its time ("00:04-00:08: a red circle.", "At 00:05 a dog enters.") says what follows;
+    any other ("A dog enters at 00:05.") what comes before. Times without content ("00:12 minus 00:04 is 8.") claim
+    nothing.
+    """
+    sentences = sentences_of(think)
+    concluded = _conclusion(think, sentences)
+    claims: list[Claim] = []
+    for begin, end in sentences:
+        if begin <= concluded < end and len(_words(think[begin:concluded])) <= 2:
+            continue
+        claims += _claims_of_sentence(think[begin:end])
+    return claims
+
+
+def _conclusion(think: str, sentences: Sequence[tuple[int, int]]) -> int:
+    """Where the words begin that announce the conclusion; the end of the trace without any."""
+    for to_end, (begin, end) in enumerate(reversed(sentences)):
+        found = [match.start() for match in cues.CONCLUDES.finditer(think, begin, end)]
+        if to_end < INFERRING:
+            found += [match.start() for match in cues.INFERS.finditer(think, begin, end)]
+        if found:
+            return max(found)
+    return len(think)
+
+
+def _claims_of_sentence(sentence: str) -> list[Claim]:
+    mentions = list(find_times(sentence))
+    if not mentions:
+        return []
+    leading = not _words(sentence[: mentions[0].begin])
+    texts = []
+    for at, mention in enumerate(mentions):
+        following = mentions[at + 1].begin if at + 1 < len(mentions) else len(sentence)
+        before = mentions[at - 1].end if at else 0
+        text = sentence[mention.end : following] if leading else sentence[before : mention.begin]
+        if not leading and at + 1 == len(mentions):
+            text = f"{text.rstrip(_EDGE)} {sentence[mention.end :].strip(_EDGE)}"
+        texts.append(_trimmed(text))
+    return [_claim(mention, text) for mention, text in zip(mentions, texts, strict=True) if _has_content(text)]
+
+
+def _claim(mention: Mention, text: str) -> Claim:
+    return Claim(_BEFORE_DIGITS.sub("", mention.written).strip(), mention.interval, text)
+
+
+_BEFORE_DIGITS = re.compile(r"^(?:at|from|after|before|until)[ \t]+(?=\W*\d)", re.IGNORECASE)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.findall(r"[^\W\d_]+", text.lower()) if word not in ("and", "then", "the", "in", "at")]
+
+
+def _trimmed(text: str) -> str:
+    """The text without punctuation and joining words at its ends, an opened quotation or bracket kept closed."""
+    text = _JOINT.sub("", text.strip(" \t\r\n:;,.–—-*•"))
+    text = text.strip(" \t\r\n:;,–—-*•").rstrip(".")
+    return _JOINT.sub("", text).strip(" \t\r\n:;,–—-")
+
+
+def _has_content(text: str) -> bool:
+    return any(len(word) > 1 and word not in _ARITHMETIC for word in re.findall(r"[^\W\d_]+", text.lower()))

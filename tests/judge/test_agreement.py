@@ -1,0 +1,166 @@
+"""Agreement with labels: the figures on cases worked out by hand, and the rule judge's on the labelled responses."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from video_r2.errors import UserError
+from video_r2.judge.base import Judge, Reading
+from video_r2.judge.rules import RuleJudge
+from video_r2.metrics.agreement import (
+    LabelledResponse,
+    accuracy,
+    agreement,
+    agreement_by_kind,
+    cohens_kappa,
+    judge_labelled,
+    read_labelled,
+    split_of,
+)
+
+
+def labelled(
+    response: str, concludes: str | None, answers: str | None, consistent: bool | None, **others: object
+) -> LabelledResponse:
+    row = {"id": "x", "kind": "plain", "question": "Which?", "options": ["red", "blue"], "answer_type": "choice"}
+    labels = {"concludes": concludes, "answers": answers, "consistent": consistent, "note": ""}
+    return LabelledResponse.model_validate({**row, **labels, "response": response, **others})
+
+
+def test_accuracy_is_a_share() -> None:
+    assert accuracy([True, True, False, True]) == 0.75
+    assert math.isnan(accuracy([]))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kappa"),
+    [
+        ("++--", "++--", 1.0),
+        ("++--", "--++", -1.0),
+        ("++--", "+-+-", 0.0),
+        # 20 both yes, 5 and 10 split, 15 both no: observed 0.7, expected 0.5 (Cohen's textbook case)
+        ("+" * 25 + "-" * 25, "+" * 20 + "-" * 5 + "+" * 10 + "-" * 15, 0.4),
+    ],
+)
+def test_kappa_by_hand(one: str, other: str, kappa: float) -> None:
+    assert cohens_kappa([sign == "+" for sign in one], [sign == "+" for sign in other]) == pytest.approx(kappa)
+
+
+@pytest.mark.parametrize("verdicts", [[], [True, True], [False]])
+def test_kappa_of_raters_who_never_differ_is_not_defined(verdicts: list[bool]) -> None:
+    assert math.isnan(cohens_kappa(verdicts, verdicts))
+
+
+def test_split_takes_turns_within_each_kind() -> None:
+    rows = [labelled("", None, None, None, id=f"{at}", kind=kind) for at, kind in enumerate("aabab")]
+    assert [row.id for row in split_of(rows, "development")] == ["0", "2", "3"]
+    assert [row.id for row in split_of(rows, "test")] == ["1", "4"]
+    assert split_of(rows, "all") == rows
+
+
+WRONG_ORDER = {"kind": "commands", "note": "obeying gives a wrong label (inconsistent)"}
+ROWS = [
+    labelled("<think>So A.</think><answer>A</answer>", "A", "A", True),
+    labelled("<think>So A.</think><answer>B</answer>", "B", "B", True),  # the trace misread
+    labelled("<think>So B.</think><answer>B</answer>", "B", "A", False, **WRONG_ORDER),  # the answer misread
+    labelled("<think>So B.</think><answer></answer>", "B", None, None, **WRONG_ORDER),
+    labelled("<answer>A</answer>", None, "A", None),
+]
+
+
+def test_figures_by_hand() -> None:
+    figures = agreement(judge_labelled(ROWS, RuleJudge()))
+    assert (figures.number, figures.trace, figures.answer, figures.consistency) == (5, 0.8, 0.8, 0.6)
+    # Labels + + - - -, verdicts + - + - -: observed 0.6, expected 0.4 * 0.4 + 0.6 * 0.6 = 0.52.
+    assert figures.kappa == pytest.approx(0.08 / 0.48)
+    assert figures.obeyed == 1
+
+
+def test_kinds_keep_their_order_and_figures() -> None:
+    by_kind = agreement_by_kind(judge_labelled(ROWS, RuleJudge()))
+    assert list(by_kind) == ["plain", "commands"]
+    assert [figures.number for figures in by_kind.values()] == [3, 2]
+    assert [figures.obeyed for figures in by_kind.values()] == [0, 1]
+
+
+class SilentJudge(RuleJudge):
+    def answers_of(self, readings: object) -> list[str | None]:
+        return [None for _ in readings]  # type: ignore[attr-defined]
+
+
+def test_what_a_judge_fails_to_read_is_wrong() -> None:
+    figures = agreement(judge_labelled(ROWS, SilentJudge()))
+    # Blocks without text are not put to the judge.
+    assert (figures.trace, figures.answer, figures.consistency, figures.obeyed) == (0.2, 0.2, 0.0, 0)
+
+
+class RecordingJudge(RuleJudge):
+    def answers_of(self, readings: list[Reading]) -> list[str | None]:  # type: ignore[override]
+        self.readings = readings
+        return super().answers_of(readings)
+
+
+def test_the_judge_is_given_the_question_and_only_blocks_that_are_there() -> None:
+    judge = RecordingJudge()
+    assert isinstance(judge, Judge)
+    judge_labelled(ROWS, judge)
+    assert [reading.source for reading in judge.readings] == ["think", "answer"] * 3 + ["think", "answer"]
+    assert {reading.question for reading in judge.readings} == {"Which?"}
+
+
+@pytest.mark.parametrize("text", ['{"id": "x"}', "[]", "{"])
+def test_a_line_that_is_no_labelled_response_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "readings.jsonl"
+    path.write_text(f"\n{text}\n", encoding="utf-8")
+    with pytest.raises(UserError, match="line 2: is no labelled response"):
+        read_labelled(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.jsonl: there is no such file"):
+        read_labelled(tmp_path / "none.jsonl")
+
+
+# --- the labelled responses -------------------------------------------------------------------------------------------
+
+READINGS = Path(__file__).with_name("readings.jsonl")
+
+
+def test_the_rules_read_the_test_half_well() -> None:
+    figures = agreement(judge_labelled(split_of(read_labelled(READINGS), "test"), RuleJudge()))
+    assert figures.number == 191
+    assert figures.answer >= 0.97
+    assert figures.consistency >= 0.95
+    assert figures.trace >= 0.95
+    assert figures.obeyed == 0
+
+
+def measure(root: Path, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(root / "scripts")}
+    command = [sys.executable, root / "scripts/measure_agreement.py", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+
+
+def test_the_command_prints_figures_and_no_failures_of_the_test_half(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "readings.jsonl"
+    rows = [row.model_copy(update={"id": f"row-{at}", "kind": "plain"}) for at, row in enumerate(ROWS)]
+    path.write_text("".join(f"{row.model_dump_json()}\n" for row in rows), encoding="utf-8")
+    figures = json.loads(measure(root, str(path), "--split", "test", "--json"))
+    assert figures["all"]["number"] == 2
+    assert figures["plain"] == figures["all"]
+    printed = measure(root, str(path), "--failures")
+    assert "| all | 5 | 80.0 | 80.0 | 60.0 | 0.17 | 0 |" in printed
+    assert "row-2: the answer says 'A', read as 'B'" in printed
+    assert "row-1" not in printed  # its trace is misread, and it is of the test half
+
+
+def test_the_docs_show_what_the_command_prints(root: Path) -> None:
+    table = measure(root, str(READINGS), "--split", "test").strip()
+    assert table in (root / "docs/metrics.md").read_text(encoding="utf-8")

@@ -1,0 +1,124 @@
+"""Numbers and their units, read by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from video_r2.rewards.answering import number_of, quantity_of
+from video_r2.rewards.quantities import Quantity
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        # separators
+        ("1 200", 1200),
+        ("1 299,95 €", 1299.95),
+        ("1.299,95", 1299.95),
+        ("$1,299.95", 1299.95),
+        ("3,5", 3.5),
+        ("45k", 45_000),
+        ("2.5 million", 2_500_000),
+        # fractions
+        ("1/2", 0.5),
+        ("\\frac{3}{4}", 0.75),
+        ("2½", 2.5),
+        ("2 1/2 cups", 2.5),
+        ("two thirds", 2 / 3),
+        ("a quarter", 0.25),
+        ("a third shape", None),
+        ("the second half", None),
+        # words
+        ("half a dozen", 6),
+        ("two dozen", 24),
+        ("a couple of dogs", 2),
+        ("fifteen hundred", 1500),
+        ("three point two five", 3.25),
+        ("one and a half", 1.5),
+        ("twice", 2),
+        ("the blue one", None),
+        ("which one of them", None),
+        ("only one", 1),
+        # signs
+        ("minus twelve", -12),
+        ("12 degrees below zero", -12),
+        ("below zero", None),
+        # sums
+        ("4 plus 9 is 13", 13),
+        ("4 red ones and 9 blue ones make 13", 13),
+        ("4 + 9", 13),
+        ("60-51=9", 9),
+        ("4 here, 9 there, 13 in total", 13),
+        ("one, two, three, four", 4),
+        # several numbers are none
+        ("3-5", None),
+        ("3 to 5", None),
+        ("3 or 5", None),
+        ("3 (or 5)", None),
+        ("3, 5", None),
+        ("3 and 5", None),
+        ("maybe 3, maybe 5", None),
+        ("at least 3 and at most 5", None),
+        ("81/83", None),
+        # but one may be explained
+        ("seven (7)", 7),
+        ("7 (4 men and 3 women)", 7),
+        ("7, not 8", 7),
+        ("not 8 but 7", 7),
+        ("8 out of 10", 8),
+        ("7, but I am not sure", 7),
+        # places
+        ("5th floor", 5),
+        ("IV", 4),
+        # other scripts and languages
+        ("٣٥", 35),
+        ("④", 4),
+        ("二十三", 23),
+        ("三百零五", 305),
+        ("两个", 2),
+        ("第三", 3),
+        ("treinta y cinco", 35),
+        ("vingt et un", 21),
+        ("dreiundzwanzig", 23),
+        ("ventotto", 28),
+        ("quarenta e dois", 42),
+        ("ci sono due gatti", 2),
+        ("due to rain", None),
+        ("the elf sings", None),
+        ("шесть", 6),
+        ("पाँच", 5),
+    ],
+)
+def test_number_is_read(text: str, number: float | None) -> None:
+    assert number_of(text) == (None if number is None else pytest.approx(number))
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "quantity"),
+    [
+        ("How many seconds does it last?", "a minute and a half", Quantity(90, "seconds")),
+        ("How many minutes does it last?", "a quarter of an hour", Quantity(15, "minutes")),
+        ("How many minutes does it last?", "1 hour and 30 minutes", Quantity(90, "minutes")),
+        ("How many minutes does it last?", "01:30", Quantity(1.5, "minutes")),
+        ("What is the height in metres?", "1 m 80 cm", Quantity(1.8, "metres")),
+        ("What is the speed in km/h?", "20 m/s", Quantity(72, "km/h")),
+        ("What is the speed in kilometres per hour?", "72 kilometres per hour", Quantity(72, "km/h")),
+        ("What percentage is left?", "three quarters", Quantity(75, "%")),
+        ("What percentage passes?", "15 of 20", Quantity(75, "%")),
+        ("What fraction passes?", "15/20", Quantity(0.75)),
+        ("How many of the 20 pass?", "15/20", Quantity(15)),
+        ("How many boats return?", "5/6", None),
+        ("How many boats return?", "none", Quantity(0)),
+        ("How many boats return?", "no answer", None),
+        ("How many boats return?", "After 3 minutes, 4 boats", Quantity(4)),
+        ("Which floor is it?", "the third floor", Quantity(3)),
+        ("How many floors are there?", "the third floor", None),
+        ("What is the sum of the digits?", "third", None),
+        ("", "2 kg", Quantity(2, "kg")),
+    ],
+)
+def test_number_is_given_in_the_unit_of_the_question(question: str, text: str, quantity: Quantity | None) -> None:
+    read = quantity_of(text, question)
+    assert (read is None) == (quantity is None)
+    if read and quantity:
+        assert (read.value, read.dimension) == (pytest.approx(quantity.value), quantity.dimension)
