@@ -110,7 +110,8 @@ def _single_looks(film: Film) -> Iterable[Item]:
 
 def _order(film: Film) -> Iterable[Item]:
     for before, after in zip(film.scenes, film.scenes[1:], strict=False):
-        question, steps = f"What colour is the object right after the {before.object}?", (before.claim, after.claim)
+        question = f"What colour is the object right after the {before.object}?"
+        steps: tuple[str, ...] = (before.claim, after.claim)
         # No colour comes twice in a film: the one in the question could be ruled out unseen.
         others = tuple(colour for colour in COLOURS if colour != before.colour)
         yield Item("next_colour", question, after.colour, others, steps)
@@ -139,13 +140,13 @@ def _lengths(film: Film) -> Iterable[Item]:
         yield Item("duration", question, str(length), values, (scene.claim, _length(scene.start, scene.end)))
     if lengths.count(max(lengths)) == 1:
         most = most_so_far([scene.colour for scene in film.scenes], lengths)
-        steps = [
+        along = [
             step
             for scene, so_far in zip(film.scenes, most, strict=True)
             for step in (scene.claim, _length(scene.start, scene.end), f"{so_far}.")
         ]
         answer = film.scenes[lengths.index(max(lengths))].colour
-        yield Item("longest", "What colour is the object that stays longest?", answer, tuple(COLOURS), tuple(steps))
+        yield Item("longest", "What colour is the object that stays longest?", answer, tuple(COLOURS), tuple(along))
     gaps = tuple(str(second) for second in GAPS)
     for before, after in zip(film.scenes, film.scenes[1:], strict=False):
         question = f"How many seconds after the {before.object} does the {after.object} appear?"
@@ -181,65 +182,8 @@ def most_so_far(names: Sequence[str], values: Sequence[int]) -> list[str]:
 
 def count_along(names: Sequence[str], counted: Sequence[bool]) -> str:
     """A step that goes through all, and how many have counted until each."""
-    return (
-        ", ".join(
-            f"{name} {so_far}" for name, so_far in zip(names, accumulate(int(one) for one in counted), strict=True)
-        )
-        + "."
-    )
-
-
-def _lengths(film: Film) -> Iterable[Item]:
-    lengths = [scene.end - scene.start for scene in film.scenes]
-    values = tuple(str(length) for length in LENGTHS)
-    for scene, length in zip(film.scenes, lengths, strict=True):
-        question = f"For how many seconds is the {scene.object} shown?"
-        yield Item("duration", question, str(length), values, (scene.claim, _length(scene.start, scene.end)))
-    if lengths.count(max(lengths)) == 1:
-        most = most_so_far([scene.colour for scene in film.scenes], lengths)
-        steps = [
-            step
-            for scene, so_far in zip(film.scenes, most, strict=True)
-            for step in (scene.claim, _length(scene.start, scene.end), f"{so_far}.")
-        ]
-        answer = film.scenes[lengths.index(max(lengths))].colour
-        yield Item("longest", "What colour is the object that stays longest?", answer, tuple(COLOURS), tuple(steps))
-    gaps = tuple(str(second) for second in GAPS)
-    for before, after in zip(film.scenes, film.scenes[1:], strict=False):
-        question = f"How many seconds after the {before.object} does the {after.object} appear?"
-        steps = (before.claim, after.claim, _length(before.start, after.start))
-        yield Item("gap", question, str(after.start - before.start), gaps, steps)
-
-
-def _arithmetic(film: Film) -> Iterable[Item]:
-    totals = tuple(str(total) for total in range(2, 13))
-    differences = tuple(str(value) for value in range(6))
-    first, *_, last = film.scenes
-    pairs = [("first", first, "last object", last)]
-    pairs += [(one.object, one, two.object, two) for one, two in combinations(film.scenes, 2)]
-    for name, one, other_name, two in pairs:
-        digits = int(one.digit), int(two.digit)
-        looks = f"{one.object} {one.digit}.", f"{two.object} {two.digit}."
-        question = f"What is the sum of the digits of the {name} and the {other_name}?"
-        yield Item("sum", question, str(sum(digits)), totals, (*looks, _sum(*digits)))
-        question = f"How far apart are the digits of the {name} and the {other_name}?"
-        yield Item("difference", question, str(abs(digits[0] - digits[1])), differences, (*looks, _difference(*digits)))
-    counts = tuple(str(count) for count in range(4))
-    for shape in SHAPES:
-        steps = (count_along([scene.object for scene in film.scenes], [scene.shape == shape for scene in film.scenes]),)
-        total = sum(scene.shape == shape for scene in film.scenes)
-        yield Item("count", f"In how many scenes is a {shape} shown?", str(total), counts, steps)
-
-
-def _search(scenes: Sequence[Scene], tell: Callable[[Scene], str]) -> tuple[str, ...]:
-    """One scene after the other up to the one that is looked for."""
-    return (*(f"{tell(scene)}, no." for scene in scenes[:-1]), f"{tell(scenes[-1])}, yes.")
-
-
-def _most_so_far(scenes: Sequence[Scene], values: Sequence[int]) -> list[tuple[Scene, str]]:
-    """Each scene with the colour and value of the one that had most until then, the earlier of two that are equal."""
-    best = [max(range(at + 1), key=values.__getitem__) for at in range(len(scenes))]
-    return [(scene, f"most {scenes[at].colour} {values[at]}") for scene, at in zip(scenes, best, strict=True)]
+    so_far = accumulate(int(one) for one in counted)
+    return f"{', '.join(f'{name} {number}' for name, number in zip(names, so_far, strict=True))}."
 
 
 def _length(start: int, end: int) -> str:
