@@ -40,7 +40,7 @@ rule generate_benchmark:
     conda:
         "../envs/data.yaml"
     params:
-        world=PLAN.section("data.world"),
+        world=PLAN.section("data.world", *BenchmarkFilms.model_fields),
         benchmark=lambda wildcards: PLAN.benchmark(wildcards.benchmark),
         code=PLAN.code("generate_benchmark"),
     script:

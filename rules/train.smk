@@ -33,7 +33,7 @@ rule train_base:
     params:
         seed=lambda wildcards: int(wildcards.seed),
         settings=lambda wildcards: PLAN.training(wildcards.model),
-        world=PLAN.section("data.world"),
+        world=PLAN.section("data.world", *Films.model_fields),
         prompts=PLAN.section("prompts"),
         overlay=PLAN.section("data.overlay"),
         code=PLAN.code("train_base"),

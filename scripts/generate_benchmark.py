@@ -9,7 +9,7 @@ from video_r2.run import Job, run
 
 def main(job: Job) -> None:
     """Output: raw (folder). Parameters: world, benchmark; wildcard: benchmark."""
-    world = config.World.model_validate(job.params.world)
+    world = config.BenchmarkFilms.model_validate(job.params.world)
     benchmark = config.Benchmark.model_validate(job.params.benchmark)
     made = miniature_benchmarks.make_benchmark(job.wildcards.benchmark, benchmark, world)
     folder = Path(job.output.raw)

@@ -24,7 +24,7 @@ from video_r2.training.processes import run_in_processes
 def main(job: Job) -> None:
     """Output: checkpoint. Parameters: seed, settings, world, prompts, overlay."""
     settings = config.Base.model_validate(job.params.settings)
-    world = config.World.model_validate(job.params.world)
+    world = config.Films.model_validate(job.params.world)
     prompts = config.Prompts.model_validate(job.params.prompts)
     overlay = config.Overlay.model_validate(job.params.overlay)
     seed: int = job.params.seed

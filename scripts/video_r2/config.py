@@ -58,26 +58,36 @@ class Overlay(Section):
     subtitle_tolerance: float = Field(0.05, ge=0, description="A cue is active this many seconds before and after it.")
 
 
-class World(Section):
-    """The generated world of videos that stands in for the released data set where none can be downloaded."""
+class Films(Section):
+    """Films of the generated world, and how they are asked about in training."""
 
     seed: int = Field(0, description="Seed of every video and question.")
     size: tuple[int, int] = Field((112, 112), description="Width and height of a video, in pixels.")
     seconds: tuple[int, int] = Field((8, 24), description="Shortest and longest video.")
     fps: list[Count] = Field([8, 10, 12], description="Frame rates that the videos are encoded at.")
-    training_videos: Count = Field(600, description="Videos of the training sets.")
-    validation_videos: Count = Field(60, description="Videos of the validation split, for choosing settings.")
-    benchmark_videos: Count = Field(40, description="Videos of each benchmark, never seen in training.")
-    benchmark_questions: Count = Field(100, description="Questions of each benchmark.")
-    sft_rows: Count = Field(512, description="Rows of the SFT set.")
-    grpo_rows: Count = Field(600, description="Rows of the GRPO set.")
-    validation_rows: Count = Field(240, description="Rows of the validation split.")
     option_formats: list[str] = Field(
         ["{letter}. {text}", "({letter}) {text}"],
         min_length=1,
         description="How the training sets write options, in turn.",
     )
     contexts: list[str] = Field([""], min_length=1, description="Texts before the training sets' questions, in turn.")
+
+
+class BenchmarkFilms(Films):
+    """Those of the benchmarks."""
+
+    benchmark_videos: Count = Field(40, description="Videos of each benchmark, never seen in training.")
+    benchmark_questions: Count = Field(100, description="Questions of each benchmark.")
+
+
+class World(BenchmarkFilms):
+    """The generated world of videos that stands in for the released data set where none can be downloaded."""
+
+    training_videos: Count = Field(800, description="Videos of the training sets.")
+    validation_videos: Count = Field(60, description="Videos of the validation split, for choosing settings.")
+    sft_rows: Count = Field(512, description="Rows of the SFT set.")
+    grpo_rows: Count = Field(1000, description="Rows of the GRPO set.")
+    validation_rows: Count = Field(240, description="Rows of the validation split.")
     claim_error_rate: Fraction = Field(0.1, description="Share of SFT traces with a claim at a wrong time.")
     conclusion_error_rate: Fraction = Field(
         0.1, description="Share of SFT traces that conclude another answer than they give."

@@ -422,7 +422,7 @@ class BenchmarkSet:
     films: list[tuple[Film, str]]
 
 
-def make_benchmark(name: str, benchmark: config.Benchmark, world: config.World) -> BenchmarkSet:
+def make_benchmark(name: str, benchmark: config.Benchmark, world: config.BenchmarkFilms) -> BenchmarkSet:
     """Draw a benchmark's films and questions.
 
     Raises:
@@ -451,7 +451,7 @@ def make_benchmark(name: str, benchmark: config.Benchmark, world: config.World) 
     return BenchmarkSet(dict(rows), questions, [(film, plan.video(film)) for film in films])
 
 
-def _benchmark_films(adapter: str, plan: Plan, world: config.World) -> list[Film]:
+def _benchmark_films(adapter: str, plan: Plan, world: config.BenchmarkFilms) -> list[Film]:
     """Films of which a fixed share has subtitles and a third each is short, medium and long."""
     films = []
     for number in range(world.benchmark_videos):
@@ -465,14 +465,14 @@ def _benchmark_films(adapter: str, plan: Plan, world: config.World) -> list[Film
     return films
 
 
-def length_of(film: Film, world: config.World) -> str:
+def length_of(film: Film, world: config.BenchmarkFilms) -> str:
     """Third of the world's range of lengths that a film's length lies in."""
     shortest, longest = world.seconds
     return THIRDS[min(2, (film.seconds - shortest) * 3 // max(1, longest - shortest))]
 
 
 def _questions(
-    plan: Plan, kinds: Mapping[str, Sequence[str]], films: Sequence[Film], world: config.World
+    plan: Plan, kinds: Mapping[str, Sequence[str]], films: Sequence[Film], world: config.BenchmarkFilms
 ) -> Iterator[Question]:
     rng = random.Random(f"benchmark {world.seed} {films[0].name}")
     turns = [(kind, category) for category, group in kinds.items() for kind in group]

@@ -20,7 +20,7 @@ Row = dict[str, Any]
 OPEN_SHARE = 0.3  # share of the number questions that have no options
 
 
-def base_films(world: config.World, number: int) -> list[Film]:
+def base_films(world: config.Films, number: int) -> list[Film]:
     """Films that the base model is trained on: in no other set, as Qwen2.5-VL saw other videos than the release's."""
     return [draw_film(world, f"base-{at:05d}") for at in range(number)]
 

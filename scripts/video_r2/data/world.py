@@ -130,7 +130,7 @@ def make_film(name: str, seed: str, seconds: tuple[int, int], fps: Sequence[int]
     return Film(name, length, rng.choice(list(fps)), size, background, tuple(scenes))
 
 
-def draw_film(world: config.World, name: str, draw: int = 0) -> Film:
+def draw_film(world: config.Films, name: str, draw: int = 0) -> Film:
     """The film of a name in this world; `draw` numbers the tries at one with some property."""
     return make_film(name, f"{world.seed} {name} {draw}", world.seconds, world.fps, world.size)
 

@@ -62,7 +62,7 @@ def instruction(answer_type: str, prompts: config.Prompts, style: Style) -> str:
     return prompts.direct_choice if answer_type == "choice" else prompts.direct_open
 
 
-def make_asker(world: config.World, prompts: config.Prompts, style: Style) -> Callable[[str, Sequence[str]], str]:
+def make_asker(world: config.Films, prompts: config.Prompts, style: Style) -> Callable[[str, Sequence[str]], str]:
     """Ask the generated training sets' questions as the evaluation asks its own.
 
     Returns:
