@@ -11,8 +11,8 @@ from video_r2.data.frames import FrameCache
 from video_r2.data.options import options_in
 from video_r2.judge import make_judge
 from video_r2.model.loading import load_model, load_processor, training_implementation
+from video_r2.reading.answering import number_of
 from video_r2.rewards.combined import RewardModel
-from video_r2.rewards.parsing import number_of
 from video_r2.run import Job, run
 from video_r2.training.checkpoint import save_checkpoint
 from video_r2.training.examples import VideoEncoder

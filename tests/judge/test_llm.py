@@ -15,8 +15,8 @@ from video_r2.errors import UserError
 from video_r2.judge import make_judge
 from video_r2.judge.base import Reading, Verdict
 from video_r2.judge.llm import LLMJudge
-from video_r2.rewards.parsing import Claim
-from video_r2.rewards.times import Interval
+from video_r2.reading.claims import Claim
+from video_r2.reading.times import Interval
 
 Behaviour = Callable[[dict, int], object]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from video_r2.metrics import released
 from video_r2.metrics.accuracy import mean_relative_accuracy, score_record
-from video_r2.rewards.parsing import parse_response
+from video_r2.reading.responses import parse_response
 
 FIVE = ["red", "blue", "green", "white", "black"]
 

@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from video_r2.reading.responses import parse_response
 from video_r2.records import PREDICTION, SCORE, read_table, write_table
-from video_r2.rewards.parsing import parse_response
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 OPTIONS = ["red", "blue", "green", "white"]

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from video_r2.config import TemporalAlignment
-from video_r2.rewards.parsing import Claim
+from video_r2.reading.claims import Claim
+from video_r2.reading.times import parse_time
 from video_r2.rewards.temporal_alignment import Embed, temporal_alignment
-from video_r2.rewards.times import parse_time
 
 SETTINGS = TemporalAlignment(buffer_seconds=2.0, similarity=0.75)
 

@@ -20,8 +20,8 @@ from video_r2.errors import UserError
 from video_r2.evaluation.adapter import Response, VideoR2Model
 from video_r2.evaluation.prompts import Style
 from video_r2.evaluation.tasks import write_tasks
+from video_r2.reading.responses import parse_response
 from video_r2.records import PREDICTION, QUESTION, read_table
-from video_r2.rewards.parsing import parse_response
 
 
 def read_questions(path: str | Path, benchmark: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from video_r2.rewards.parsing import Claim
+from video_r2.reading.claims import Claim
 
 AnswerType = Literal["choice", "number", "text"]
 Source = Literal["think", "answer"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from video_r2.rewards.sentences import sentences_of
-from video_r2.rewards.times import find_times
-from video_r2.rewards.words import lexicon
+from video_r2.reading.sentences import sentences_of
+from video_r2.reading.times import find_times
+from video_r2.reading.words import lexicon
 
 _LEXICON: dict[str, frozenset[str]] = {
     "attribute": lexicon(

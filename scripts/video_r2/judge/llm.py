@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 from video_r2 import config
 from video_r2.errors import UserError
 from video_r2.judge.base import Judge, Reading, Verdict
-from video_r2.rewards.parsing import Claim, choice_of
-from video_r2.rewards.times import parse_time
+from video_r2.reading.answers import choice_of
+from video_r2.reading.claims import Claim
+from video_r2.reading.times import parse_time
 
 Answer = TypeVar("Answer")
 

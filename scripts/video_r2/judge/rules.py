@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from video_r2.judge.base import Judge, Reading, Verdict
-from video_r2.judge.claims import read_claims
 from video_r2.judge.evidence import rate_evidence
-from video_r2.rewards.answering import written
-from video_r2.rewards.conclusions import concluded_choice, concluded_number, concluded_text, given_text
-from video_r2.rewards.parsing import Claim, answers_equal, choice_of, contains_words, quantity_of
+from video_r2.reading.answering import quantity_of, written
+from video_r2.reading.answers import answers_equal, choice_of
+from video_r2.reading.claims import Claim, read_claims
+from video_r2.reading.conclusions import concluded_choice, concluded_number, concluded_text, given_text
+from video_r2.reading.words import contains_words
 
 
 class RuleJudge(Judge):
@@ -40,7 +41,7 @@ class RuleJudge(Judge):
 def read_answer(reading: Reading) -> str:
     """The answer that a text gives: a letter, a number with its unit, or words; "" where it gives none.
 
-    An answer block is read as a whole, of a trace the answer that it settles on (`rewards.conclusions`).
+    An answer block is read as a whole, of a trace the answer that it settles on (`reading.conclusions`).
     """
     is_trace, text = reading.source == "think", reading.text
     if reading.answer_type == "choice":

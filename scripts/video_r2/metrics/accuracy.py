@@ -10,8 +10,10 @@ from typing import Any
 from video_r2.config import Semantics
 from video_r2.metrics import released
 from video_r2.metrics.averages import aggregate, averaging_of
+from video_r2.reading.answering import number_of
+from video_r2.reading.answers import answers_equal, choice_of
+from video_r2.reading.words import contains_words
 from video_r2.rewards.accuracy import target_letter
-from video_r2.rewards.parsing import answers_equal, choice_of, contains_words, number_of
 
 __all__ = ["Score", "aggregate", "averaging_of", "mean_relative_accuracy", "score_record"]
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from video_r2.errors import UserError
 from video_r2.judge.base import AnswerType, Judge, Reading
 from video_r2.judge.rules import same_answer
-from video_r2.rewards.parsing import parse_response
+from video_r2.reading.responses import parse_response
 
 Split = Literal["development", "test", "all"]
 SPLITS: tuple[Split, ...] = get_args(Split)

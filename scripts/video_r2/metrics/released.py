@@ -17,9 +17,9 @@ from string import ascii_uppercase
 
 import numpy as np
 
-from video_r2.rewards.number_words import ENGLISH
-from video_r2.rewards.numbers import chain_at, without_clocks
-from video_r2.rewards.times import parse_time
+from video_r2.reading.number_words import ENGLISH
+from video_r2.reading.numbers import chain_at, without_clocks
+from video_r2.reading.times import parse_time
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 
 from video_r2.config import Semantics
-from video_r2.rewards.parsing import (
-    answers_equal,
-    choice_of,
-    find_blocks,
-    number_of,
-    words_of,
-)
+from video_r2.reading.answering import number_of
+from video_r2.reading.answers import answers_equal, choice_of
+from video_r2.reading.responses import find_blocks
+from video_r2.reading.words import words_of
 from video_r2.rewards.similarity import rouge, word_error_rate
 
 SHORT_WORDS = 5  # a text of at most this many words is compared word by word, a longer one by ROUGE (release)

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from video_r2.config import RewardWeights, Semantics, TemporalAlignment
 from video_r2.judge.base import Judge, Verdict
+from video_r2.reading.claims import Claim
+from video_r2.reading.responses import ParsedResponse, parse_response
 from video_r2.rewards.accuracy import accuracy_reward
 from video_r2.rewards.embedding import SentenceEmbedder
 from video_r2.rewards.format import format_reward
-from video_r2.rewards.parsing import Claim, ParsedResponse, parse_response
 from video_r2.rewards.temporal_alignment import Alignment, Embed, sentences_needed, temporal_alignment
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from video_r2.config import Semantics, TemporalAlignment
-from video_r2.rewards.parsing import Claim
-from video_r2.rewards.times import Interval, parse_time
+from video_r2.reading.claims import Claim
+from video_r2.reading.times import Interval, parse_time
 
 Embed = Callable[[Sequence[str]], np.ndarray]
 """Maps n sentences to an n x d array of unit vectors."""

@@ -12,15 +12,15 @@ from collections.abc import Callable, Sequence
 from string import ascii_uppercase
 from typing import NamedTuple
 
-from video_r2.rewards import cues
-from video_r2.rewards.answering import Asked, answering_number, asked_of, counts_things, value_of, written
-from video_r2.rewards.choices import Options, mentions_in, options_of
-from video_r2.rewards.mentions import Mention, grouped, joins
-from video_r2.rewards.phrases import answer_in, is_alternative, phrase_in
-from video_r2.rewards.plain_text import plain_text
-from video_r2.rewards.quantities import Quantity
-from video_r2.rewards.sentences import EDGE, MENTIONING, Sentence, Weight, pieces_of
-from video_r2.rewards.times import find_times
+from video_r2.reading import cues
+from video_r2.reading.answering import Asked, answering_number, asked_of, counts_things, value_of, written
+from video_r2.reading.choices import Options, mentions_in, options_of
+from video_r2.reading.mentions import Mention, grouped, joins
+from video_r2.reading.phrases import answer_in, is_alternative, phrase_in
+from video_r2.reading.plain_text import plain_text
+from video_r2.reading.quantities import Quantity
+from video_r2.reading.sentences import EDGE, MENTIONING, Sentence, Weight, pieces_of
+from video_r2.reading.times import find_times
 
 STATING = 5  # sentences from the end within which a statement ("that is ...") may be the conclusion
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from video_r2.rewards.times import Interval, find_times, parse_time
+from video_r2.reading.times import Interval, find_times, parse_time
 
 MOMENTS = {
     "00:16": 16,

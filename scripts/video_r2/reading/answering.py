@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from video_r2.rewards import number_words
-from video_r2.rewards.numbers import LONG_UNIT, find_numbers
-from video_r2.rewards.plain_text import plain_text, spell_plainly
-from video_r2.rewards.quantities import UNITS, Number, Quantity
-from video_r2.rewards.times import parse_time
-from video_r2.rewards.words import lexicon, stem_of
+from video_r2.reading import number_words
+from video_r2.reading.numbers import LONG_UNIT, find_numbers
+from video_r2.reading.plain_text import plain_text, spell_plainly
+from video_r2.reading.quantities import UNITS, Number, Quantity
+from video_r2.reading.times import parse_time
+from video_r2.reading.words import lexicon, stem_of
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from enum import IntEnum
 
-from video_r2.rewards import cues
-from video_r2.rewards.words import FUNCTION_WORDS, tokens_of
+from video_r2.reading import cues
+from video_r2.reading.words import FUNCTION_WORDS, tokens_of
 
 EDGE = " \t\r\n:;,.!?_/-*•\"'()[]{}"
 LONGEST_SENTENCE = 1000  # characters

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from video_r2.rewards.number_words import ENGLISH, TIMES
+from video_r2.reading.number_words import ENGLISH, TIMES
 
 _WORD = re.compile(r"(?:(?<![\w.)])-)?\d+(?:[.:]\d+)*|[^\W\d_]+")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from string import ascii_uppercase
 
-from video_r2.rewards.mentions import Form, Mention, with_denials
-from video_r2.rewards.number_words import ORDINALS
-from video_r2.rewards.plain_text import spell_plainly
-from video_r2.rewards.words import ARTICLES, FUNCTION_WORDS, Token, lexicon, stem_of, tokens_of
+from video_r2.reading.mentions import Form, Mention, with_denials
+from video_r2.reading.number_words import ORDINALS
+from video_r2.reading.plain_text import spell_plainly
+from video_r2.reading.words import ARTICLES, FUNCTION_WORDS, Token, lexicon, stem_of, tokens_of
 
 ROOT = 6  # letters that two words of one family share
 

@@ -9,10 +9,10 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from video_r2.rewards import number_words
-from video_r2.rewards.quantities import UNITS, Number, Quantity
-from video_r2.rewards.times import find_times
-from video_r2.rewards.words import lexicon
+from video_r2.reading import number_words
+from video_r2.reading.quantities import UNITS, Number, Quantity
+from video_r2.reading.times import find_times
+from video_r2.reading.words import lexicon
 
 _DIGIT_WORDS = tuple(number_words.ENGLISH)[:10]
 _PIECE = re.compile(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_r2.rewards.plain_text import plain_text, spell_plainly
+from video_r2.reading.plain_text import plain_text, spell_plainly
 
 
 @pytest.mark.parametrize(

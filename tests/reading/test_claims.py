@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from video_r2.judge.claims import read_claims
+from video_r2.reading.claims import read_claims
 
 TRACE = (
     '00:00-00:04: a red circle with 3, rising, "sun". 00:04-00:08: a blue cross with 2, resting. '

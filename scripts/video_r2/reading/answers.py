@@ -1,95 +1,19 @@
-"""What a response says: its think and answer blocks, and the letter, number or words that an answer amounts to.
+"""What an answer amounts to: the letter of an option, a number with its unit, or words; and whether two are the same.
 
 Everything here is linear in the length of the text and never raises on any text.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from string import ascii_uppercase
 
-from video_r2.rewards.answering import number_of, quantity_of
-from video_r2.rewards.conclusions import given_choice
-from video_r2.rewards.number_words import ENGLISH
-from video_r2.rewards.quantities import UNITS, Quantity
-from video_r2.rewards.times import Interval, find_times, parse_time
-from video_r2.rewards.words import contains_words, normalise_text, words_of
-
-__all__ = [
-    "Claim",
-    "Interval",
-    "ParsedResponse",
-    "answers_equal",
-    "choice_of",
-    "contains_words",
-    "letter_of",
-    "normalise_text",
-    "number_of",
-    "parse_response",
-    "parse_time",
-    "quantity_of",
-    "words_of",
-]
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a trace says happens at a time.
-
-    Attributes:
-        time: the time as written.
-        interval: what it means; None where it is no possible time.
-        text: what is said to happen then.
-    """
-
-    time: str
-    interval: Interval | None
-    text: str
-
-
-@dataclass(frozen=True)
-class ParsedResponse:
-    """The parts of a response.
-
-    Attributes:
-        think: content of the last closed think block; None if there is none.
-        answer: content of the last closed answer block; None if there is none.
-    """
-
-    think: str | None
-    answer: str | None
-
-    @property
-    def times(self) -> list[str]:
-        """The times that the think block cites, as written."""
-        return [mention.written for mention in find_times(self.think or "")]
-
-
-_TAG = re.compile(r"<(/?)(think|answer)>", re.IGNORECASE)
-
-
-def parse_response(text: str | None) -> ParsedResponse:
-    """Find the last think block and the last answer block; a block whose closing tag is missing is none."""
-    blocks = find_blocks(text or "")
-    return ParsedResponse(blocks.get("think"), blocks.get("answer"))
-
-
-def find_blocks(text: str) -> dict[str, str]:
-    """Contents of the last closed block of each name, "think" and "answer"."""
-    opened: dict[str, int] = {}
-    blocks: dict[str, str] = {}
-    for tag in _TAG.finditer(text):
-        name = tag[2].lower()
-        if not tag[1]:
-            opened[name] = tag.end()
-        elif name in opened:
-            blocks[name] = text[opened.pop(name) : tag.start()].strip()
-    return blocks
-
-
-# --- options ----------------------------------------------------------------------------------------------------------
+from video_r2.reading.answering import quantity_of
+from video_r2.reading.conclusions import given_choice
+from video_r2.reading.number_words import ENGLISH
+from video_r2.reading.quantities import UNITS, Quantity
+from video_r2.reading.times import parse_time
+from video_r2.reading.words import normalise_text, words_of
 
 
 def letter_of(text: str | None, options: int) -> str | None:
@@ -116,9 +40,6 @@ def choice_of(text: str | None, options: Sequence[str]) -> str | None:
     exact = normalise_text(text)
     same = [letter for letter, option in zip(ascii_uppercase, options, strict=False) if normalise_text(option) == exact]
     return same[0] if len(same) == 1 and exact else given_choice(text, options) or None
-
-
-# --- answers ----------------------------------------------------------------------------------------------------------
 
 
 def answers_equal(one: str, other: str, answer_type: str, question: str = "") -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from video_r2.rewards.words import stem_of
+from video_r2.reading.words import stem_of
 
 
 @pytest.mark.parametrize(

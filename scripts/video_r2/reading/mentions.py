@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from video_r2.rewards.words import Token, lexicon
+from video_r2.reading.words import Token, lexicon
 
 _FLAGS = re.IGNORECASE | re.VERBOSE
 Form = Literal["letter", "text", "part"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from video_r2.rewards.answering import number_of, quantity_of
-from video_r2.rewards.quantities import Quantity
+from video_r2.reading.answering import number_of, quantity_of
+from video_r2.reading.quantities import Quantity
 
 
 @pytest.mark.parametrize(

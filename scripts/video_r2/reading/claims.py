@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from video_r2.rewards import cues
-from video_r2.rewards.parsing import Claim
-from video_r2.rewards.sentences import INFERRING, sentences_of
-from video_r2.rewards.times import Mention, find_times
-from video_r2.rewards.words import lexicon
+from video_r2.reading import cues
+from video_r2.reading.sentences import INFERRING, sentences_of
+from video_r2.reading.times import Interval, Mention, find_times
+from video_r2.reading.words import lexicon
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a trace says happens at a time.
+
+    Attributes:
+        time: the time as written.
+        interval: what it means; None where it is no possible time.
+        text: what is said to happen then.
+    """
+
+    time: str
+    interval: Interval | None
+    text: str
+
 
 _EDGE = " \t\r\n:;,.–—-*•\"'“”‘’()[]"
 _JOINT = re.compile(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from video_r2.rewards.sentences import EDGE, Sentence, Weight
-from video_r2.rewards.words import words_of
+from video_r2.reading.sentences import EDGE, Sentence, Weight
+from video_r2.reading.words import words_of
 
 LONGEST_PHRASE = 400  # characters
 _FLAGS = re.IGNORECASE | re.VERBOSE

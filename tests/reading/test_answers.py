@@ -8,14 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from video_r2.rewards.parsing import (
-    answers_equal,
-    choice_of,
-    letter_of,
-    normalise_text,
-    number_of,
-    parse_response,
-)
+from video_r2.reading.answering import number_of
+from video_r2.reading.answers import answers_equal, choice_of, letter_of
+from video_r2.reading.responses import parse_response
+from video_r2.reading.words import normalise_text
 
 COLOURS = ["red", "blue", "dark blue", "green"]
 

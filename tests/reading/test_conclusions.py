@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from video_r2.data.questions import items, make_options
 from video_r2.data.traces import LETTERS, write_trace
 from video_r2.data.world import make_film
-from video_r2.rewards.conclusions import (
+from video_r2.reading.conclusions import (
     concluded_choice,
     concluded_number,
     concluded_text,

@@ -1,0 +1,48 @@
+"""The parts of a response: its think and answer blocks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from video_r2.reading.times import find_times
+
+
+@dataclass(frozen=True)
+class ParsedResponse:
+    """The parts of a response.
+
+    Attributes:
+        think: content of the last closed think block; None if there is none.
+        answer: content of the last closed answer block; None if there is none.
+    """
+
+    think: str | None
+    answer: str | None
+
+    @property
+    def times(self) -> list[str]:
+        """The times that the think block cites, as written."""
+        return [mention.written for mention in find_times(self.think or "")]
+
+
+_TAG = re.compile(r"<(/?)(think|answer)>", re.IGNORECASE)
+
+
+def parse_response(text: str | None) -> ParsedResponse:
+    """Find the last think block and the last answer block; a block whose closing tag is missing is none."""
+    blocks = find_blocks(text or "")
+    return ParsedResponse(blocks.get("think"), blocks.get("answer"))
+
+
+def find_blocks(text: str) -> dict[str, str]:
+    """Contents of the last closed block of each name, "think" and "answer"."""
+    opened: dict[str, int] = {}
+    blocks: dict[str, str] = {}
+    for tag in _TAG.finditer(text):
+        name = tag[2].lower()
+        if not tag[1]:
+            opened[name] = tag.end()
+        elif name in opened:
+            blocks[name] = text[opened.pop(name) : tag.start()].strip()
+    return blocks
