@@ -35,7 +35,8 @@ def main(job: Job) -> None:
     films = base_films(world, settings.films)
     rng = random.Random(f"corpus {world.seed}")
     rows = make_rows(films, world.seconds, settings.questions_per_film, *askers, rng)
-    texts = [row["prefix"] + branch["prompt"] + "\n" + branch["response"] for row in rows for branch in row["branches"]]
+    branches = [branch for row in rows for branch in row["branches"]]
+    texts = [f"{branch['prompt']}\n{branch['given']}{branch['response']}" for branch in branches]
     texts += [prompts.think] * len(films)  # the base model never sees it; SFT does, in as few tokens as other prompts
     tokenizer = make_tokenizer(texts, settings.shape.vocabulary)
     dtype = torch.bfloat16 if settings.bf16 else torch.float32

@@ -227,7 +227,7 @@ class BasePhase(Section):
     batches: list[dict[RowKind, Count]] = Field(
         description="Batches of a step, each computed at once and by one process. Rows of each kind: a moment described "
         "(glance), options repeated with their letters (echo), sums, counts and the like in text "
-        "(exercise), a film that is told in words asked about (read), a film described (describe), one moment of a film "
+        "(exercise), a film that is told in words asked about as if it had been seen (read), a film described (describe), one moment of a film "
         "described (locate), a film asked about directly (see), a film described and then asked about (explain)."
     )
 
@@ -247,7 +247,7 @@ class Base(Section):
         [], description="The curriculum, in order; the learning rate falls in the last phase."
     )
     branches: dict[RowKind, Count] = Field(
-        {"glance": 1, "echo": 3, "exercise": 4, "read": 5, "describe": 1, "locate": 5, "see": 5, "explain": 1},
+        {"glance": 1, "echo": 3, "exercise": 4, "read": 5, "describe": 1, "locate": 4, "see": 4, "explain": 1},
         description="Things said about one film or text in one row.",
     )
     films: Count = Field(3000, description="Generated films that it is trained on; no later stage sees them.")

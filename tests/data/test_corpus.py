@@ -140,8 +140,22 @@ def test_exercises_are_solved(rows: list[dict]) -> None:
     assert set(tasks) == {"Work", "Repeat", "Find", "Count"}
 
 
+def test_what_is_seen_of_a_film_in_words_is_given_and_the_answer_follows_from_it(rows: list[dict]) -> None:
+    read = [each for row in rows for each in row["branches"] if each["kind"] == "read"]
+    assert len(read) == 6 * len(FILMS)
+    for each in read:
+        claims = [claim.split() for claim in each["given"].strip().rstrip(".").split(". ")]
+        answer = re.search(r" So the answer is ([\w:]+)( \(\w\))?\.$", each["response"])
+        assert answer is not None
+        if named := re.search(r"What shape is the (\w+) object", each["prompt"]):
+            shapes = {claim[0]: claim[1] for claim in claims} | {"last": claims[-1][1]}
+            shapes |= dict(zip(("first", "second", "third"), (claim[1] for claim in claims), strict=False))
+            assert answer[1] == shapes[named[1]]
+    assert all(not each["given"] for row in rows for each in row["branches"] if each["kind"] != "read")
+
+
 def test_no_row_of_the_base_model_asks_for_a_trace_or_holds_one(rows: list[dict]) -> None:
-    said = [branch["prompt"] + branch["response"] for row in rows for branch in row["branches"]]
+    said = [branch["prompt"] + branch["given"] + branch["response"] for row in rows for branch in row["branches"]]
     assert not any("<think>" in text and "<answer>" in text for text in said)
     # Both tags are known, from rows that echo options.
     assert any("<think>" in text for text in said)

@@ -10,11 +10,11 @@ from video_r2.model.shared_prefix import encode_tree, make_shared_prefix_batch
 
 QUESTIONS = [
     [
-        ("What colour is it?", "red, option A"),
-        ("When?", "00:04"),
-        ("What shape?\nOptions:\nA. square\nB. cross", "cross"),
+        ("What colour is it?", "", "red, option A"),
+        ("When?", "", "00:04"),
+        ("What shape?\nOptions:\nA. square\nB. cross", "", "cross"),
     ],
-    [("Which digit?", "3"), ("Describe it.", "00:04-00:08: a red circle.")],
+    [("Which digit?", "", "3"), ("Describe it.", "00:04-00:08:", " a red circle.")],
 ]
 
 
@@ -41,11 +41,19 @@ def test_a_branch_is_what_it_would_be_alone(prefix: str, with_video: bool, as_fe
 
     model.set_attn_implementation("eager")
     model.zero_grad()
-    rows = [(prefix + ask, said, video) for video, asked in zip(videos, QUESTIONS, strict=True) for ask, said in asked]
+    rows = [
+        (prefix + ask, given + said, video)
+        for video, asked in zip(videos, QUESTIONS, strict=True)
+        for ask, given, said in asked
+    ]
     alone = make_batch(processor, *map(list, zip(*rows, strict=True)))
-    logits = model(**alone.model_inputs()).logits[:, :-1]
-    said = alone.labels[:, 1:] != IGNORED
-    separate = torch.nn.functional.cross_entropy(logits[said], alone.labels[:, 1:][said])
+    logits, labels = model(**alone.model_inputs()).logits[:, :-1], alone.labels[:, 1:].clone()
+    given = [len(processor.tokenizer(given).input_ids) for asked in QUESTIONS for _, given, _ in asked]
+    assert any(given)
+    for row, number in zip(labels, given, strict=True):
+        row[(row != IGNORED).nonzero()[:number]] = IGNORED
+    said = labels != IGNORED
+    separate = torch.nn.functional.cross_entropy(logits[said], labels[said])
     separate.backward()
 
     torch.testing.assert_close(shared, separate, atol=1e-5, rtol=1e-5)

@@ -13,7 +13,7 @@ from video_r2.data.exercises import draw_exercise
 from video_r2.data.frames import Clip, make_clip
 from video_r2.data.questions import TIMES, Item, items, make_options
 from video_r2.data.subtitles import Cue
-from video_r2.data.traces import LETTERS, short_answer, write_answer, write_claims, write_steps, write_trace
+from video_r2.data.traces import LETTERS, short_answer, write_answer, write_claims, write_trace
 from video_r2.data.videos import sample_times, sampling_rate
 from video_r2.data.world import COLOURS, MOTIONS, SHAPES, STEP, WORDS, Film, clock, make_film, render, write_claim
 
@@ -30,7 +30,7 @@ OPEN_ECHOES = 0.3  # share of those in answer tags that have no letters
 VALUES = (*COLOURS, *SHAPES, *MOTIONS, *WORDS, *TIMES, *(str(number) for number in range(13)))
 
 Asker = Callable[[str, Sequence[str]], str]  # question and options to prompt
-Branch = dict[str, str]  # kind, prompt, response
+Branch = dict[str, str]  # kind, prompt, given, response
 
 
 def make_rows(
@@ -51,23 +51,23 @@ def make_rows(
         ask_to_explain: writes the prompt that asks for a description first (EXPLAIN).
 
     Returns:
-        Rows {video, prefix, branches}: `video` is a film's name, or None where `prefix` describes a film in words; each
-        branch is {kind, prompt, response}, its prompt following the prefix. A glance is of one moment of two seconds
-        by itself, in order. No row asks for a trace in the think form.
+        Rows {video, branches}: `video` is a film's name, or None where there is text alone; each branch is {kind, prompt,
+        given, response}, the response going on from what is given of it. A glance is of one moment of two seconds by
+        itself, in order. No row asks for a trace in the think form.
     """
     rows: list[dict[str, Any]] = []
     for at, film in enumerate(films):
         found = _by_kind(film)
-        branches = [{"kind": "describe", "prompt": DESCRIBE, "response": write_claims(film.scenes)}]
+        branches = [_branch("describe", DESCRIBE, write_claims(film.scenes))]
         branches += [_explained(film, found, ask_to_explain, rng) for _ in range(questions)]
         branches += [_direct(found, ask, rng) for _ in range(questions)]
-        rows.append({"video": film.name, "prefix": "", "branches": [*branches, *_glances(film), *_located(film)]})
+        rows.append({"video": film.name, "branches": [*branches, *_glances(film), *_located(film)]})
         written = make_film("", f"written {at} {rng.random()}", seconds, (film.fps,), film.size)
-        read = [_read(written, _by_kind(written), ask, rng) for _ in range(questions)]
-        rows.append({"video": None, "prefix": write_claims(written.scenes), "branches": read})
+        read = [_read(written, _by_kind(written), ask_to_explain, rng) for _ in range(questions)]
+        rows.append({"video": None, "branches": read})
         alone = [_echo(ask, rng) for _ in range(questions)]
         alone += [_exercise(seconds[1], ask, rng) for _ in range(questions)]
-        rows.append({"video": None, "prefix": "", "branches": alone})
+        rows.append({"video": None, "branches": alone})
     return rows
 
 
@@ -84,7 +84,7 @@ def _glances(film: Film) -> list[Branch]:
     for second in range(0, film.seconds, STEP):
         scene = next((scene for scene in film.scenes if scene.start <= second < scene.end), None)
         seen = "nothing" if scene is None else scene.sentence
-        glances.append({"kind": "glance", "prompt": GLANCE, "response": f" {seen} {clock(second)}."})
+        glances.append(_branch("glance", GLANCE, f" {seen} {clock(second)}."))
     return glances
 
 
@@ -96,7 +96,7 @@ def _located(film: Film) -> list[Branch]:
         (start, end, write_claim("nothing", start, end)) for start, end in zip(edges[::2], edges[1::2], strict=True)
     ]
     return [
-        {"kind": "locate", "prompt": LOCATE.format(time=clock(second)), "response": f" {claim}"}
+        _branch("locate", LOCATE.format(time=clock(second)), f" {claim}")
         for start, end, claim in seen
         for second in range(start, end, STEP)
     ]
@@ -104,23 +104,20 @@ def _located(film: Film) -> list[Branch]:
 
 def _direct(found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
     item, options = _draw(found, rng)
-    return {
-        "kind": "see",
-        "prompt": ask(item.question, options),
-        "response": _say([write_answer(item.answer, options)]),
-    }
+    return _branch("see", ask(item.question, options), _say([write_answer(item.answer, options)]))
 
 
 def _explained(film: Film, found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
     item, options = _draw(found, rng)
     response = write_trace(film.scenes, item.steps, item.answer, options)
-    return {"kind": "explain", "prompt": ask(item.question, options), "response": response}
+    return _branch("explain", ask(item.question, options), response)
 
 
 def _read(film: Film, found: dict[str, list[Item]], ask: Asker, rng: random.Random) -> Branch:
+    """As if the film had been seen: what is said of it is given."""
     item, options = _draw(found, rng)
-    response = f"{write_steps(item.steps)}{_say([write_answer(item.answer, options)])}"
-    return {"kind": "read", "prompt": "\n" + ask(item.question, options), "response": response}
+    response = write_trace([], item.steps, item.answer, options)
+    return _branch("read", ask(item.question, options), response, write_claims(film.scenes))
 
 
 def _echo(ask: Asker, rng: random.Random) -> Branch:
@@ -141,12 +138,16 @@ def _echo(ask: Asker, rng: random.Random) -> Branch:
             for each, answer in zip(said, echoed, strict=True)
         ]
     response = f"<think>{_say(said)}</think>" if tag == "think" else _say(said)
-    return {"kind": "echo", "prompt": ask(prompt, options), "response": response}
+    return _branch("echo", ask(prompt, options), response)
 
 
 def _exercise(seconds: int, ask: Asker, rng: random.Random) -> Branch:
     task, steps = draw_exercise(seconds, rng)
-    return {"kind": "exercise", "prompt": ask(task, []), "response": steps}
+    return _branch("exercise", ask(task, []), steps)
+
+
+def _branch(kind: config.RowKind, prompt: str, response: str, given: str = "") -> Branch:
+    return {"kind": kind, "prompt": prompt, "given": given, "response": response}
 
 
 def _say(answers: Iterable[str]) -> str:

@@ -47,23 +47,23 @@ class Tree:
 
 
 def encode_tree(
-    processor: Qwen2_5_VLProcessor, video: Video | None, prefix: str, branches: Sequence[tuple[str, str]]
+    processor: Qwen2_5_VLProcessor, video: Video | None, prefix: str, branches: Sequence[tuple[str, str, str]]
 ) -> Tree:
     """Write a tree of single-turn conversations that share the video and the beginning of the prompt.
 
     Args:
         prefix: beginning of every prompt; empty where only the video is shared.
-        branches: the rest of each prompt, and the response.
+        branches: the rest of each prompt, the beginning of the response that is given, and how it goes on.
     """
     tokenizer = processor.tokenizer
     before, after = chat_frame(processor, video is not None)
     shared = expand_video_token(processor, tokenizer.encode(before + prefix, add_special_tokens=False), video)
     encoded = [
         Branch(
-            tuple(tokenizer.encode(prompt + after, add_special_tokens=False)),
+            tuple(tokenizer.encode(prompt + after + given, add_special_tokens=False)),
             (*tokenizer.encode(response, add_special_tokens=False), tokenizer.eos_token_id),
         )
-        for prompt, response in branches
+        for prompt, given, response in branches
     ]
     return Tree(tuple(shared), video, tuple(encoded))
 

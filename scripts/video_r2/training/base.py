@@ -148,8 +148,8 @@ def _tree(
     video = None if row["video"] is None else patches[row["video"]]
     if video is not None and kind == "glance":
         video, chosen = one_moment(video, chosen[0]), chosen[:1]
-    pairs = [(branches[at]["prompt"], branches[at]["response"]) for at in chosen]
-    return encode_tree(processor, video, row["prefix"], pairs)
+    said = [(branches[at]["prompt"], branches[at]["given"], branches[at]["response"]) for at in chosen]
+    return encode_tree(processor, video, "", said)
 
 
 def _share_out(batches: Sequence[Batch], processes: int) -> list[list[Batch]]:

@@ -211,7 +211,7 @@ class VideoGRPOTrainer(Trainer):
         end = (self.processor.tokenizer.eos_token_id,)
         trees = []
         for example, video, group in zip(examples, videos, groups, strict=True):
-            prompt = encode_tree(self.processor, video, example.question, [("", "")])
+            prompt = encode_tree(self.processor, video, example.question, [("", "", "")])
             prefix = (*prompt.prefix, *prompt.branches[0].given)
             said = [completion.tokens + (end if completion.finished else ()) for completion in group]
             trees.append(Tree(prefix, video, tuple(Branch((), tokens) for tokens in said)))
