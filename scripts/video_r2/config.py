@@ -225,10 +225,11 @@ class BasePhase(Section):
 
     steps: Annotated[int, Field(ge=0)]
     batches: list[dict[RowKind, Count]] = Field(
-        description="Batches of a step, each computed at once and by one process. Rows of each kind: a moment described "
-        "(glance), options repeated with their letters (echo), sums, counts and the like in text "
-        "(exercise), a film that is told in words asked about as if it had been seen (read), a film described (describe), one moment of a film "
-        "described (locate), a film asked about directly (see), a film described and then asked about (explain)."
+        description="Batches of a step, each computed at once and by one process. Rows of each kind: a moment "
+        "described (glance), options repeated with their letters (echo), sums, counts and the like in text "
+        "(exercise), a film that is told in words asked about as if it had been seen (read), a film described "
+        "(describe), one moment of a film described (locate), a film asked about directly (see), a film described "
+        "and then asked about (explain)."
     )
 
     @model_validator(mode="after")
