@@ -18,3 +18,8 @@ ROOT = Path(__file__).parents[1]
 def root() -> Path:
     """The repository."""
     return ROOT
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The whole chain takes longest: it goes first, and the other files are tested beside it."""
+    items.sort(key=lambda item: item.get_closest_marker("chain") is None)
