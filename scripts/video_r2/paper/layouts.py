@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from video_r2.paper.exhibits import AVERAGES, METRIC_LABELS, Header, rows_of
+from video_r2.metrics.differences import Place, differences_of
+from video_r2.paper.exhibits import AVERAGES, HELDOUT, METRIC_LABELS, Header, rows_of
 from video_r2.paper.figures import BoxStatistics
 from video_r2.paper.tables import Block, Column, Row, Sheet, Value
 
@@ -236,6 +237,51 @@ def reproduction_sheet(pairs: pd.DataFrame) -> Sheet:
         blocks.append(Block(str(exhibit), rows))
     notes = "Step: difference from the row before it in the same exhibit."
     return Sheet("Published and reproduced", "Row", columns, blocks, notes)
+
+
+def differences_sheet(differences: pd.DataFrame) -> Sheet:
+    """The same predictions scored as released and corrected: a block a metric, with the differences that it knows.
+
+    Args:
+        differences: columns of `exhibits.SEMANTICS`; the averages over all benchmarks and the held-out ones are shown.
+    """
+    columns = [
+        Column("reference", "Released"),
+        Column("corrected", "Corrected"),
+        Column("difference", "Difference"),
+        Column("interval", "95% interval"),
+    ]
+    shown = differences[differences["column"].isin(["overall", HELDOUT])].dropna(subset=["reference", "corrected"])
+    blocks = []
+    for metric, members in shown.groupby("metric", sort=False):
+        rows = []
+        for entry in rows_of(members):
+            values: dict[str, Value] = {
+                "reference": entry.reference,
+                "corrected": entry.corrected,
+                "difference": signed(entry.difference),
+                "interval": interval_text(entry.low, entry.high),
+            }
+            marks = {"difference": SIGNIFICANT} if entry.low > 0 or entry.high < 0 else {}
+            rows.append(Row(entry.label, values, marks))
+        known = ", ".join(entry.name for entry in differences_of(PLACES[str(metric)]))
+        blocks.append(Block(f"{METRIC_LABELS[str(metric)]}: {known}", rows))
+    notes = (
+        "The same predictions scored under both semantics, in percent: all benchmarks, or for temporal alignment the "
+        "held-out videos. The reward is the precision as released and F1 corrected. What each difference is: "
+        f"docs/differences.md. {SIGNIFICANT}: the 95% interval of the paired difference leaves out 0."
+    )
+    return Sheet("As released, and corrected", "Row", columns, blocks, notes)
+
+
+PLACES: dict[str, Place] = {
+    "accuracy": "accuracy",
+    "tac": "tac",
+    "vas_judge": "vas_judge",
+    "temporal_precision": "temporal",
+    "temporal_f1": "temporal",
+    "temporal_reward": "temporal",
+}
 
 
 def interval_text(low: float, high: float) -> str | None:
