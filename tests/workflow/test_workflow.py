@@ -23,6 +23,7 @@ EXHIBITS = [
     "controls",
     "learning",
     "training_curves",
+    "differences",
     "reproduction",
     "published",
     "sample_answers",

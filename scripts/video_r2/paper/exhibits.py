@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from video_r2 import config, records
 from video_r2.data.questions import KINDS, kind_of
 from video_r2.errors import UserError
 from video_r2.metrics.averages import averaging_of
+from video_r2.metrics.mcnemar import compare
 from video_r2.metrics.statistics import interval, paired_difference
 from video_r2.paper.figures import BoxStatistics, box_statistics
 
@@ -49,6 +50,7 @@ CELLS = [
     "missing",
 ]
 DIFFERENCES = ["metric", "evaluation", "against", "column", "value", "low", "high"]
+COMPARISONS = ["metric", "evaluation", "against", "column", "gained", "lost", "mcnemar_p"]
 SEMANTICS = ["metric", "evaluation", "label", "column", "reference", "corrected", "difference", "low", "high"]
 
 
@@ -251,6 +253,30 @@ def differences(
                 found = paired_difference(one, other, asked.averaging, study.bootstrap, benchmarks=asked.benchmarks)
                 rows.append([metric, name, against, column, found.mean, found.low, found.high])
     return pd.DataFrame(rows, columns=DIFFERENCES)
+
+
+def comparisons(
+    scores: pd.DataFrame, study: Study, metrics: Sequence[str], pairs: Sequence[tuple[str, str]]
+) -> pd.DataFrame:
+    """McNemar's test of pairs of evaluations on every benchmark.
+
+    Args:
+        metrics: those whose scores are right or wrong, such as accuracy and tac.
+        pairs: (evaluation, the one that it is compared with).
+
+    Returns:
+        A frame with the columns of `COMPARISONS`, in the order of metrics, pairs and benchmarks; see
+        `mcnemar.Comparison`.
+    """
+    rows = []
+    for metric in metrics:
+        by_file = dict(list(scores[scores["metric"] == metric].groupby(["evaluation", "benchmark"])))
+        nothing = scores.iloc[:0]
+        for name, against in pairs:
+            for benchmark in study.header.members("overall"):
+                one, other = (by_file.get((row, benchmark), nothing) for row in (name, against))
+                rows.append([metric, name, against, benchmark, *astuple(compare(one, other))])
+    return pd.DataFrame(rows, columns=COMPARISONS)
 
 
 def semantics_differences(
