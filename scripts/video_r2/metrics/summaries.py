@@ -53,7 +53,7 @@ def score_files(
         with replacing(summary) as temporary:
             content = summarise(table, records[0], metric, adapter, job.params.semantics, job.params.bootstrap)
             temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        print(_line(benchmark, content))
+        print(line_of(benchmark, content))
 
 
 def read_predictions(path: str | Path) -> list[dict[str, Any]]:
@@ -137,7 +137,8 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _line(benchmark: str, summary: Mapping[str, Any]) -> str:
+def line_of(benchmark: str, summary: Mapping[str, Any]) -> str:
+    """A benchmark's summary in one line."""
     if summary["mean"] is None:
         return f"{benchmark}: nothing to score ({summary['n']} records)"
     return (
