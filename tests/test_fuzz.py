@@ -6,8 +6,9 @@ import re
 import sys
 from collections.abc import Callable
 
-import fuzz_parsers
 import pytest
+
+import fuzz_parsers
 from fuzz_parsers import PARSERS, UNITS, Replies, inputs, try_inputs, try_lengths
 
 
@@ -45,8 +46,8 @@ def hanging(text: str) -> None:
 
 
 def quadratic(text: str) -> None:
-    for at in range(0, len(text), 4):
-        text.count("ab", 0, at)
+    for at in range(0, len(text), 16):
+        text[:at].split("a")
 
 
 @pytest.mark.parametrize(

@@ -150,5 +150,9 @@ def test_order_of_records_does_not_matter(order: list[int]) -> None:
         record("So C.", "C"),
         record("x", "y", response=None),
     ]
-    scores = score_consistency(rows, "videomme", RuleJudge())
-    assert score_consistency([rows[at] for at in order], "videomme", RuleJudge()) == [scores[at] for at in order]
+    turned = [rows[at] for at in order]
+    for semantics in ("reference", "corrected"):
+        scores = score_consistency(rows, "videomme", RuleJudge(), semantics)
+        assert score_consistency(turned, "videomme", RuleJudge(), semantics) == [scores[at] for at in order]
+        rated = score_evidence(rows, RuleJudge(), semantics)
+        assert score_evidence(turned, RuleJudge(), semantics) == [rated[at] for at in order]
