@@ -293,10 +293,11 @@ _NAMES: dict[Place, str] = {
 }
 _HEAD = f"""# As released, and corrected
 
-What the release ({RELEASE}) does in its rewards and metrics, and what is right. `semantics: reference` follows the
-release, `semantics: corrected` (the default) does not. Generated from `scripts/video_r2/metrics/differences.py` by
-`make docs`; every line has a case in both semantics (`pytest tests/metrics/test_differences.py`). What they change in the
-scores of one's own run: `snakemake --profile local differences`.
+What the release ({RELEASE}) does in its rewards and metrics, and what is right.
+`semantics: reference` follows the release, `semantics: corrected` (the default) does not. Generated from
+`scripts/video_r2/metrics/differences.py` by `make docs`; every line has a case in both semantics
+(`pytest tests/metrics/test_differences.py`). What they change in the scores of one's own run:
+`snakemake --profile local differences`.
 """
 
 
