@@ -38,7 +38,7 @@ from video_r2.rewards.temporal_alignment import temporal_alignment
 COLOURS = ["red", "blue", "dark blue", "green"]
 QUESTION = "How many seconds does the blue ball roll?"
 INPUTS = 100_000
-HANGS = 5  # seconds after which an input of a few hundred characters counts as one that hangs
+HANGS = 5  # seconds of processor time after which an input of a few hundred characters counts as one that hangs
 SHORT, LONG = 4_000, 40_000  # characters
 WORST_RATIO = 30.0  # of the times that both take; 10 is linear, 100 is quadratic
 LEAST_TIME = 0.002  # seconds; anything below is as good as this, and no ratio is taken of noise
@@ -213,18 +213,18 @@ class HangsError(Exception):
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raise a `HangsError` if the block takes longer; regular expressions are interrupted, too."""
+    """Raise a `HangsError` if the block takes more processor time; regular expressions are interrupted, too."""
 
     def stop(*_: object) -> None:
         raise HangsError(f"took more than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def try_inputs(parser: str, number: int, seed: int) -> list[Failure]:

@@ -42,8 +42,8 @@ class RecordedJudge(Judge):
             if metric == "vas_judge":
                 self._said[think] = None if failed or score.value is None else score.value / 10
             elif metric == "temporal_f1":
-                made = score.detail.get("made")
-                self._said[think] = None if made is None else [_claim(entry) for entry in made]
+                missing = "missing" in score.detail
+                self._said[think] = None if missing else [_claim(entry) for entry in score.detail["made"]]
             else:
                 for source in ("think", "answer"):
                     self._said[_key(record, record[source] or "", source)] = score.detail.get(source)
