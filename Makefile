@@ -26,13 +26,13 @@ test: env lint ## Lint, and all tests
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: lint
-lint: env ## Format, style, types, and the reference pages made from the configuration
+lint: env ## Format, style, types, and the pages of the docs that are made from code
 	@$(ENVIRONMENT)/bin/ruff format --check $(SOURCES)
 	@$(ENVIRONMENT)/bin/ruff check $(SOURCES)
 	@$(ENVIRONMENT)/bin/snakefmt --check --compact-diff $(SNAKEFILES)
 	@$(SNAKEMAKE) --lint
 	@$(ENVIRONMENT)/bin/mypy scripts/video_r2
-	@$(PYTHON) -m video_r2.config_pages --check docs
+	@$(PYTHON) -m video_r2.generated_pages --check docs
 
 .PHONY: format
 format: env ## Format the sources
@@ -41,8 +41,8 @@ format: env ## Format the sources
 	@$(ENVIRONMENT)/bin/snakefmt $(SNAKEFILES)
 
 .PHONY: docs
-docs: env ## Make docs/config.md and docs/config.schema.json from the configuration's classes
-	@$(PYTHON) -m video_r2.config_pages docs
+docs: env ## Make docs/config.md, docs/config.schema.json and docs/differences.md from code
+	@$(PYTHON) -m video_r2.generated_pages docs
 
 .PHONY: results
 results: env ## Write docs/results.md and its figures from the finished run

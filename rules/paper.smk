@@ -8,6 +8,18 @@ SHOWN = {
     "semantics": PLAN.config.semantics,
 }
 
+# Rows with a published counterpart, and all that is measured on them.
+COMPARED = {**PLAN.rows("main"), **PLAN.rows("heatmaps"), **PLAN.rows("ablation")}
+COMPARED_SCORES = list(
+    dict.fromkeys(
+        [
+            *scores("main", "accuracy"),
+            *scores("heatmaps", "tac", "vas_judge"),
+            *scores("ablation", "accuracy", "tac", "vas_judge"),
+        ]
+    )
+)
+
 
 rule main_accuracy:
     input:
@@ -196,17 +208,38 @@ rule training_curves:
         "../scripts/training_curves.py"
 
 
+rule differences:
+    input:
+        predictions=[
+            *PLAN.predictions(COMPARED, PAPERS),
+            *PLAN.scored_predictions(
+                "temporal_alignment", COMPARED, PLAN.benchmarks("heldout")
+            ),
+        ],
+        scores=[
+            *COMPARED_SCORES,
+            *PLAN.scores(["temporal_alignment"], COMPARED, PLAN.benchmarks("heldout")),
+        ],
+    output:
+        table("differences"),
+    log:
+        "<logs>/differences.log",
+    benchmark:
+        "<benchmarks>/differences.jsonl"
+    conda:
+        "../envs/paper.yaml"
+    params:
+        **SHOWN,
+        evaluations=COMPARED,
+        temporal_alignment=PLAN.section("temporal_alignment"),
+        code=PLAN.code("differences"),
+    script:
+        "../scripts/differences.py"
+
+
 rule reproduction:
     input:
-        scores=list(
-            dict.fromkeys(
-                [
-                    *scores("main", "accuracy"),
-                    *scores("heatmaps", "tac", "vas_judge"),
-                    *scores("ablation", "accuracy", "tac", "vas_judge"),
-                ]
-            )
-        ),
+        scores=COMPARED_SCORES,
         reported=workflow.source_path(REPORTED),
     output:
         table("reproduction"),
@@ -218,11 +251,7 @@ rule reproduction:
         "../envs/paper.yaml"
     params:
         **SHOWN,
-        evaluations={
-            **PLAN.rows("main"),
-            **PLAN.rows("heatmaps"),
-            **PLAN.rows("ablation"),
-        },
+        evaluations=COMPARED,
         code=PLAN.code("reproduction"),
     script:
         "../scripts/reproduction.py"
@@ -350,6 +379,7 @@ rule tables:
         rules.ablation.output,
         rules.controls.output,
         rules.learning.output,
+        rules.differences.output,
         rules.reproduction.output,
         rules.rejected.output,
 

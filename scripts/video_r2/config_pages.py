@@ -1,14 +1,11 @@
-"""The reference page and the JSON schema of the configuration, generated: `python -m video_r2.config_pages docs`."""
+"""The reference page and the JSON schema of the configuration, made from its classes."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 import types
 import typing
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -117,25 +114,3 @@ def _default(field: FieldInfo) -> str:
     return f"`{json.dumps(field.default, default=lambda item: item.model_dump(), ensure_ascii=False)}`".replace(
         "|", "\\|"
     )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--check", action="store_true", help="compare with what lies in the folder, and write nothing")
-    arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    stale = []
-    for name, text in pages().items():
-        path = arguments.folder / name
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            stale.append(str(path))
-            if not arguments.check:
-                path.write_text(text, encoding="utf-8")
-                print(f"wrote {path}")
-    if arguments.check and stale:
-        sys.exit(f"error: {', '.join(stale)}: does not follow from the configuration's classes (cure: make docs)")
-
-
-if __name__ == "__main__":
-    main()

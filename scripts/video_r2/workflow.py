@@ -183,6 +183,10 @@ class Plan:
         """Files of predictions, for every seed."""
         return self._answers("predictions", evaluations, benchmarks, "parquet")
 
+    def scored_predictions(self, metric: str, evaluations: Iterable[str], benchmarks: Iterable[str]) -> list[str]:
+        """Files of the predictions that a metric measures, for every seed."""
+        return self.predictions([name for name in evaluations if self._measures(metric, name)], benchmarks)
+
     def scores(
         self, metrics: Iterable[str], evaluations: Iterable[str], benchmarks: Iterable[str], suffix: str = "parquet"
     ) -> list[str]:

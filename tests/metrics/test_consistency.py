@@ -59,7 +59,11 @@ def test_choices_by_hand(think: str | None, answer: str | None, reference: float
     [
         ("vsibench", "number", "100", "So it is 104.", "96", 100, 0),  # both within 5%
         ("vsibench", "number", "100", "So it is 104.", "94", 0, 0),
+        ("vsibench", "number", "100", "So it is 105.", "95", 100, 0),  # 5% is still within
         ("vsibench", "number", "100", "So it is 7.", "7.0", 100, 100),
+        # Both are right as released; corrected, they are equal within a millionth.
+        ("vsibench", "number", "100", "So it is 100.", "100.00005", 100, 100),
+        ("vsibench", "number", "100", "So it is 100.", "100.0005", 100, 0),
         ("video_mmmu", "text", "3.14", "So it is 3.141.", "3.14", 100, 0),  # equal to two decimals
         ("video_mmmu", "text", "left", "So it moves leftward.", "to the left", 100, 0),  # each holds the target
         ("video_mmmu", "text", "left", "So it moves to the left.", "left", 100, 100),
@@ -150,5 +154,9 @@ def test_order_of_records_does_not_matter(order: list[int]) -> None:
         record("So C.", "C"),
         record("x", "y", response=None),
     ]
-    scores = score_consistency(rows, "videomme", RuleJudge())
-    assert score_consistency([rows[at] for at in order], "videomme", RuleJudge()) == [scores[at] for at in order]
+    turned = [rows[at] for at in order]
+    for semantics in ("reference", "corrected"):
+        scores = score_consistency(rows, "videomme", RuleJudge(), semantics)
+        assert score_consistency(turned, "videomme", RuleJudge(), semantics) == [scores[at] for at in order]
+        rated = score_evidence(rows, RuleJudge(), semantics)
+        assert score_evidence(turned, RuleJudge(), semantics) == [rated[at] for at in order]

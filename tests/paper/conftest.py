@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -77,6 +79,7 @@ def write_score_file(
     seed: int = 0,
     ids: Sequence[str] = (),
     categories: Sequence[str] = (),
+    details: Sequence[dict[str, Any]] = (),
 ) -> Path:
     number = len(values)
     rows = pd.DataFrame(
@@ -89,7 +92,7 @@ def write_score_file(
             "category": categories or "",
             "video": [f"{benchmark}/{at // 2}.mp4" for at in range(number)],
             "score": pd.array(values, dtype="Float64"),
-            "detail": "{}",
+            "detail": [json.dumps(detail) for detail in details] if details else "{}",
         }
     )
     path = folder / "scores" / metric / evaluation / f"seed-{seed}" / f"{benchmark}.parquet"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import pytest
 from video_r2 import config, records
 from video_r2.data.encode import write_video
 from video_r2.data.world import make_film
+from video_r2.metrics.differences import DIFFERENCES
 from video_r2.paper.reported import REPORTED
 
 
@@ -86,9 +88,134 @@ def test_cells_are_means_over_seeds_with_their_spread(job: SimpleNamespace, tmp_
     assert frame[frame["evaluation"] == "base_direct"]["sd"].isna().all()
 
 
+def test_the_ablation_tests_every_step_on_every_benchmark(
+    job: SimpleNamespace, write_scores: Callable[..., Path], tmp_path: Path
+) -> None:
+    right = [100.0] * 10
+    job.input.scores = [
+        write_scores("sft", "mvbench", [0.0] * 9 + [100.0]),
+        write_scores("grpo", "mvbench", right),
+        write_scores("sft", "mvbench", right, "vas_judge"),
+        write_scores("grpo", "mvbench", right, "vas_judge"),
+    ]
+    frame = pd.read_csv(run("ablation", job, tmp_path, "csv")["csv"])
+    step = frame[(frame["evaluation"] == "grpo") & (frame["column"] == "mvbench")].set_index("metric")
+    # Nine of nine differing questions are gained: 2 / 512.
+    found = step.loc["accuracy", ["gained", "lost", "mcnemar_p", "step"]].tolist()
+    assert found == pytest.approx([9, 0, 2 / 512, 90])
+    assert pd.isna(step.loc["vas_judge", "mcnemar_p"])
+    assert frame[frame["column"] == "overall"]["mcnemar_p"].isna().all()
+
+
+def test_the_spread_of_seeds_enters_the_tables(
+    job: SimpleNamespace, write_scores: Callable[..., Path], tmp_path: Path
+) -> None:
+    # 25 and 75: their mean is 50, their standard deviation 50 / sqrt(2).
+    job.input.scores = [
+        write_scores("sft", "mvbench", [100, 0, 0, 0], seed=0),
+        write_scores("sft", "mvbench", [100, 100, 100, 0], seed=1),
+    ]
+    for name in ("main_accuracy", "ablation", "controls"):
+        # The averages want all benchmarks; MVBench alone has a column in the main table only.
+        paths = run(name, job, tmp_path / name, "md", "tex", "html")
+        texts = [path.read_text(encoding="utf-8") for path in paths.values()]
+        assert all("Means over 2 seeds, " in text for text in texts)
+        if name == "main_accuracy":
+            assert "| **50.0** ±35.4 |" in texts[0]
+            assert r"\textbf{50.0}{\scriptsize $\pm$35.4}" in texts[1]
+            assert "<b>50.0</b><small> ±35.4</small>" in texts[2]
+
+
 def test_controls_show_chance(job: SimpleNamespace, tmp_path: Path) -> None:
     table = run("controls", job, tmp_path, "md")["md"].read_text(encoding="utf-8")
     assert "| Chance |  |  | 50.0 | 50.0 | 50.0 | 50.0 | 50.0 |" in table
+
+
+def test_both_semantics_of_the_same_predictions(
+    params: SimpleNamespace, write_scores: Callable[..., Path], tmp_path: Path
+) -> None:
+    papers = [name for name in params.benchmarks if name != "heldout"]
+    grounding = {"00:00-00:04": "a red circle rises", "00:10-00:14": "a blue cross rests"}
+    claim = {"time": "00:00-00:04", "interval": {"start": 0.0, "end": 4.0}, "text": "a red circle rises"}
+    # Trace and answer: equal and right; two different wrong ones; nothing at all.
+    responses = [
+        ("So the answer is A.", "A"),
+        ("So the answer is B.", "C"),
+        (None, None),
+        ("00:00-00:04: a red circle rises.", "A"),
+    ]
+    rows = [
+        {
+            "id": f"q{at}",
+            "benchmark": benchmark,
+            "config": "default",
+            "category": "",
+            "video": f"{at}.mp4",
+            "subtitle": "",
+            "question": "Which colour?",
+            "options": ["red", "blue", "green"],
+            "answer_type": "choice",
+            "target": "A",
+            "grounding": json.dumps(grounding) if benchmark == "heldout" else "{}",
+            "evaluation": "sft",
+            "seed": 0,
+            "prompt": "",
+            "response": f"<think>{think}</think><answer>{answer}</answer>" if think else "",
+            "think": think,
+            "answer": answer,
+            "times": [],
+            "tokens": 9,
+            "finished": True,
+        }
+        for benchmark in (*papers, "heldout")
+        for at, (think, answer) in enumerate(responses)
+        if (at == 3) == (benchmark == "heldout")
+    ]
+    predictions = []
+    for benchmark, members in pd.DataFrame(rows).groupby("benchmark"):
+        predictions.append(tmp_path / f"{benchmark}.parquet")
+        records.write_table(predictions[-1], members, records.PREDICTION)
+    ids = ["q0", "q1", "q2"]
+    readings = [{"think": "A", "answer": "A"}, {"think": "B", "answer": "C"}, {"think": "", "answer": ""}]
+    alignment = {"precision": 100.0, "recall": 50.0, "claims": 1, "events": 2, "made": [claim]}
+    scores = [
+        *(
+            write_scores("sft", benchmark, values, metric, ids=ids, details=details)
+            for benchmark in papers
+            for metric, values, details in (
+                ("accuracy", [100, 0, 0], ()),
+                ("tac", [100, 0, 0], readings),
+                ("vas_judge", [80, None, 0], [{}, {"missing": "the judge failed"}, {"missing_think": True}]),
+            )
+        ),
+        write_scores("sft", "heldout", [200 / 3], "temporal_f1", ids=["q3"], details=[alignment]),
+    ]
+    params.evaluations = {"sft": params.evaluations["sft"], "grpo": params.evaluations["grpo"]}
+    params.temporal_alignment = {}
+    job: Any = SimpleNamespace(
+        input=SimpleNamespace(predictions=list(map(str, predictions)), scores=scores), output=[], params=params
+    )
+    job.output = [str(tmp_path / f"differences.{kind}") for kind in ("csv", "md", "tex", "html")]
+    importlib.import_module("differences").main(job)
+    frame = pd.read_csv(tmp_path / "differences.csv")
+    assert set(frame["evaluation"]) == {"sft"}  # nothing was scored of the other
+    shown = frame[frame["column"].isin(["overall", "heldout"])].set_index("metric")
+    pairs = {metric: (row["reference"], row["corrected"], row["difference"]) for metric, row in shown.iterrows()}
+    third = 100 / 3
+    # MVBench, as released, does not count the empty answer: 1 of 2 instead of 1 of 3.
+    assert pairs["accuracy"] == pytest.approx(((50 + 3 * third) / 4, third, third - (50 + 3 * third) / 4))
+    # As released, different wrong answers and no answers are consistent.
+    assert pairs["tac"] == pytest.approx((100, third, third - 100))
+    # 80, 0 and 0; the judge's failure is missing.
+    assert pairs["vas_judge"] == pytest.approx((80 / 3, 40, 40 - 80 / 3))
+    # One of one claim fits, of two events: precision 1, F1 2/3.
+    assert pairs["temporal_precision"] == pytest.approx((100, 100, 0))
+    assert pairs["temporal_f1"] == pytest.approx((200 / 3, 200 / 3, 0))
+    assert pairs["temporal_reward"] == pytest.approx((100, 200 / 3, -third))
+    text = (tmp_path / "differences.md").read_text(encoding="utf-8")
+    assert "| SFT | 100.0 | 33.3 | −66.7\\* |" in text
+    for entry in DIFFERENCES:
+        assert {"format", "accuracy_reward"} >= set(entry.places) or entry.name in text
 
 
 def test_published_draws_every_exhibit_and_prints_the_audit(

@@ -34,8 +34,19 @@ def tagged(answer: str) -> str:
         ("3.2", "3.14", "number", [], 0, 0),
         ("two", "2", "number", [], 0, 1),
         ("50", "50.5000", "number", [], 1 - 0.5 / 50.5, 1 - 0.5 / 50.5),  # four decimals: graded
+        ("3.142", "3.141", "number", [], 1, 1),  # three decimals: equal to two of them
         ("00:05", "0:05", "text", [], 0, 1),
         ("zebra runs", "zebra walks", "text", [], 0.5, 0.5),  # one of two words
+        ("zebra walks", "zebra walks over the road", "text", [], 0.4, 0.4),  # five words: three of them are missing
+        # Six words: ROUGE. Words 2 of 6 and 2 of 2, pairs 1 of 5 and 1 of 1, longest common subsequence as the words.
+        (
+            "zebra walks",
+            "zebra walks over the long road",
+            "text",
+            [],
+            (1 / 2 + 1 / 3 + 1 / 2) / 3,
+            (1 / 2 + 1 / 3 + 1 / 2) / 3,
+        ),
         ("", "yes", "text", [], 0, 0),
     ],
 )

@@ -144,7 +144,8 @@ def test_properties(claims: list[Claim], grounding: dict[str, str]) -> None:
     corrected = temporal_alignment(claims, grounding, SETTINGS, near)
     reference = temporal_alignment(claims, grounding, SETTINGS, near, "reference")
     for found in (corrected, reference):
-        assert 0 <= found.reward <= 1
+        for figure in (found.reward, found.precision, found.recall, found.f1):
+            assert 0 <= figure <= 1
         assert min(found.precision, found.recall) <= found.f1 + 1e-12
         assert found.f1 <= max(found.precision, found.recall) + 1e-12
         assert (

@@ -25,6 +25,7 @@ TABLES = [
     "attention_boxplot",
     "controls",
     "learning",
+    "differences",
 ]
 FIGURES = ["tac_heatmap", "vas_heatmap", "bars", "attention_boxplot", "training_curves"]
 

@@ -57,15 +57,22 @@ def paired_difference(
     samples: int = 2000,
     seed: int = 0,
     benchmarks: Sequence[str] | None = None,
+    other_averaging: Mapping[str, Averaging] | Averaging | None = None,
 ) -> Estimate:
     """Difference of two averages, `one` minus `other`, with the interval of the paired difference.
 
     Both are averaged over the same drawn videos in every sample; arguments as for `interval`.
+
+    Args:
+        other_averaging: how `other` is averaged, if not as `one` is.
     """
-    frames = [one, other]
+    frames, rules = [one, other], [averaging, averaging if other_averaging is None else other_averaging]
     names = list(benchmarks) if benchmarks is not None else sorted({*one["benchmark"], *other["benchmark"]})
     videos = _videos(frames)
-    first, second = (_mean_over(resample(frame, averaging, samples, seed, videos), names) for frame in frames)
+    first, second = (
+        _mean_over(resample(frame, rule, samples, seed, videos), names)
+        for frame, rule in zip(frames, rules, strict=True)
+    )
     return _estimate(first - second)
 
 

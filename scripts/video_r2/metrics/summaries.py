@@ -44,7 +44,7 @@ def score_files(
     """
     files = zip(_listed(job.input.predictions), _listed(job.output.scores), _listed(job.output.summaries), strict=True)
     for predictions, scores, summary in files:
-        records = [_plain(record) for record in read_table(predictions, PREDICTION).to_dict("records")]
+        records = read_predictions(predictions)
         benchmark, adapter = _benchmark(records, job.params.benchmarks, predictions)
         chosen = [record for record in records if applies(record)]
         scored = score(chosen, adapter)
@@ -53,7 +53,15 @@ def score_files(
         with replacing(summary) as temporary:
             content = summarise(table, records[0], metric, adapter, job.params.semantics, job.params.bootstrap)
             temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        print(_line(benchmark, content))
+        print(line_of(benchmark, content))
+
+
+def read_predictions(path: str | Path) -> list[dict[str, Any]]:
+    """Read a file of predictions: rows of `records.PREDICTION`, with None for what is missing."""
+    return [
+        {str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        for row in read_table(path, PREDICTION).to_dict("records")
+    ]
 
 
 def _listed(files: Any) -> list[str]:
@@ -67,13 +75,6 @@ def _benchmark(records: Sequence[Mapping[str, Any]], benchmarks: Mapping[str, An
     if name not in benchmarks:
         raise UserError(f"benchmark {name!r} is not in the configuration; there are {', '.join(benchmarks)}", file=file)
     return name, Benchmark.model_validate(benchmarks[name]).adapter
-
-
-def _plain(record: Mapping[Any, Any]) -> dict[str, Any]:
-    """The record with what pandas calls missing as None."""
-    return {
-        str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in record.items()
-    }
 
 
 def score_table(records: Sequence[Mapping[str, Any]], scores: Sequence[Score], metric: str) -> pd.DataFrame:
@@ -136,7 +137,8 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _line(benchmark: str, summary: Mapping[str, Any]) -> str:
+def line_of(benchmark: str, summary: Mapping[str, Any]) -> str:
+    """A benchmark's summary in one line."""
     if summary["mean"] is None:
         return f"{benchmark}: nothing to score ({summary['n']} records)"
     return (

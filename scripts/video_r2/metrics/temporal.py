@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from video_r2.config import Semantics, TemporalAlignment
@@ -37,6 +38,8 @@ def score_alignment(
 ) -> list[Score]:
     """Score how well the claims of each trace agree with the record's grounding: 100 x F1, the rest in the detail.
 
+    The detail's `made` are the claims as the judge read them.
+
     Args:
         records: rows of `records.PREDICTION` with a grounding.
     """
@@ -58,6 +61,7 @@ def score_alignment(
             "recall": 100.0 * found.recall,
             "claims": found.claims,
             "events": found.events,
+            "made": [asdict(claim) for claim in made],
         }
         scores.append(Score(100.0 * found.f1, detail))
     return scores

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from video_r2 import config, records
 from video_r2.data.questions import KINDS, kind_of
 from video_r2.errors import UserError
 from video_r2.metrics.averages import averaging_of
+from video_r2.metrics.mcnemar import compare
 from video_r2.metrics.statistics import interval, paired_difference
 from video_r2.paper.figures import BoxStatistics, box_statistics
 
@@ -25,6 +26,8 @@ METRIC_LABELS = {
     "vas_judge": "VAS",
     "vas_attention": "Attention to video",
     "temporal_f1": "Temporal alignment (F1)",
+    "temporal_precision": "Temporal alignment (precision)",
+    "temporal_reward": "Temporal alignment reward",
 }
 # Columns besides benchmarks and averages: plain means over the questions that need so many looks at the video, the mean
 # over held-out sets, and the plain mean over all responses.
@@ -47,6 +50,8 @@ CELLS = [
     "missing",
 ]
 DIFFERENCES = ["metric", "evaluation", "against", "column", "value", "low", "high"]
+COMPARISONS = ["metric", "evaluation", "against", "column", "gained", "lost", "mcnemar_p"]
+SEMANTICS = ["metric", "evaluation", "label", "column", "reference", "corrected", "difference", "low", "high"]
 
 
 @dataclass(frozen=True)
@@ -248,6 +253,82 @@ def differences(
                 found = paired_difference(one, other, asked.averaging, study.bootstrap, benchmarks=asked.benchmarks)
                 rows.append([metric, name, against, column, found.mean, found.low, found.high])
     return pd.DataFrame(rows, columns=DIFFERENCES)
+
+
+def comparisons(
+    scores: pd.DataFrame, study: Study, metrics: Sequence[str], pairs: Sequence[tuple[str, str]]
+) -> pd.DataFrame:
+    """McNemar's test of pairs of evaluations on every benchmark.
+
+    Args:
+        metrics: those whose scores are right or wrong, such as accuracy and tac.
+        pairs: (evaluation, the one that it is compared with).
+
+    Returns:
+        A frame with the columns of `COMPARISONS`, in the order of metrics, pairs and benchmarks; see
+        `mcnemar.Comparison`.
+    """
+    rows = []
+    for metric in metrics:
+        by_file = dict(list(scores[scores["metric"] == metric].groupby(["evaluation", "benchmark"])))
+        nothing = scores.iloc[:0]
+        for name, against in pairs:
+            for benchmark in study.header.members("overall"):
+                one, other = (by_file.get((row, benchmark), nothing) for row in (name, against))
+                rows.append([metric, name, against, benchmark, *astuple(compare(one, other))])
+    return pd.DataFrame(rows, columns=COMPARISONS)
+
+
+def semantics_differences(
+    scores: Mapping[config.Semantics, pd.DataFrame],
+    study: Study,
+    metrics: Sequence[str],
+    names: Sequence[str],
+    columns: Sequence[str],
+) -> pd.DataFrame:
+    """What the semantics make of the same predictions: corrected minus released, with a 95% interval.
+
+    The interval is that of the paired difference, over the same drawn videos. Each side is averaged by its own rules.
+
+    Args:
+        scores: columns of `records.SCORE`, under each semantics.
+        names: evaluations in the order of the rows; those that a metric was not measured on are left out.
+        columns: benchmarks, averages or `heldout`.
+
+    Returns:
+        A frame with the columns of `SEMANTICS`, in the order of metrics, names and columns.
+    """
+    rows = []
+    for metric in metrics:
+        of_metric = {
+            semantics: dict(list(frame[frame["metric"] == metric].groupby("evaluation")))
+            for semantics, frame in scores.items()
+        }
+        for name in names:
+            if name not in of_metric["corrected"]:
+                continue
+            for column in columns:
+                released, corrected = (
+                    _Question(replace(study, semantics=semantics), metric, column)
+                    for semantics in ("reference", "corrected")
+                )
+                one = corrected.select(of_metric["corrected"][name])
+                other = released.select(of_metric["reference"][name])
+                means = [
+                    interval(shown, asked.averaging, samples=0, benchmarks=asked.benchmarks).mean
+                    for shown, asked in ((other, released), (one, corrected))
+                ]
+                found = paired_difference(
+                    one,
+                    other,
+                    corrected.averaging,
+                    study.bootstrap,
+                    benchmarks=corrected.benchmarks,
+                    other_averaging=released.averaging,
+                )
+                label = study.evaluations[name].label
+                rows.append([metric, name, label, column, *means, found.mean, found.low, found.high])
+    return pd.DataFrame(rows, columns=SEMANTICS)
 
 
 def boxes(scores: pd.DataFrame, study: Study, names: Sequence[str]) -> pd.DataFrame:

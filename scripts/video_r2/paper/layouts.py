@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from video_r2.paper.exhibits import AVERAGES, METRIC_LABELS, Header, rows_of
+from video_r2.metrics.differences import Place, differences_of
+from video_r2.paper.exhibits import AVERAGES, HELDOUT, METRIC_LABELS, Header, rows_of
 from video_r2.paper.figures import BoxStatistics
 from video_r2.paper.tables import Block, Column, Row, Sheet, Value
 
@@ -28,7 +29,7 @@ def main_accuracy_sheet(cells: pd.DataFrame, header: Header) -> Sheet:
     ]
     blocks = []
     for family, title in FAMILIES.items():
-        rows = [Row(label, values) for label, values in _rows(cells[cells["family"] == family]).items()]
+        rows = _labelled_rows(cells[cells["family"] == family])
         if rows:
             blocks.append(Block(title, rows))
     notes = "Accuracy in percent; the best of each column in bold, the second underlined. " + _seed_note(cells)
@@ -55,7 +56,8 @@ def ablation_sheet(
         own = cells[cells["evaluation"] == evaluation]
         values: dict[str, Value] = {f"has_{name}": name in held for name in COMPONENTS}
         values |= {f"{cell.metric}.{cell.column}": cell.value for cell in rows_of(own)}
-        rows.append(Row(_label(own, evaluation), values, marks.get(evaluation, {})))
+        spreads = {f"{cell.metric}.{cell.column}": cell.sd for cell in rows_of(own)} if "sd" in own else {}
+        rows.append(Row(_label(own, evaluation), values, marks.get(evaluation, {}), spreads))
     notes = "Percent; the best of each column in bold, the second underlined."
     if differences is not None:
         notes += f" {SIGNIFICANT}: the 95% interval of the paired difference from the row above leaves out 0."
@@ -66,7 +68,7 @@ def heatmap_grid(cells: pd.DataFrame, header: Header) -> tuple[pd.DataFrame, dic
     """Models x benchmarks and overall, with headings, and the columns of each group."""
     keys = [*header.generic, *header.reasoning, "overall"]
     heads = [*(header.labels[name] for name in keys[:-1]), "Overall"]
-    grid = pd.DataFrame(_rows(cells), index=keys, dtype=float).T
+    grid = pd.DataFrame(_by_label(cells, "value"), index=keys, dtype=float).T
     grid.columns = pd.Index(heads)
     cut, end = len(header.generic), len(keys) - 1
     groups = {"Generic": heads[:cut], "Reasoning": heads[cut:end], "": heads[end:]}
@@ -80,7 +82,7 @@ def heatmap_sheet(cells: pd.DataFrame, header: Header, metric: str) -> Sheet:
         *(Column(name, header.labels[name], "Reasoning", ranked=True) for name in header.reasoning),
         Column("overall", "Avg", "Overall", ranked=True),
     ]
-    rows = [Row(label, values) for label, values in _rows(cells).items()]
+    rows = _labelled_rows(cells)
     return Sheet(METRIC_TITLES[metric], "Model", columns, [Block("", rows)], f"Percent. {_seed_note(cells)}".strip())
 
 
@@ -153,6 +155,7 @@ def controls_sheet(cells: pd.DataFrame, differences: pd.DataFrame, rows: pd.Data
     by_evaluation: dict[str, dict[str, Value]] = {
         str(name): dict(zip(own["column"], own["value"], strict=True)) for name, own in cells.groupby("evaluation")
     }
+    spreads = {str(name): dict(zip(own["column"], own["sd"], strict=True)) for name, own in cells.groupby("evaluation")}
     marks = _marks(differences, prefixed=False)
     blocks = []
     for block, members in rows.groupby("block", sort=False):
@@ -160,15 +163,16 @@ def controls_sheet(cells: pd.DataFrame, differences: pd.DataFrame, rows: pd.Data
         for row in rows_of(members):
             described: dict[str, Value] = {"control": row.control, "decoding": row.decoding}
             values = described | by_evaluation.get(row.evaluation, {})
-            shown.append(Row(row.label, values, marks.get(row.evaluation, {})))
+            shown.append(Row(row.label, values, marks.get(row.evaluation, {}), spreads.get(row.evaluation, {})))
         blocks.append(Block(str(block), shown))
     guessed = {"control": "", "decoding": "", **by_evaluation.get("chance", {})}
     blocks.append(Block("", [Row("Chance", guessed)]))
     notes = (
         "Accuracy in percent. Chance: a random option; for questions without options, a random one of the right "
         "answers to the benchmark's other questions of that type. "
-        f"{SIGNIFICANT}: the 95% interval of the paired difference from the model's normal row leaves out 0."
-    )
+        f"{SIGNIFICANT}: the 95% interval of the paired difference from the model's normal row leaves out 0. "
+        f"{_seed_note(cells)}"
+    ).strip()
     return Sheet("Controls", "Row", columns, blocks, notes)
 
 
@@ -238,6 +242,51 @@ def reproduction_sheet(pairs: pd.DataFrame) -> Sheet:
     return Sheet("Published and reproduced", "Row", columns, blocks, notes)
 
 
+def differences_sheet(differences: pd.DataFrame) -> Sheet:
+    """The same predictions scored as released and corrected: a block a metric, with the differences that it knows.
+
+    Args:
+        differences: columns of `exhibits.SEMANTICS`; the averages over all benchmarks and the held-out ones are shown.
+    """
+    columns = [
+        Column("reference", "Released"),
+        Column("corrected", "Corrected"),
+        Column("difference", "Difference"),
+        Column("interval", "95% interval"),
+    ]
+    shown = differences[differences["column"].isin(["overall", HELDOUT])].dropna(subset=["reference", "corrected"])
+    blocks = []
+    for metric, members in shown.groupby("metric", sort=False):
+        rows = []
+        for entry in rows_of(members):
+            values: dict[str, Value] = {
+                "reference": entry.reference,
+                "corrected": entry.corrected,
+                "difference": signed(entry.difference),
+                "interval": interval_text(entry.low, entry.high),
+            }
+            marks = {"difference": SIGNIFICANT} if entry.low > 0 or entry.high < 0 else {}
+            rows.append(Row(entry.label, values, marks))
+        known = ", ".join(entry.name for entry in differences_of(PLACES[str(metric)]))
+        blocks.append(Block(f"{METRIC_LABELS[str(metric)]}: {known}", rows))
+    notes = (
+        "The same predictions scored under both semantics, in percent: all benchmarks, or for temporal alignment the "
+        "held-out videos. The reward is the precision as released and F1 corrected. What each difference is: "
+        f"docs/differences.md. {SIGNIFICANT}: the 95% interval of the paired difference leaves out 0."
+    )
+    return Sheet("As released, and corrected", "Row", columns, blocks, notes)
+
+
+PLACES: dict[str, Place] = {
+    "accuracy": "accuracy",
+    "tac": "tac",
+    "vas_judge": "vas_judge",
+    "temporal_precision": "temporal",
+    "temporal_f1": "temporal",
+    "temporal_reward": "temporal",
+}
+
+
 def interval_text(low: float, high: float) -> str | None:
     """An interval as text; none where it is not known."""
     return None if _unknown(low) or _unknown(high) else f"{_minus(low)} to {_minus(high)}"
@@ -262,11 +311,17 @@ def _verdict(holds: bool | None) -> str | None:
     return "yes" if holds else "no"
 
 
-def _rows(cells: pd.DataFrame) -> dict[str, dict[str, Value]]:
-    """Values by column, by label, in the order in which evaluations appear."""
-    found: dict[str, dict[str, Value]] = {}
+def _labelled_rows(cells: pd.DataFrame) -> list[Row]:
+    """A row for each label, with the spread of its values over the seeds where there are several."""
+    spreads = _by_label(cells, "sd") if "sd" in cells else {}
+    return [Row(label, dict(values), {}, spreads.get(label, {})) for label, values in _by_label(cells, "value").items()]
+
+
+def _by_label(cells: pd.DataFrame, figure: str) -> dict[str, dict[str, float]]:
+    """A figure of the cells by column, by label, in the order in which evaluations appear."""
+    found: dict[str, dict[str, float]] = {}
     for cell in rows_of(cells):
-        found.setdefault(cell.label, {})[cell.column] = cell.value
+        found.setdefault(cell.label, {})[cell.column] = getattr(cell, figure)
     return found
 
 
@@ -287,4 +342,4 @@ def _marks(differences: pd.DataFrame | None, prefixed: bool = True) -> dict[str,
 
 def _seed_note(cells: pd.DataFrame) -> str:
     seeds = cells["seeds"].max() if "seeds" in cells and cells["seeds"].notna().any() else 1
-    return f"Means over {int(seeds)} seeds." if seeds > 1 else ""
+    return f"Means over {int(seeds)} seeds, ± their standard deviation." if seeds > 1 else ""

@@ -19,6 +19,7 @@ EXHIBITS = (
     ("What is left when something is taken away", "controls", None),
     ("What training taught", "learning", None),
     ("Curves of training", None, "training_curves"),
+    ("As released, and corrected", "differences", None),
 )
 
 

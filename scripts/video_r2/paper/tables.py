@@ -80,11 +80,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A row: its label, its values by column key, and marks that follow single values (such as `*`)."""
+    """A row: its label, its values by column key, marks that follow single values (such as `*`), and spreads of values.
+
+    A spread is shown behind its value and after a ±.
+    """
 
     label: str
     values: dict[str, Value]
     marks: dict[str, str] = field(default_factory=dict)
+    spreads: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ class _Cell:
     text: str
     mark: str = ""
     emphasis: str = ""
+    spread: str = ""
 
 
 def to_markdown(sheet: Sheet) -> str:
@@ -258,7 +263,15 @@ def _cells(sheet: Sheet, row: Row) -> list[_Cell]:
     for column in sheet.columns:
         values = [other.values.get(column.key) for other in rows]
         ranks = emphasis(values, column.decimals) if column.ranked else [""] * len(rows)
-        cells.append(_Cell(format_value(values[place], column.decimals), row.marks.get(column.key, ""), ranks[place]))
+        spread = row.spreads.get(column.key)
+        cells.append(
+            _Cell(
+                format_value(values[place], column.decimals),
+                row.marks.get(column.key, ""),
+                ranks[place],
+                "" if spread is None or math.isnan(spread) else f" ±{spread:.{column.decimals}f}",
+            )
+        )
     return cells
 
 
@@ -306,7 +319,7 @@ def _markdown_cell(cell: _Cell) -> str:
     text = _markdown(cell.text)
     if cell.emphasis:
         text = f"**{text}**" if cell.emphasis == "bold" else f"<u>{text}</u>"
-    return text + _markdown(cell.mark)
+    return text + _markdown(cell.mark) + cell.spread
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
@@ -317,7 +330,8 @@ def _html_cell(cell: _Cell) -> str:
     text = html.escape(cell.text)
     if cell.emphasis:
         text = f"<b>{text}</b>" if cell.emphasis == "bold" else f"<u>{text}</u>"
-    return text + (f"<sup>{html.escape(cell.mark)}</sup>" if cell.mark else "")
+    text += f"<sup>{html.escape(cell.mark)}</sup>" if cell.mark else ""
+    return text + (f"<small>{cell.spread}</small>" if cell.spread else "")
 
 
 def _latex(text: str) -> str:
@@ -328,4 +342,5 @@ def _latex_cell(cell: _Cell) -> str:
     text = _latex(cell.text)
     if cell.emphasis:
         text = rf"\textbf{{{text}}}" if cell.emphasis == "bold" else rf"\underline{{{text}}}"
-    return text + (f"$^{{{_latex(cell.mark)}}}$" if cell.mark else "")
+    text += f"$^{{{_latex(cell.mark)}}}$" if cell.mark else ""
+    return text + (rf"{{\scriptsize{_latex(cell.spread)}}}" if cell.spread else "")

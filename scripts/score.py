@@ -1,0 +1,172 @@
+"""The metrics alone, over files of predictions.
+
+    python scripts/score.py tac FILE…    think-answer consistency
+    python scripts/score.py vas FILE…    visual evidence that the traces claim
+    python scripts/score.py tar FILE…    temporal alignment, where it is known what happens when
+
+A FILE is what lmms-eval writes with --log_samples (JSON lines), or this project's predictions (Parquet, or its columns as JSON
+lines, of which `response` alone is needed).
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from tqdm import tqdm
+
+from video_r2 import config
+from video_r2.errors import UserError
+from video_r2.judge import make_judge
+from video_r2.judge.base import Judge
+from video_r2.metrics.accuracy import Score
+from video_r2.metrics.consistency import score_consistency
+from video_r2.metrics.prediction_files import adapter_of, read_any_predictions, read_groundings
+from video_r2.metrics.summaries import line_of, score_table, summarise
+from video_r2.metrics.temporal import grounding_of, score_alignment
+from video_r2.metrics.visual_attention_score import score_evidence
+
+METRICS = {"tac": "tac", "vas": "vas_judge", "tar": "temporal_f1"}
+CHUNK = 200  # records judged together
+PATIENCE = 10.0  # seconds without a progress bar
+
+Records = Sequence[Mapping[str, Any]]
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    try:
+        judge = make_judge(
+            config.Judge.model_validate({"kind": arguments.judge, "url": arguments.url, "model": arguments.model})
+        )
+        groundings = read_groundings(arguments.groundings) if arguments.groundings else None
+        files = {path: read_any_predictions(path, groundings) for path in arguments.files}
+        if arguments.metric == "tar":
+            files = {path: with_grounding(records, path) for path, records in files.items()}
+        score = make_scorer(arguments, judge)
+        results = []
+        total = sum(map(len, files.values()))
+        with tqdm(total=total, desc=arguments.metric, unit="record", delay=PATIENCE, file=sys.stderr) as bar:
+            for path, records in files.items():
+                results.append(score_file(path, records, arguments, score, bar))
+        judge.check_missing()
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    if arguments.json:
+        print(json.dumps(results, indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(map(described, results)))
+
+
+def parse_arguments() -> argparse.Namespace:
+    judge, alignment = config.Judge(), config.TemporalAlignment()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("metric", choices=METRICS, help="what is measured")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="predictions")
+    parser.add_argument(
+        "--semantics",
+        choices=get_args(config.Semantics),
+        default="corrected",
+        help="as released, or corrected: docs/differences.md (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print summaries and every record's score as JSON")
+    parser.add_argument("--benchmark", help="name of the benchmark (default: the files' own, or the lmms-eval task)")
+    parser.add_argument(
+        "--groundings",
+        type=Path,
+        metavar="FILE",
+        help="for tar: training set whose rows say what happens when, in `temporal_grounding`, by the questions' ids",
+    )
+    parser.add_argument(
+        "--buffer",
+        type=float,
+        default=alignment.buffer_seconds,
+        help="for tar: seconds that a claim may be off (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--similarity",
+        type=float,
+        default=alignment.similarity,
+        help="for tar: least cosine similarity of a claim and its event (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--sentence-model", default=alignment.sentence_model, help="for tar: embeds sentences (default: %(default)s)"
+    )
+    parser.add_argument("--bootstrap", type=int, default=2000, help="samples of the intervals (default: %(default)s)")
+    parser.add_argument("--judge", choices=("rules", "llm"), default="rules", help="who reads (default: %(default)s)")
+    parser.add_argument("--url", default=judge.url, help="OpenAI-compatible server (default: %(default)s)")
+    parser.add_argument("--model", default=judge.model, help="model of the server (default: %(default)s)")
+    return parser.parse_args()
+
+
+def make_scorer(arguments: argparse.Namespace, judge: Judge) -> Callable[[Records, str], list[Score]]:
+    """What scores records, given the reader of their benchmark."""
+    semantics = arguments.semantics
+    if arguments.metric == "tac":
+        return lambda records, adapter: score_consistency(records, adapter, judge, semantics)
+    if arguments.metric == "vas":
+        return lambda records, adapter: score_evidence(records, judge, semantics)
+    # Loaded where it is needed: the others are done before it would be.
+    from video_r2.rewards.embedding import SentenceEmbedder
+
+    try:
+        settings = config.TemporalAlignment(
+            buffer_seconds=arguments.buffer, similarity=arguments.similarity, sentence_model=arguments.sentence_model
+        )
+    except ValueError as error:
+        raise UserError(f"these settings cannot be: {error}") from error
+    embed = SentenceEmbedder(settings.sentence_model)
+    return lambda records, adapter: score_alignment(records, judge, embed, settings, semantics)
+
+
+def with_grounding(records: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
+    """The records of which it is known what happens when."""
+    known = [record for record in records if grounding_of(record)]
+    if not known:
+        raise UserError(
+            "of no record it is known what happens when",
+            file=path,
+            cure="give --groundings, or a field `grounding` with an object from times to sentences",
+        )
+    return known
+
+
+def score_file(
+    path: Path,
+    records: list[dict[str, Any]],
+    arguments: argparse.Namespace,
+    score: Callable[[Records, str], list[Score]],
+    bar: tqdm,
+) -> dict[str, Any]:
+    """Summary and scores of a file's records."""
+    metric, adapter = METRICS[arguments.metric], adapter_of(arguments.benchmark or records[0]["benchmark"])
+    if arguments.benchmark:
+        records = [{**record, "benchmark": arguments.benchmark} for record in records]
+    scored: list[Score] = []
+    for begin in range(0, len(records), CHUNK):
+        chunk = records[begin : begin + CHUNK]
+        scored += score(chunk, adapter)
+        bar.update(len(chunk))
+    table = score_table(records, scored, metric)
+    summary = summarise(table, records[0], metric, adapter, arguments.semantics, arguments.bootstrap)
+    single = [
+        {"id": record["id"], "score": one.value, "detail": one.detail}
+        for record, one in zip(records, scored, strict=True)
+    ]
+    return {"file": str(path), **summary, "scores": single}
+
+
+def described(result: Mapping[str, Any]) -> str:
+    """A result for the terminal: the figure with its interval, and what it is made of."""
+    lines = [f"{result['file']}", f"  {line_of(result['benchmark'], result)}"]
+    if result["means"]:
+        lines.append(f"  means: {', '.join(f'{name} {value:.1f}' for name, value in result['means'].items())}")
+    if result["counts"]:
+        lines.append(f"  of them: {', '.join(f'{name} {number}' for name, number in result['counts'].items())}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""The metrics alone: `scripts/score.py` over every kind of file, as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from video_r2.errors import UserError
+from video_r2.metrics.prediction_files import adapter_of, read_any_predictions, read_groundings
+from video_r2.reading.responses import parse_response
+from video_r2.records import PREDICTION, write_table
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "score.py"
+PROMPT = "What colour is the ball?\nOptions:\nA. red\nB. blue\nC. green\nThink, then answer."
+GROUNDING = {"00:00-00:04": "a red ball rolls to the left", "00:04-00:08": "a blue ball jumps over a box"}
+CLAIMS = "00:00-00:04: a red ball rolls to the left. 00:04-00:08: a blue ball jumps over a box."
+RESPONSES = [
+    f"<think>{CLAIMS} So the answer is blue, option B.</think><answer>B</answer>",
+    "<think>So the answer is red.</think><answer>C</answer>",  # two different wrong answers
+    "",  # nothing at all
+]
+# TAC by hand: consistent or not, corrected; both right or both wrong, as released.
+CORRECTED, RELEASED = [100, 0, 0], [100, 100, 100]
+
+
+def score(*arguments: object, rc: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        text=True,
+        capture_output=True,
+        check=False,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+    )
+    assert done.returncode == rc, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def values(done: subprocess.CompletedProcess[str]) -> list[float | None]:
+    (result,) = json.loads(done.stdout)
+    return [entry["score"] for entry in result["scores"]]
+
+
+@pytest.fixture(scope="module")
+def lmms_eval_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Samples as lmms-eval's own tracker writes them, from what its evaluator hands to it."""
+    from lmms_eval.loggers.evaluation_tracker import EvaluationTracker
+
+    folder = tmp_path_factory.mktemp("logs")
+    tracker = EvaluationTracker(output_path=str(folder))
+    tracker.general_config_tracker.model_name_sanitized = "my_model"
+    tracker.date_id = "20260101_000000"
+    samples = [
+        {
+            "doc_id": at,
+            "doc": {"question": PROMPT},
+            "target": "B",
+            "arguments": [PROMPT, {"max_new_tokens": 1024}],
+            "resps": [[response]],
+            # The trace is taken out of the first, as lmms-eval does it on request.
+            "filtered_resps": [parse_response(response).answer if at == 0 else response],
+            "token_counts": [None],
+            "doc_hash": "0",
+            "accuracy": 1.0,
+        }
+        for at, response in enumerate(RESPONSES)
+    ]
+    tracker.save_results_samples("videomme_think", samples)
+    (written,) = folder.rglob("*.jsonl")
+    return written
+
+
+@pytest.fixture
+def project_file(tmp_path: Path) -> Path:
+    rows = []
+    for at, response in enumerate(RESPONSES):
+        parsed = parse_response(response)
+        rows.append(
+            {
+                "id": f"q{at}",
+                "benchmark": "videomme",
+                "config": "default",
+                "category": "",
+                "video": f"v{at}.mp4",
+                "subtitle": "",
+                "question": "What colour is the ball?",
+                "options": ["red", "blue", "green"],
+                "answer_type": "choice",
+                "target": "B",
+                "grounding": json.dumps(GROUNDING) if at == 0 else "{}",
+                "evaluation": "sft",
+                "seed": 3,
+                "prompt": PROMPT,
+                "response": response,
+                "think": parsed.think,
+                "answer": parsed.answer,
+                "times": parsed.times,
+                "tokens": 9,
+                "finished": True,
+            }
+        )
+    path = tmp_path / "predictions.parquet"
+    write_table(path, pd.DataFrame(rows), PREDICTION)
+    return path
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    def written(*rows: Any, name: str = "rows.jsonl") -> Path:
+        path = tmp_path / name
+        path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        return path
+
+    return written
+
+
+def test_samples_of_lmms_eval(lmms_eval_file: Path) -> None:
+    records = read_any_predictions(lmms_eval_file)
+    assert [record["response"] for record in records] == RESPONSES
+    first = records[0]
+    assert (first["benchmark"], first["evaluation"], first["id"]) == ("videomme_think", "my_model", "0")
+    assert (first["options"], first["answer_type"]) == (["red", "blue", "green"], "choice")
+    assert values(score("tac", lmms_eval_file, "--json")) == CORRECTED
+    assert values(score("tac", lmms_eval_file, "--json", "--semantics", "reference")) == RELEASED
+
+
+def test_predictions_of_this_project(project_file: Path) -> None:
+    done = score("tac", project_file, "--json")
+    (result,) = json.loads(done.stdout)
+    assert values(done) == CORRECTED
+    assert (result["evaluation"], result["seed"], result["n"]) == ("sft", 3, 3)
+    assert result["mean"] == pytest.approx(100 / 3)
+    assert result["counts"] == {"missing_think": 1, "missing_answer": 1}
+    assert values(score("tac", project_file, "--json", "--semantics", "reference")) == RELEASED
+
+
+def test_both_say_the_same_of_the_same_responses(lmms_eval_file: Path, project_file: Path) -> None:
+    done = score("vas", lmms_eval_file, project_file, "--json")
+    one, other = json.loads(done.stdout)
+    assert [entry["score"] for entry in one["scores"]] == [entry["score"] for entry in other["scores"]]
+    assert one["scores"][0]["score"] >= 70
+    assert one["scores"][2]["score"] == 0
+
+
+def test_alignment_with_the_records_own_grounding(project_file: Path) -> None:
+    done = score("tar", project_file)
+    # The one record with a grounding: both claims are events, word for word.
+    assert "temporal_f1 100.0 [100.0, 100.0], 1 questions, 0 missing" in done.stdout
+    assert "means: precision 100.0, recall 100.0, claims 2.0, events 2.0" in done.stdout
+
+
+def test_alignment_with_the_groundings_of_a_training_set(lmms_eval_file: Path, tmp_path: Path) -> None:
+    rows = [{"video": "v.mp4", "temporal_grounding": GROUNDING}, {"video": "w.mp4", "temporal_grounding": GROUNDING}]
+    (tmp_path / "grpo.json").write_text(json.dumps(rows), encoding="utf-8")
+    done = score("tar", lmms_eval_file, "--groundings", tmp_path / "grpo.json", "--json")
+    assert values(done) == [100, 0]
+
+
+def test_columns_as_json_lines(write: Callable[..., Path]) -> None:
+    path = write({"response": RESPONSES[0]}, {"response": None, "id": "x"}, {"response": RESPONSES[1], "target": "B"})
+    records = read_any_predictions(path)
+    assert [(record["id"], record["benchmark"], record["answer_type"]) for record in records] == [
+        ("0", "rows", "text"),
+        ("x", "rows", "text"),
+        ("2", "rows", "choice"),
+    ]
+    assert values(score("vas", path, "--json"))[1] is None
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "there are no predictions"),
+        ("{", "record line 1: is no JSON"),
+        ('{"response": "a"}\n[1]', "record line 2: is a list, no object"),
+        ('{"doc_id": 3, "target": "A"}', "has neither 'response' nor 'resps' nor 'filtered_resps', but 'doc_id', 'target'"),
+        ('{"resps": ["a", "b"]}', 'its response is no text, but ["a", "b"]'),
+        ('{"response": "a", "grounding": [1]}', "its grounding is no object from times to sentences"),
+        ('{"response": "a", "grounding": "{"}', "its grounding is no JSON"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_named(tmp_path: Path, content: str, complaint: str) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        read_any_predictions(path)
+    assert complaint in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert score("tac", path, rc=1).stderr.startswith(f"error: {path}")
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path, project_file: Path) -> None:
+    assert "there is no such file" in score("tac", tmp_path / "none.jsonl", rc=1).stderr
+    (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe")
+    assert "is not UTF-8 text (byte 0)" in score("tac", tmp_path / "binary.jsonl", rc=1).stderr
+    (tmp_path / "bad.parquet").write_bytes(b"no Parquet")
+    assert "cannot be read as Parquet" in score("tac", tmp_path / "bad.parquet", rc=1).stderr
+    assert "similarity" in score("tar", project_file, "--similarity", "7", rc=1).stderr
+
+
+def test_alignment_without_any_grounding_says_what_to_give(lmms_eval_file: Path) -> None:
+    assert "of no record it is known what happens when (cure: give --groundings" in score(
+        "tar", lmms_eval_file, rc=1
+    ).stderr  # fmt: skip
+
+
+def test_groundings_belong_to_ids_or_places(write: Callable[..., Path]) -> None:
+    path = write(
+        {"id": "a", "temporal_grounding": GROUNDING}, {"temporal_grounding": None}, {"grounding": {"0:01": "b"}}
+    )
+    assert read_groundings(path) == {"a": GROUNDING, "2": {"0:01": "b"}}
+    with pytest.raises(UserError, match="no row has a field 'temporal_grounding'"):
+        read_groundings(write({"id": "a"}))
+    with pytest.raises(UserError, match="record a: its grounding is no object from times to sentences"):
+        read_groundings(write({"id": "a", "grounding": 3}))
+
+
+@pytest.mark.parametrize(
+    ("task", "adapter"),
+    [
+        ("videomme_think", "videomme"),
+        ("mlvu_dev", "mlvu"),
+        ("longvideobench_val_v", "longvideobench"),
+        ("mmvu_val", "mmvu"),
+        ("video_mmmu_adaptation", "video_mmmu"),
+        ("videomathqa_mcq", "videomathqa"),
+        ("my_own", "my_own"),
+    ],
+)
+def test_a_task_is_read_as_its_benchmark(task: str, adapter: str) -> None:
+    assert adapter_of(task) == adapter
+
+
+def test_help_tells_the_options() -> None:
+    said = score("--help").stdout
+    for option in ("tac", "vas", "tar", "--semantics", "--json", "--groundings", "--judge"):
+        assert option in said
