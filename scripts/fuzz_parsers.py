@@ -42,6 +42,7 @@ HANGS = 5  # seconds of processor time after which an input of a few hundred cha
 SHORT, LONG = 4_000, 40_000  # characters
 WORST_RATIO = 30.0  # of the times that both take; 10 is linear, 100 is quadratic
 LEAST_TIME = 0.002  # seconds; anything below is as good as this, and no ratio is taken of noise
+LONGEST_REASON = 200  # characters
 SHOWN = 5  # failures that are told of each parser
 
 Parser = Callable[[str], object]
@@ -235,15 +236,24 @@ def try_inputs(parser: str, number: int, seed: int) -> list[Failure]:
             with limited(HANGS):
                 PARSERS[parser](text)
         except Exception as error:  # noqa: BLE001 - that nothing escapes is what is tried
-            failures.append(Failure(parser, text, f"{type(error).__name__}: {error}"))
+            failures.append(Failure(parser, text, described(error)))
     return failures
 
 
+def described(error: Exception) -> str:
+    """An exception in a line."""
+    return f"{type(error).__name__}: {error}"[:LONGEST_REASON]
+
+
 def try_lengths(parser: str, units: Sequence[str] = UNITS) -> list[Failure]:
-    """Repetitions on which a parser takes longer than linear time."""
+    """Repetitions on which a parser raises or takes longer than linear time."""
     failures = []
     for unit in tqdm(units, desc=f"{parser}, longer and longer", unit="text", delay=10):
-        ratio = time_taken(parser, unit, LONG) / max(time_taken(parser, unit, SHORT), LEAST_TIME)
+        try:
+            ratio = time_taken(parser, unit, LONG) / max(time_taken(parser, unit, SHORT), LEAST_TIME)
+        except Exception as error:  # noqa: BLE001 - that nothing escapes is what is tried
+            failures.append(Failure(parser, unit, f"repeated: {described(error)}"))
+            continue
         if ratio > WORST_RATIO:
             failures.append(Failure(parser, unit, f"{LONG // SHORT} times the length takes {ratio:.0f} times as long"))
     return failures
@@ -276,8 +286,8 @@ def main() -> None:
         raising, slow = try_inputs(parser, given.inputs, given.seed), try_lengths(parser)
         taken = time.process_time() - begun
         print(
-            f"{parser}: {given.inputs} inputs, {len(raising)} raise or hang; {len(UNITS)} long texts, {len(slow)} take "
-            f"longer than linear time; {taken:.0f} s of processor time",
+            f"{parser}: {given.inputs} inputs, {len(raising)} raise or hang; {len(UNITS)} long texts, {len(slow)} raise or "
+            f"take longer than linear time; {taken:.0f} s of processor time",
             flush=True,
         )
         for failure in [*raising[:SHOWN], *slow[:SHOWN]]:

@@ -14,13 +14,13 @@ from fuzz_parsers import PARSERS, UNITS, Replies, inputs, try_inputs, try_length
 
 @pytest.mark.parametrize("parser", sorted(PARSERS))
 def test_no_input_raises_or_hangs(parser: str) -> None:
-    assert try_inputs(parser, 400, seed=1) == []
+    assert try_inputs(parser, 300, seed=1) == []
 
 
 @pytest.mark.parametrize("parser", sorted(PARSERS))
 def test_ten_times_the_length_takes_about_ten_times_as_long(parser: str) -> None:
-    # Every parser its own sixth of the repetitions; the script takes all.
-    assert try_lengths(parser, UNITS[sorted(PARSERS).index(parser) :: len(PARSERS)]) == []
+    # Every parser a few of the repetitions, each its own; the script takes all.
+    assert try_lengths(parser, UNITS[sorted(PARSERS).index(parser) :: 3 * len(PARSERS)]) == []
 
 
 def test_inputs_are_the_same_for_a_seed_and_differ_between_seeds() -> None:

@@ -95,7 +95,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "accuracy reward: texts",
         ("accuracy_reward",),
         'case and punctuation count: "Yes." for "yes" gives 0',
-        "by the words, and times by what they mean",
+        "by the words without case, punctuation and articles; times by what they mean",
     ),
     Difference(
         "answer_block",
