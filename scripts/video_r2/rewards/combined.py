@@ -90,7 +90,8 @@ class RewardModel:
         """None where it is not needed, or the judge failed."""
         # A paid judge is not asked where nothing can match (no grounding, or no time in the trace), nor where the gate is
         # closed whatever it says (no answer).
-        wanted, unknown = [], []
+        wanted: list[int] = []
+        unknown: list[int] = []
         for at, (response, grounding) in enumerate(zip(parsed, groundings, strict=True)):
             if (
                 response.think
