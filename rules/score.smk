@@ -41,7 +41,9 @@ rule score_tac:
         "../envs/paper.yaml"
     params:
         **MEASURED,
-        judge=PLAN.section("judge"),
+        judge=PLAN.judge(),
+        judge_prompts=PLAN.judge_prompts("answer"),
+        judge_service=PLAN.judge_service,
         code=PLAN.code("score_tac"),
     script:
         "../scripts/score_tac.py"
@@ -60,7 +62,9 @@ rule score_vas_judge:
         "../envs/paper.yaml"
     params:
         **MEASURED,
-        judge=PLAN.section("judge"),
+        judge=PLAN.judge(),
+        judge_prompts=PLAN.judge_prompts("evidence"),
+        judge_service=PLAN.judge_service,
         code=PLAN.code("score_vas_judge"),
     script:
         "../scripts/score_vas_judge.py"
@@ -114,7 +118,9 @@ rule score_temporal_alignment:
     params:
         **MEASURED,
         temporal_alignment=PLAN.section("temporal_alignment"),
-        judge=PLAN.section("judge"),
+        judge=PLAN.judge(),
+        judge_prompts=PLAN.judge_prompts("claims"),
+        judge_service=PLAN.judge_service,
         code=PLAN.code("score_temporal_alignment"),
     script:
         "../scripts/score_temporal_alignment.py"

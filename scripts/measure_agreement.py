@@ -16,6 +16,7 @@ from video_r2.metrics.agreement import (
     Outcome,
     agreement,
     agreement_by_kind,
+    certainty,
     judge_labelled,
     read_labelled,
     split_of,
@@ -35,11 +36,15 @@ COLUMNS = [
 def main() -> None:
     arguments = parse_arguments()
     try:
+        if arguments.certain:
+            print(to_markdown(lay_out_certainty(arguments.file)), end="")
+            return
         judge = make_judge(
             config.Judge.model_validate({"kind": arguments.judge, "url": arguments.url, "model": arguments.model})
         )
         outcomes = judge_labelled(split_of(read_labelled(arguments.file), arguments.split), judge)
         judge.check_missing()
+        print(judge.report(), file=sys.stderr)
     except UserError as error:
         sys.exit(f"error: {error}")
     by_kind, overall = agreement_by_kind(outcomes), agreement(outcomes)
@@ -60,10 +65,18 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--split", choices=SPLITS, default="all", help="which of them (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON, shares as 0 to 1")
     parser.add_argument("--failures", action="store_true", help="list failures, of the development half only")
-    parser.add_argument("--judge", choices=("rules", "llm"), default="rules", help="who reads (default: %(default)s)")
-    parser.add_argument("--url", default=defaults.url, help="OpenAI-compatible server (default: %(default)s)")
+    parser.add_argument(
+        "--certain", action="store_true", help="instead: how far the rules are certain, and right, on either half"
+    )
+    parser.add_argument(
+        "--judge", choices=("rules", "llm", "cascade"), default="rules", help="who reads (default: %(default)s)"
+    )
+    parser.add_argument("--url", help="OpenAI-compatible server, for llm and cascade")
     parser.add_argument("--model", default=defaults.model, help="model of the server (default: %(default)s)")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.judge != "rules" and not arguments.url:
+        parser.error(f"--judge {arguments.judge} needs --url")
+    return arguments
 
 
 def as_json(figures: Agreement) -> dict[str, float | None]:
@@ -86,6 +99,26 @@ def lay_out(by_kind: dict[str, Agreement], overall: Agreement, caption: str) -> 
         for kind, figures in {**by_kind, "all": overall}.items()
     ]
     return Sheet(caption, "kind", COLUMNS, [Block("", rows)])
+
+
+def lay_out_certainty(file: Path) -> Sheet:
+    """A block for each half, a row for each kind of question; shares in percent, the right ones of the certain ones."""
+    labelled = read_labelled(file)
+    columns = [
+        Column("questions", "questions", decimals=0),
+        Column("certain", "certain"),
+        Column("right", "of these right"),
+    ]
+    rows = []
+    for split in ("development", "test"):
+        for name, found in certainty(split_of(labelled, split)).items():
+            shares = {
+                "questions": found.questions,
+                "certain": 100 * found.certain / found.questions if found.questions else math.nan,
+                "right": 100 * found.right / found.certain if found.certain else math.nan,
+            }
+            rows.append(Row(f"{split}: {name}", shares))
+    return Sheet("What the rules are certain of", "half and question", columns, [Block("", rows)])
 
 
 def list_failures(outcomes: list[Outcome]) -> None:

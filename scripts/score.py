@@ -95,7 +95,9 @@ def parse_arguments() -> argparse.Namespace:
         "--sentence-model", default=alignment.sentence_model, help="for tar: embeds sentences (default: %(default)s)"
     )
     parser.add_argument("--bootstrap", type=int, default=2000, help="samples of the intervals (default: %(default)s)")
-    parser.add_argument("--judge", choices=("rules", "llm"), default="rules", help="who reads (default: %(default)s)")
+    parser.add_argument(
+        "--judge", choices=("rules", "llm", "cascade"), default="rules", help="who reads (default: %(default)s)"
+    )
     parser.add_argument("--url", default=judge.url, help="OpenAI-compatible server (default: %(default)s)")
     parser.add_argument("--model", default=judge.model, help="model of the server (default: %(default)s)")
     return parser.parse_args()

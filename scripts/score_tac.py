@@ -1,17 +1,15 @@
 """TAC, think-answer consistency, of every prediction."""
 
-from video_r2 import config
-from video_r2.judge import make_judge
+from video_r2.judge import judge_of
 from video_r2.metrics.consistency import score_consistency
 from video_r2.metrics.summaries import score_files
 from video_r2.run import Job, run
 
 
 def main(job: Job) -> None:
-    judge = make_judge(config.Judge.model_validate(job.params.judge))
+    judge = judge_of(job.params)
     semantics = job.params.semantics
-    score_files(job, "tac", lambda records, adapter: score_consistency(records, adapter, judge, semantics))
-    judge.check_missing()
+    score_files(job, "tac", lambda records, adapter: score_consistency(records, adapter, judge, semantics), judge=judge)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Temporal alignment (F1) of every prediction whose question has a known grounding."""
 
 from video_r2 import config
-from video_r2.judge import make_judge
+from video_r2.judge import judge_of
 from video_r2.metrics.summaries import score_files
 from video_r2.metrics.temporal import grounding_of, score_alignment
 from video_r2.rewards.embedding import SentenceEmbedder
@@ -10,7 +10,7 @@ from video_r2.run import Job, run
 
 def main(job: Job) -> None:
     settings = config.TemporalAlignment.model_validate(job.params.temporal_alignment)
-    judge = make_judge(config.Judge.model_validate(job.params.judge))
+    judge = judge_of(job.params)
     embed = SentenceEmbedder(settings.sentence_model)
     semantics = job.params.semantics
     score_files(
@@ -18,8 +18,8 @@ def main(job: Job) -> None:
         "temporal_f1",
         lambda records, adapter: score_alignment(records, judge, embed, settings, semantics),
         applies=lambda record: bool(grounding_of(record)),
+        judge=judge,
     )
-    judge.check_missing()
 
 
 if __name__ == "__main__":

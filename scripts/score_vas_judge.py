@@ -1,17 +1,15 @@
 """VAS by a judge: how much concrete visual evidence the trace of every prediction claims."""
 
-from video_r2 import config
-from video_r2.judge import make_judge
+from video_r2.judge import judge_of
 from video_r2.metrics.summaries import score_files
 from video_r2.metrics.visual_attention_score import score_evidence
 from video_r2.run import Job, run
 
 
 def main(job: Job) -> None:
-    judge = make_judge(config.Judge.model_validate(job.params.judge))
+    judge = judge_of(job.params)
     semantics = job.params.semantics
-    score_files(job, "vas_judge", lambda records, adapter: score_evidence(records, judge, semantics))
-    judge.check_missing()
+    score_files(job, "vas_judge", lambda records, adapter: score_evidence(records, judge, semantics), judge=judge)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from video_r2 import config
 from video_r2.data.conversations import Conversation, read_jsonl
 from video_r2.data.frames import FrameCache
 from video_r2.data.options import options_in
-from video_r2.judge import make_judge
+from video_r2.judge import judge_of
 from video_r2.model.loading import load_model, load_processor, training_implementation
 from video_r2.reading.answering import number_of
 from video_r2.rewards.combined import RewardModel
@@ -22,7 +22,7 @@ from video_r2.training.grpo import train_grpo
 def main(job: Job) -> None:
     """Inputs: start (checkpoint), rows. Output: checkpoint.
 
-    Parameters: seed, settings, semantics, judge, temporal_alignment, overlay, decoder, cache.
+    Parameters: seed, settings, semantics, judge, judge_service, temporal_alignment, overlay, decoder, cache.
     """
     settings = config.Grpo.model_validate(job.params.settings)
     overlay = config.Overlay.model_validate(job.params.overlay)
@@ -32,10 +32,11 @@ def main(job: Job) -> None:
     model.set_attn_implementation(training_implementation(settings.attention))
     cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
     examples = read_jsonl(job.input.rows)
+    judge = judge_of(job.params)
     reward_model = RewardModel(
         settings.rewards,
         config.TemporalAlignment.model_validate(job.params.temporal_alignment),
-        make_judge(config.Judge.model_validate(job.params.judge)),
+        judge,
         job.params.semantics,
     )
 
@@ -49,6 +50,7 @@ def main(job: Job) -> None:
     with tempfile.TemporaryDirectory() as folder:
         encode = VideoEncoder(model, processor, cache)
         model, log = train_grpo(model, processor, encode, rewards, examples, settings, job.params.seed, folder)
+    print(judge.report())
 
     manifest = {
         "stage": "grpo",

@@ -71,6 +71,20 @@ def test_the_paper_has_the_published_settings(root: Path) -> None:
     assert [(entry.temporal_alignment, entry.gate) for entry in rewards.values()] == [(0, False), (1, False), (1, True)]
 
 
+@pytest.mark.parametrize(
+    ("keys", "kind"),
+    [
+        ({}, "rules"),
+        ({"url": "http://127.0.0.1:8000/v1"}, "cascade"),
+        ({"kind": None, "url": "http://127.0.0.1:8000/v1"}, "cascade"),
+        ({"kind": "llm", "url": "http://127.0.0.1:8000/v1"}, "llm"),
+        ({"kind": "rules", "url": "http://127.0.0.1:8000/v1"}, "rules"),
+    ],
+)
+def test_a_server_that_is_given_is_asked(keys: dict[str, Any], kind: str) -> None:
+    assert config.validate({"judge": keys}).judge.kind == kind
+
+
 @given(MAPPINGS, MAPPINGS)
 def test_what_lies_above_wins_and_the_rest_stays(below: dict[str, Any], above: dict[str, Any]) -> None:
     merged = config.merge(below, above)
@@ -104,7 +118,9 @@ def test_null_takes_an_entry_away_and_sets_a_plain_key_to_none() -> None:
     [
         ({"seed": [0]}, "seed: there is no such key"),
         ({"training": {"grpo": {"learning_rate": -1}}}, "training.grpo.learning_rate"),
-        ({"judge": {"kind": "oracle"}}, "judge.kind: Input should be 'rules' or 'llm'; got \"oracle\""),
+        ({"judge": {"kind": "oracle"}}, "judge.kind: Input should be 'rules', 'llm' or 'cascade'; got \"oracle\""),
+        ({"judge": {"url": None}}, "judge: kind 'cascade' needs the key 'url'"),
+        ({"judge": {"url": "localhost:8000"}}, "judge.url: String should match pattern '^https?://'"),
         ({"models": {"sft": {"start": "nobody"}}}, "models.sft.start: no model is called 'nobody'"),
         ({"models": {"sft": {"start": "sft"}}}, "goes in a circle: sft <- sft"),
         ({"models": {"mine": {"stage": "grpo"}}}, "stage 'grpo' needs the key 'start'"),

@@ -115,13 +115,40 @@ class Data(Section):
 class Judge(Section):
     """Who reads claims, consistency and visual evidence out of a trace."""
 
-    kind: Literal["rules", "llm"] = Field("rules", description="Deterministic rules, or a model behind a server.")
+    kind: Literal["rules", "llm", "cascade"] = Field(
+        "rules",
+        description="Deterministic rules; a model behind a server (llm); or rules where they are certain, and the model for "
+        "the rest (cascade). Where the key is not set: cascade with a url, rules without. With semantics: reference a "
+        "cascade asks the model everything, as the release does.",
+    )
     model: str = Field("Qwen/Qwen3-Next-80B-A3B-Instruct", description="Model that the server is asked for.")
-    url: str = Field("http://127.0.0.1:8000/v1", description="Address of an OpenAI-compatible server.")
+    url: Annotated[str, Field(pattern="^https?://")] | None = Field(
+        None, description="Address of an OpenAI-compatible server, for kinds llm and cascade."
+    )
+    cache: str | None = Field(
+        None,
+        description="File in which the model's answers are kept, so that no question is paid twice; none: "
+        "cache/judge.sqlite among the experiment's results.",
+    )
     timeout: Positive = Field(60.0, description="Seconds before a request counts as failed.")
     retries: Annotated[int, Field(ge=0)] = Field(3, description="Further attempts after a failed request.")
     concurrency: Count = Field(32, description="Requests in flight at once.")
-    max_missing: Fraction = Field(0.02, description="Stop when more than this share of the answers is missing.")
+    max_missing: Fraction = Field(
+        0.02, description="Stop when more than this share of the answers to a job's questions is missing."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ask_the_server_if_there_is_one(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and given.get("kind") is None:
+            return {**given, "kind": "cascade" if given.get("url") else "rules"}
+        return given
+
+    @model_validator(mode="after")
+    def _server_is_known(self) -> Judge:
+        if self.kind != "rules" and self.url is None:
+            raise ValueError(f"kind {self.kind!r} needs the key 'url', for example url: http://127.0.0.1:8000/v1")
+        return self
 
 
 class TemporalAlignment(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 from video_r2 import code_digest, config
 from video_r2.errors import UserError
+
+PROMPTS = Path("video_r2", "judge", "prompts")
 
 
 def read_config(paths: Iterable[str | Path], keys: Mapping[str, Any]) -> config.Config:
@@ -53,6 +56,43 @@ class Plan:
         for key in path.split("."):
             at = getattr(at, key)
         return at.model_dump(mode="json", include=set(keys) or None) if isinstance(at, config.Section) else at
+
+    # --- the judge ----------------------------------------------------------------------------------------------------
+
+    def judge(self) -> dict[str, Any]:
+        """Who judges: what of the judge's settings a result depends on."""
+        kind = self.config.judge.kind
+        if kind == "rules":
+            return {"kind": kind}
+        return {"kind": "llm" if self.config.semantics == "reference" else kind, "model": self.config.judge.model}
+
+    def judge_service(self, wildcards: Any, input: Any) -> dict[str, Any]:
+        """How the judge's server is reached and where its answers are kept: nothing that a result depends on.
+
+        Snakemake compares no parameters of a function that takes `input`, which is not used: to wait longer for a server is
+        no reason to train again.
+        """
+        judge = self.config.judge
+        return {
+            **judge.model_dump(mode="json", exclude={"kind", "model"}),
+            "cache": judge.cache or f"{self.results}/cache/judge.sqlite",
+        }
+
+    def judge_prompts(self, *names: str) -> dict[str, str]:
+        """Digest of each of these prompts, for the params of a rule that has a model judge by them."""
+        if self.config.judge.kind == "rules":
+            return {}
+        texts = {name: (self.scripts / PROMPTS / f"{name}.md").read_bytes() for name in names}
+        return {name: hashlib.sha256(text).hexdigest()[:16] for name, text in texts.items()}
+
+    def reward_prompts(self, wildcards: Any) -> dict[str, str]:
+        """Digests of the prompts that the rewards of a model's training ask by."""
+        rewards = self.training(wildcards.model)["rewards"]
+        if not rewards["temporal_alignment"]:
+            return {}
+        return self.judge_prompts("claims", *(["consistency"] if rewards["gate"] else []))
+
+    # --- entries ------------------------------------------------------------------------------------------------------
 
     def model(self, name: str) -> dict[str, Any]:
         """The entry of a model."""

@@ -15,10 +15,12 @@ from video_r2.errors import UserError
 from video_r2.judge.base import Judge, Reading
 from video_r2.judge.rules import RuleJudge
 from video_r2.metrics.agreement import (
+    Certainty,
     LabelledResponse,
     accuracy,
     agreement,
     agreement_by_kind,
+    certainty,
     cohens_kappa,
     judge_labelled,
     read_labelled,
@@ -161,6 +163,21 @@ def test_the_command_prints_figures_and_no_failures_of_the_test_half(root: Path,
     assert "row-1" not in printed  # its trace is misread, and it is of the test half
 
 
-def test_the_docs_show_what_the_command_prints(root: Path) -> None:
-    table = measure(root, str(READINGS), "--split", "test").strip()
+@pytest.mark.parametrize("arguments", [("--split", "test"), ("--certain",)])
+def test_the_docs_show_what_the_command_prints(root: Path, arguments: tuple[str, ...]) -> None:
+    table = measure(root, str(READINGS), *arguments).strip()
     assert table in (root / "docs/metrics.md").read_text(encoding="utf-8")
+
+
+def test_certainty_by_hand() -> None:
+    rows = [
+        labelled("<think>So A.</think><answer>A</answer>", "A", "A", True),
+        labelled("<think>So A.</think><answer>B</answer>", "B", "B", True),  # certain of the trace, and wrong
+        labelled("<think>Red, it seems.</think><answer>B</answer>", "A", "B", False),
+        labelled("<answer>A</answer>", None, "A", None),
+    ]
+    assert certainty(rows) == {
+        "trace": Certainty(3, 2, 1),
+        "answer": Certainty(4, 4, 4),
+        "consistency": Certainty(3, 2, 1),
+    }

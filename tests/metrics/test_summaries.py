@@ -68,7 +68,8 @@ def score(tmp_path: Path) -> Callable[..., list[tuple[pd.DataFrame, dict]]]:
         settings = {
             "semantics": "corrected",
             "bootstrap": 50,
-            "judge": {},
+            "judge": {"kind": "rules"},
+            "judge_service": {},
             "temporal_alignment": {},
             "benchmarks": {name: {"label": name, "group": "generic", "adapter": "videomme"} for name in groundings},
             **params,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
+from loopback import Server, question_of
 
 from video_r2.config import RewardWeights, TemporalAlignment
 from video_r2.judge.base import Judge, Verdict
+from video_r2.judge.cascade import CascadeJudge
 from video_r2.judge.rules import RuleJudge
 from video_r2.rewards.combined import RewardModel
 
@@ -89,6 +92,59 @@ def test_paid_judge_is_asked_only_where_it_matters() -> None:
     assert idle.asked == 0
     assert all(math.isnan(value) for value in found["f1"])
     assert found["total"] == [2, 2, 2, 0]
+
+
+def test_nothing_is_extracted_where_the_gate_is_closed_anyway() -> None:
+    without_answer = f"<think>{CLAIMS} So the answer is blue, option B.</think>"
+    judge = PaidJudge()
+    found = reward(RewardWeights(temporal_alignment=1, gate=True), judge, [without_answer, GOOD])
+    assert len(judge.traces) == 1
+    assert math.isnan(found["f1"][0])
+    assert found["total"] == [0, 3]
+    # Without the gate the claims count.
+    assert reward(RewardWeights(temporal_alignment=1), PaidJudge(), [without_answer])["total"] == [1]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+def of_a_batch(server: Server, judge: Judge) -> list[str]:
+    """The prompts that a batch of rollouts is asked by, of which half claim nothing that fits."""
+    claimed = [{"time": time, "text": text} for time, text in GROUNDING.items()]
+
+    def answer(request: dict, number: int) -> object:
+        time.sleep(0.3)
+        trace = question_of(request)["trace"]
+        return {"claims": claimed if "red circle" in trace else [], "consistent": True}
+
+    server.behaviour = answer
+    fitting = [f"<think>Rollout {n}. {CLAIMS} Blue, I think.</think><answer>B</answer>" for n in range(6)]
+    empty = [f"<think>Rollout {n}. At 00:04 nothing.</think><answer>B</answer>" for n in range(6)]
+    without_time = [f"<think>No time, {word}. Blue, I think.</think><answer>B</answer>" for word in "abc"]
+    found = reward(RewardWeights(temporal_alignment=1, gate=True), judge, [*fitting, *empty, *without_time, BROKEN])
+    assert found["total"] == [3] * 6 + [2] * 9 + [0]
+    return [request["response_format"]["json_schema"]["name"] for request in server.requests]
+
+
+def test_requests_of_a_batch_are_few_and_in_flight_together(server: Server) -> None:
+    asked = of_a_batch(server, server.judge(concurrency=32))
+    # The trace without a time is not asked about, the gate only where alignment is above 0.
+    assert asked == ["claims"] * 12 + ["consistency"] * 6
+    assert server.most_at_once == 12
+
+
+def test_a_cascade_asks_no_more(server: Server) -> None:
+    assert of_a_batch(server, CascadeJudge(server.judge(concurrency=32))) == ["claims"] * 12 + ["consistency"] * 6
+    # Where the conclusion is plain the gate needs no model.
+    before = len(server.requests)
+    plain = f"<think>{CLAIMS} So the answer is blue (B).</think><answer>B</answer>"
+    judge = CascadeJudge(server.judge())
+    assert reward(RewardWeights(temporal_alignment=1, gate=True), judge, [plain])["total"] == [3]
+    assert len(server.requests) == before + 1
 
 
 def test_verdict_that_is_missing_is_not_a_number_and_earns_no_alignment() -> None:

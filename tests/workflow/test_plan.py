@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from video_r2 import config
-from video_r2.workflow import Plan, one_of
+from video_r2.workflow import Plan, one_of, read_config
 
 RAW = {
     "experiment": "e",
@@ -108,7 +108,53 @@ def test_a_model_has_its_stages_settings_and_its_own_over_them(plan: Plan) -> No
 
 def test_a_section_can_be_cut_to_the_keys_that_a_rule_uses(plan: Plan) -> None:
     assert plan.section("data", "decoder", "max_rejected") == {"decoder": "decord", "max_rejected": 0.2}
-    assert set(plan.section("judge")) == set(config.Judge.model_fields)
+    assert set(plan.section("temporal_alignment")) == set(config.TemporalAlignment.model_fields)
+
+
+SERVER = {"url": "http://127.0.0.1:8000/v1", "model": "m"}
+
+
+def test_rules_judge_without_a_model_and_its_prompts(plan: Plan) -> None:
+    assert plan.judge() == {"kind": "rules"}
+    assert plan.judge_prompts("answer") == {}
+
+
+def test_a_result_depends_on_who_judges_and_not_on_how_the_server_is_reached(root: Path) -> None:
+    plan = plan_of(root, judge=SERVER)
+    patient = plan_of(root, judge={**SERVER, "url": "https://elsewhere/v1", "timeout": 600, "retries": 9, "cache": "x"})
+    assert plan.judge() == patient.judge() == {"kind": "cascade", "model": "m"}
+    assert plan.judge_prompts("answer") == patient.judge_prompts("answer")
+    job = SimpleNamespace()
+    assert plan.judge_service(job, [])["cache"] == "results/e/cache/judge.sqlite"
+    assert (patient.judge_service(job, [])["cache"], patient.judge_service(job, [])["timeout"]) == ("x", 600)
+    assert plan.judge() != plan_of(root, judge={**SERVER, "model": "other"}).judge()
+    assert {**plan.judge_service(job, []), **plan.judge()} == {
+        **plan.section("judge"),
+        "cache": "results/e/cache/judge.sqlite",
+    }
+
+
+def test_the_reference_asks_the_model_everything(root: Path) -> None:
+    assert plan_of(root, judge=SERVER, semantics="reference").judge() == {"kind": "llm", "model": "m"}
+    assert plan_of(root, judge={"kind": "rules"}, semantics="reference").judge() == {"kind": "rules"}
+    paper = [root / "config.yaml"]
+    assert Plan(read_config(paper, {}), root / "scripts").judge()["kind"] == "cascade"
+    assert Plan(read_config(paper, {"semantics": "reference"}), root / "scripts").judge()["kind"] == "llm"
+
+
+def test_training_depends_on_the_prompts_that_its_rewards_ask_by(root: Path) -> None:
+    rewards = {
+        "plain": {"temporal_alignment": 0.0, "gate": True},
+        "tar": {"temporal_alignment": 1.0},
+        "gated": {"temporal_alignment": 1.0, "gate": True},
+    }
+    models = {
+        name: {"stage": "grpo", "start": "sft", "settings": {"rewards": weights}} for name, weights in rewards.items()
+    }
+    plan = plan_of(root, judge=SERVER, models=models)
+    asked = {name: set(plan.reward_prompts(SimpleNamespace(model=name))) for name in models}
+    assert asked == {"plain": set(), "tar": {"claims"}, "gated": {"claims", "consistency"}}
+    assert plan_of(root, models=models).reward_prompts(SimpleNamespace(model="gated")) == {}
 
 
 def test_held_out_questions_come_from_the_training_data(plan: Plan) -> None:

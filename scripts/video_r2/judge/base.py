@@ -43,18 +43,23 @@ class Judge(ABC):
     """Reads claims, answers, consistency and visual evidence out of text.
 
     The `…_of` methods take a batch, whose requests are in flight together where a server answers them. For each item
-    they give None if the judge failed: that is a missing value, never a low one.
+    they give None if the judge failed: that is a missing value, never a low one. They raise a `UserError` as soon as so
+    many have failed that the rest cannot make up for it.
 
     Attributes:
         free: whether asking costs nothing, so that one may ask more than a reward needs.
         asked: questions put to the judge so far.
-        missing: how many of them it failed to answer.
+        by_rules: how many of them rules decided.
+        sent: how many were sent to a server; what is left was known from before.
+        missing: how many it failed to answer.
     """
 
     free = False
 
     def __init__(self) -> None:
         self.asked = 0
+        self.by_rules = 0
+        self.sent = 0
         self.missing = 0
 
     @abstractmethod
@@ -76,6 +81,14 @@ class Judge(ABC):
     @abstractmethod
     def check_missing(self) -> None:
         """Raise a `UserError` if the judge failed more often than is allowed."""
+
+    def report(self) -> str:
+        """Who answered how many questions so far, in a line."""
+        known = self.asked - self.by_rules - self.sent
+        return (
+            f"judge: {self.asked} questions; {self.by_rules} decided by rules, {known} known from before, {self.sent} sent "
+            f"to the server ({self.asked - self.sent} calls saved); {self.missing} without an answer"
+        )
 
     def claims(self, think: str) -> list[Claim] | None:
         """One trace; see `claims_of`."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, TypeVar
@@ -19,13 +20,16 @@ from typing import Any, TypeVar
 from video_r2 import config
 from video_r2.errors import UserError
 from video_r2.judge.base import Judge, Reading, Verdict
+from video_r2.judge.cache import ReplyCache, key_of
 from video_r2.reading.answers import choice_of
 from video_r2.reading.claims import Claim
 from video_r2.reading.times import parse_time
 
 Answer = TypeVar("Answer")
 
+PROMPTS = Path(__file__).parent / "prompts"
 LONGEST_TIME = 64  # characters; anything longer that a server calls a time is none
+LONGEST_REPLY = 1 << 20  # bytes
 LONGEST_WAIT = 30.0  # seconds between two attempts
 REPLY_TOKENS = 1024
 ALLOWANCE = 3  # failures that no rate is calculated for
@@ -39,21 +43,22 @@ class LLMJudge(Judge):
     """Asks a model: temperature 0, seeded, in JSON of a given schema, all questions of a batch in flight together.
 
     A failed request (no connection, time-out, status 408, 429 or 5xx, a reply that does not fit) is tried again after
-    a growing wait; what still fails is missing.
+    a growing wait; what still fails is missing. A reply that fits is kept in the cache (`settings.cache`), so that a question
+    that was answered before is not sent again.
 
     Args:
-        settings: server, model, time-out, retries, concurrency and the share of missing answers that is allowed.
+        settings: server, model, cache, time-out, retries, concurrency and the share of missing answers that is allowed.
         wait: seconds before the first further attempt; it doubles from attempt to attempt.
     """
 
     def __init__(self, settings: config.Judge, wait: float = 0.5) -> None:
         super().__init__()
-        if not settings.url.startswith(("http://", "https://")):
-            raise UserError(
-                f"judge.url is {settings.url!r}", cure="give an address that begins with http:// or https://"
-            )
+        if settings.url is None:
+            raise UserError("the judge asks a model, but there is no judge.url", cure="give a server's address")
+        self._url = f"{settings.url.rstrip('/')}/chat/completions"
         self._settings = settings
         self._wait = wait
+        self._cache = ReplyCache(settings.cache) if settings.cache else None
         self._last_failure = ""
 
     def claims_of(self, thinks: Sequence[str]) -> list[list[Claim] | None]:
@@ -91,12 +96,19 @@ class LLMJudge(Judge):
         return self._ask("evidence", [{"trace": think} for think in thinks], _EVIDENCE_SCHEMA, _as_score)
 
     def check_missing(self) -> None:
-        if self.missing > self._settings.max_missing * self.asked + ALLOWANCE:
-            raise UserError(
-                f"the judge {self._settings.model!r} at {self._settings.url} gave no answer to {self.missing} of "
-                f"{self.asked} questions; the last failure: {self._last_failure}",
-                cure="check that the server runs, or raise judge.timeout, judge.retries or judge.max_missing",
-            )
+        if self._is_too_many(self.missing, self.asked):
+            raise self._too_many(self.missing, self.asked)
+
+    def _is_too_many(self, missing: int, questions: int) -> bool:
+        return missing > self._settings.max_missing * questions + ALLOWANCE
+
+    def _too_many(self, missing: int, asked: int) -> UserError:
+        return UserError(
+            f"the judge {self._settings.model!r} at {self._settings.url} gave no answer to {missing} of {asked} questions; "
+            f"the last failure: {self._last_failure}",
+            cure="check that the server runs, or raise judge.timeout, judge.retries or judge.max_missing; "
+            "what was answered is kept in judge.cache",
+        )
 
     def _ask(
         self,
@@ -105,21 +117,58 @@ class LLMJudge(Judge):
         schema: Mapping[str, Any],
         read: Callable[[Any], Answer],
     ) -> list[Answer | None]:
-        if not questions:
-            return []
-        with ThreadPoolExecutor(min(self._settings.concurrency, len(questions))) as pool:
-            replies = list(pool.map(lambda question: self._attempt(prompt, question, schema, read), questions))
-        self.asked += len(replies)
-        self.missing += sum(reply is None for reply in replies)
-        return replies
+        requests = [self._request(prompt, question, schema) for question in questions]
+        keys = [key_of(request) for request in requests]
+        answers = {key: self._remembered(key, read) for key in keys}
+        unknown = {key: request for key, request in zip(keys, requests, strict=True) if answers[key] is None}
+        answers.update(self._fetch(unknown, read, len(questions)))
+        self.asked += len(questions)
+        self.sent += len(unknown)
+        self.missing += sum(answers[key] is None for key in keys)
+        return [answers[key] for key in keys]
 
-    def _attempt(
-        self, prompt: str, question: Mapping[str, Any], schema: Mapping[str, Any], read: Callable[[Any], Answer]
-    ) -> Answer | None:
+    def _remembered(self, key: str, read: Callable[[Any], Answer]) -> Answer | None:
+        reply = self._cache.get(key) if self._cache else None
+        try:
+            return None if reply is None else read(reply)
+        except InvalidReplyError:
+            return None
+
+    def _fetch(
+        self, requests: Mapping[str, Mapping[str, Any]], read: Callable[[Any], Answer], questions: int
+    ) -> dict[str, Answer | None]:
+        """Answers of the server to all requests, which are in flight together; none is sent any more once too many failed.
+
+        Args:
+            requests: by their keys.
+            questions: how many questions the batch has, those included that need no request.
+        """
+        answers: dict[str, Answer | None] = {}
+        failed: list[str] = []
+        hopeless = threading.Event()
+
+        def ask(key: str) -> None:
+            if hopeless.is_set():
+                return
+            answers[key] = self._attempt(key, requests[key], read)
+            if answers[key] is None:
+                failed.append(key)
+                if self._is_too_many(self.missing + len(failed), self.asked + questions):
+                    hopeless.set()
+
+        with ThreadPoolExecutor(min(self._settings.concurrency, len(requests) or 1)) as pool:
+            for _ in pool.map(ask, requests):
+                pass
+        if hopeless.is_set():
+            raise self._too_many(self.missing + len(failed), self.asked + questions - len(requests) + len(answers))
+        return answers
+
+    def _attempt(self, key: str, request: Mapping[str, Any], read: Callable[[Any], Answer]) -> Answer | None:
         wait = self._wait
         for attempt in range(self._settings.retries + 1):
             try:
-                return read(self._post(prompt, question, schema))
+                reply = self._post(request)
+                answer = read(reply)
             except urllib.error.HTTPError as error:
                 self._last_failure = f"HTTP status {error.code}"
                 if error.code not in (408, 409, 425, 429) and error.code < 500:
@@ -127,13 +176,18 @@ class LLMJudge(Judge):
                 wait = max(wait, _retry_after(error))
             except (OSError, HTTPException, ValueError, InvalidReplyError) as error:
                 self._last_failure = f"{type(error).__name__}: {error}"
+            else:
+                if self._cache:
+                    self._cache.put(key, reply)
+                return answer
             if attempt < self._settings.retries:
                 time.sleep(min(wait, LONGEST_WAIT))
                 wait *= 2
         return None
 
-    def _post(self, prompt: str, question: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
-        body = {
+    def _request(self, prompt: str, question: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+        """What is asked for, as the protocol has it."""
+        return {
             "model": self._settings.model,
             "messages": [
                 {"role": "system", "content": _prompt(prompt)},
@@ -147,24 +201,36 @@ class LLMJudge(Judge):
                 "json_schema": {"name": prompt, "strict": True, "schema": schema},
             },
         }
+
+    def _post(self, content: Mapping[str, Any]) -> Any:
         headers = {"Content-Type": "application/json"}
         if key := os.environ.get("OPENAI_API_KEY"):
             headers["Authorization"] = f"Bearer {key}"
-        request = urllib.request.Request(  # noqa: S310 - the scheme is checked
-            f"{self._settings.url.rstrip('/')}/chat/completions", json.dumps(body).encode(), headers
-        )
+        request = urllib.request.Request(self._url, json.dumps(content).encode(), headers)  # noqa: S310
+        ends = time.monotonic() + self._settings.timeout
         with urllib.request.urlopen(request, timeout=self._settings.timeout) as response:  # noqa: S310
-            reply = json.load(response)
+            reply = json.loads(_read_all(response, ends))
         try:
-            content = reply["choices"][0]["message"]["content"]
+            return _json_in(reply["choices"][0]["message"]["content"])
         except (KeyError, IndexError, TypeError) as error:
             raise InvalidReplyError("the reply holds no message") from error
-        return _json_in(content)
+
+
+def _read_all(response: HTTPResponse, ends: float) -> bytes:
+    """The body of a reply, which may come in drops, but all of them before a moment of the monotonic clock."""
+    body = bytearray()
+    while part := response.read1(1 << 16):
+        body += part
+        if time.monotonic() > ends:
+            raise TimeoutError("the reply takes too long")
+        if len(body) > LONGEST_REPLY:
+            raise InvalidReplyError("the reply is too long")
+    return bytes(body)
 
 
 @lru_cache(maxsize=8)
 def _prompt(name: str) -> str:
-    return (Path(__file__).parent / "prompts" / f"{name}.md").read_text(encoding="utf-8")
+    return (PROMPTS / f"{name}.md").read_text(encoding="utf-8")
 
 
 def _retry_after(error: urllib.error.HTTPError) -> float:

@@ -19,23 +19,27 @@ class RuleJudge(Judge):
     free = True
 
     def claims_of(self, thinks: Sequence[str]) -> list[list[Claim] | None]:
-        self.asked += len(thinks)
+        self._count(len(thinks))
         return [read_claims(think) for think in thinks]
 
     def answers_of(self, readings: Sequence[Reading]) -> list[str | None]:
-        self.asked += len(readings)
+        self._count(len(readings))
         return [read_answer(reading) for reading in readings]
 
     def consistency_of(self, verdicts: Sequence[Verdict]) -> list[bool | None]:
-        self.asked += len(verdicts)
+        self._count(len(verdicts))
         return [is_consistent(verdict) for verdict in verdicts]
 
     def evidence_of(self, thinks: Sequence[str]) -> list[float | None]:
-        self.asked += len(thinks)
+        self._count(len(thinks))
         return [rate_evidence(think) for think in thinks]
 
     def check_missing(self) -> None:
         """Rules never fail."""
+
+    def _count(self, questions: int) -> None:
+        self.asked += questions
+        self.by_rules += questions
 
 
 def read_answer(reading: Reading) -> str:

@@ -13,7 +13,8 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from video_r2.errors import UserError
-from video_r2.judge.base import AnswerType, Judge, Reading
+from video_r2.judge.base import AnswerType, Judge, Reading, Verdict
+from video_r2.judge.certainty import certain_answer, certain_consistency
 from video_r2.judge.rules import same_answer
 from video_r2.reading.responses import parse_response
 
@@ -43,6 +44,15 @@ class LabelledResponse(BaseModel):
     answers: str | None
     consistent: bool | None
     note: str
+
+    @property
+    def readings(self) -> tuple[Reading, Reading]:
+        """What there is to read: the think block and the answer block, with an empty text where one is missing."""
+        parsed, kind, options = parse_response(self.response), self.answer_type, self.options or ()
+        return (
+            Reading(parsed.think or "", "think", kind, options, self.question),
+            Reading(parsed.answer or "", "answer", kind, options, self.question),
+        )
 
     @property
     def order_is_wrong(self) -> bool:
@@ -142,11 +152,7 @@ def split_of(labelled: Iterable[LabelledResponse], split: Split) -> list[Labelle
 
 def judge_labelled(labelled: Sequence[LabelledResponse], judge: Judge) -> list[Outcome]:
     """Let a judge read the think block and the answer block of every response; a block that is missing needs none."""
-    readings = []
-    for response in labelled:
-        parsed, kind, options = parse_response(response.response), response.answer_type, response.options or ()
-        readings.append(Reading(parsed.think or "", "think", kind, options, response.question))
-        readings.append(Reading(parsed.answer or "", "answer", kind, options, response.question))
+    readings = [reading for response in labelled for reading in response.readings]
     asked = [at for at, reading in enumerate(readings) if reading.text]
     replies: list[str | None] = [""] * len(readings)
     for at, reply in zip(asked, judge.answers_of([readings[at] for at in asked]), strict=True):
@@ -174,6 +180,39 @@ def agreement_by_kind(outcomes: Sequence[Outcome]) -> dict[str, Agreement]:
     for outcome in outcomes:
         kinds.setdefault(outcome.labelled.kind, []).append(outcome)
     return {kind: agreement(chosen) for kind, chosen in kinds.items()}
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """How many questions there are of a kind, of how many the rules are certain, and how many of those are right."""
+
+    questions: int
+    certain: int
+    right: int
+
+
+def certainty(labelled: Sequence[LabelledResponse]) -> dict[str, Certainty]:
+    """How far the rules are certain, and how far rightly, of what traces conclude, of what answers say, of consistency.
+
+    Blocks without text are left out: nobody needs to be asked about them.
+    """
+    right: dict[str, list[bool | None]] = {"trace": [], "answer": [], "consistency": []}
+    for response in labelled:
+        think, answer = response.readings
+        if think.text:
+            read = certain_answer(think)
+            right["trace"].append(None if read is None else Outcome(response, read, "").trace_is_right)
+        if answer.text:
+            read = certain_answer(answer)
+            right["answer"].append(None if read is None else Outcome(response, "", read).answer_is_right)
+        if think.text and answer.text:
+            verdict = Verdict(think.text, answer.text, think.answer_type, think.options, think.question)
+            same = certain_consistency(verdict)
+            right["consistency"].append(None if same is None else same is (response.consistent is True))
+    return {
+        name: Certainty(len(found), sum(each is not None for each in found), sum(each is True for each in found))
+        for name, found in right.items()
+    }
 
 
 def accuracy(right: Sequence[bool]) -> float:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from video_r2.config import Benchmark, Semantics
 from video_r2.errors import UserError
+from video_r2.judge.base import Judge
 from video_r2.metrics.accuracy import Score
 from video_r2.metrics.averages import averaging_of
 from video_r2.metrics.statistics import interval
@@ -28,6 +29,7 @@ def score_files(
     metric: str,
     score: Scorer,
     applies: Callable[[Mapping[str, Any]], bool] = lambda record: True,
+    judge: Judge | None = None,
 ) -> None:
     """Score the prediction files of a job.
 
@@ -38,22 +40,32 @@ def score_files(
         metric: name written into the scores.
         score: scores the records of a benchmark.
         applies: which records the metric is about; the others are left out.
+        judge: who is asked in `score`, if anybody is: the summaries say how many questions rules and how many a model
+            decided, and the log how many calls that saved.
 
     Raises:
-        UserError: if a prediction file is empty or of a benchmark that the job does not know.
+        UserError: if a prediction file is empty or of a benchmark that the job does not know, or if the judge failed more
+            often than is allowed.
     """
     files = zip(_listed(job.input.predictions), _listed(job.output.scores), _listed(job.output.summaries), strict=True)
     for predictions, scores, summary in files:
         records = read_predictions(predictions)
         benchmark, adapter = _benchmark(records, job.params.benchmarks, predictions)
         chosen = [record for record in records if applies(record)]
+        before = (judge.asked, judge.by_rules) if judge else (0, 0)
         scored = score(chosen, adapter)
         table = score_table(chosen, scored, metric)
         write_table(scores, table, SCORE)
         with replacing(summary) as temporary:
             content = summarise(table, records[0], metric, adapter, job.params.semantics, job.params.bootstrap)
+            if judge:
+                asked, by_rules = judge.asked - before[0], judge.by_rules - before[1]
+                content["judge"] = {"by_rules": by_rules, "by_model": asked - by_rules}
             temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         print(line_of(benchmark, content))
+    if judge:
+        print(judge.report())
+        judge.check_missing()
 
 
 def read_predictions(path: str | Path) -> list[dict[str, Any]]:

@@ -88,17 +88,20 @@ class RewardModel:
         self, parsed: Sequence[ParsedResponse], groundings: Sequence[Mapping[str, str]]
     ) -> list[Alignment | None]:
         """None where it is not needed, or the judge failed."""
-        # A paid judge is not asked where nothing can match: no grounding, or no time in the trace.
-        wanted = [
-            at
-            for at, (response, grounding) in enumerate(zip(parsed, groundings, strict=True))
-            if response.think
-            and grounding
-            and (self._judge.free or (self._weights.temporal_alignment and response.times))
-        ]
-        claims: dict[int, list[Claim] | None] = dict(
-            zip(wanted, self._judge.claims_of([parsed[at].think or "" for at in wanted]), strict=True)
-        )
+        # A paid judge is not asked where nothing can match (no grounding, or no time in the trace), nor where the gate is
+        # closed whatever it says (no answer).
+        wanted: list[int] = []
+        unknown: list[int] = []
+        for at, (response, grounding) in enumerate(zip(parsed, groundings, strict=True)):
+            if (
+                response.think
+                and grounding
+                and (self._judge.free or (self._weights.temporal_alignment and response.times))
+            ):
+                gated = self._weights.gate and not response.answer and not self._judge.free
+                (unknown if gated else wanted).append(at)
+        claims: dict[int, list[Claim] | None] = dict.fromkeys(unknown)
+        claims.update(zip(wanted, self._judge.claims_of([parsed[at].think or "" for at in wanted]), strict=True))
         needed = [
             sentence
             for at, made in claims.items()

@@ -1,0 +1,137 @@
+"""A model behind a server judges in the workflow: what is asked again, and what runs again, after which change."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from loopback import Server
+
+from video_r2.records import PREDICTION, write_table
+
+COPIED = ["config.yaml", "envs", "local", "profiles", "rules", "scripts", "workflow"]
+SCORES = [f"results/judged/scores/{metric}/sft/seed-0/videomme.parquet" for metric in ("tac", "vas_judge")]
+TRACES = ["It is green, as far as I can see.", "Red it was, I would say.", "A circle. So the answer is red (A)."]
+
+
+class Scoring:
+    """A copy of the repository with three predictions of one benchmark, and a judge on loopback."""
+
+    def __init__(self, root: Path, folder: Path, url: str) -> None:
+        self.folder = folder
+        for name in COPIED:
+            source = root / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, folder / name)
+        overlay = {
+            "experiment": "judged",
+            "evaluation": {"jobs": "per_benchmark", "bootstrap": 20},
+            "judge": {"kind": "cascade", "url": url, "model": "m"},
+        }
+        (folder / "judged.yaml").write_text(yaml.safe_dump(overlay))
+        path = folder / "results/judged/predictions/sft/seed-0/videomme.parquet"
+        path.parent.mkdir(parents=True)
+        write_table(path, pd.DataFrame([prediction(at, think) for at, think in enumerate(TRACES)]), PREDICTION)
+
+    def snakemake(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "snakemake", *SCORES, "--profile", "local", "--configfile", "judged.yaml"]
+        command += ["--allowed-rules", "score_tac", "score_vas_judge", *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+        assert done.returncode == 0, done.stdout[-6000:]
+        return done.stdout
+
+    def would_run(self, *arguments: str) -> set[str]:
+        said = self.snakemake(*arguments, "--dry-run")
+        return {rule for rule, _ in re.findall(r"^(\w+) +(\d+)$", said, flags=re.MULTILINE)} - {"total"}
+
+
+def prediction(at: int, think: str) -> dict[str, object]:
+    response = f"<think>{think}</think><answer>A</answer>"
+    texts = {"config": "default", "category": "short", "subtitle": "", "question": "Which?", "answer_type": "choice"}
+    return {
+        **texts,
+        "id": f"q{at}",
+        "benchmark": "videomme",
+        "video": f"v{at}.mp4",
+        "options": ["red", "green"],
+        "target": "A",
+        "grounding": "{}",
+        "evaluation": "sft",
+        "seed": 0,
+        "prompt": "p",
+        "response": response,
+        "think": think,
+        "answer": "A",
+        "times": [],
+        "tokens": 9,
+        "finished": True,
+    }
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server()
+    server.behaviour = lambda request, number: {"answer": "A", "score": 7}
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def scoring(root: Path, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Scoring:
+    made = Scoring(root, tmp_path_factory.mktemp("judged"), server.url)
+    made.snakemake()
+    return made
+
+
+def test_scores_say_who_judged(scoring: Scoring, server: Server) -> None:
+    # Of three traces and three answers four are plain; how much evidence there is, is never plain.
+    prompts = [request["response_format"]["json_schema"]["name"] for request in server.requests]
+    assert sorted(prompts) == ["answer"] * 2 + ["evidence"] * 3
+    summaries = [json.loads((scoring.folder / path).with_suffix(".json").read_text()) for path in SCORES]
+    assert [summary["judge"] for summary in summaries] == [
+        {"by_rules": 4, "by_model": 2},
+        {"by_rules": 0, "by_model": 3},
+    ]
+    log = scoring.folder / "results/judged/logs/score_tac/sft/seed-0/videomme.log"
+    assert (
+        "6 questions; 4 decided by rules, 0 known from before, 2 sent to the server (4 calls saved)" in log.read_text()
+    )
+
+
+def test_scoring_again_with_what_is_known_makes_no_call(scoring: Scoring, server: Server) -> None:
+    before = len(server.requests)
+    tables = [pd.read_parquet(scoring.folder / path) for path in SCORES]
+    scoring.snakemake("--forceall")
+    assert len(server.requests) == before
+    for path, table in zip(SCORES, tables, strict=True):
+        pd.testing.assert_frame_equal(pd.read_parquet(scoring.folder / path), table)
+
+
+def test_only_what_asked_by_a_changed_prompt_runs_again(scoring: Scoring) -> None:
+    prompt = scoring.folder / "scripts/video_r2/judge/prompts/answer.md"
+    text = prompt.read_text(encoding="utf-8")
+    prompt.write_text(f"{text}\nBe brief.\n", encoding="utf-8")
+    try:
+        assert scoring.would_run() == {"score_tac"}
+    finally:
+        prompt.write_text(text, encoding="utf-8")
+
+
+def test_nothing_runs_again_for_another_server_more_patience_or_a_lost_cache(scoring: Scoring) -> None:
+    cache = scoring.folder / "results/judged/cache/judge.sqlite"
+    assert cache.is_file()
+    cache.rename(scoring.folder / "elsewhere.sqlite")
+    changes = "judge={'timeout': 600, 'retries': 9, 'url': 'https://elsewhere/v1', 'cache': 'elsewhere.sqlite'}"
+    assert "Nothing to be done" in scoring.snakemake("--dry-run", "--config", changes)
