@@ -92,6 +92,15 @@ def test_bars_never_hang_below_the_axis() -> None:
         assert figure.axes[0].get_ylim()[0] == 0
 
 
+def test_no_percentage_above_100_is_marked() -> None:
+    with figures.style(SETTINGS):
+        figure = figures.bars(cells({"x": 90.0, "y": 99.0}), SETTINGS)
+        assert figure.axes[0].get_ylim()[1] > 105  # the gain stands above the bars
+        ticks = figure.axes[0].get_yticks()
+        assert len(ticks) >= 2
+        assert max(ticks) == 100
+
+
 def test_one_bar_leads_nobody() -> None:
     with figures.style(SETTINGS):
         figure = figures.bars(cells({"x": 40.0}), SETTINGS)

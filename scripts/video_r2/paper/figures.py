@@ -336,6 +336,9 @@ def _bar_panel(axes: Axes, shown: pd.DataFrame, colours: Mapping[str, Any], sett
     _annotate_gain(axes, values, tops, settings)
     axes.set_xticks([])
     axes.set_xlim(-0.6, len(shown) - 0.4)
+    limits = axes.get_ylim()
+    # The room above 100 is for the gain alone.
+    axes.set_yticks([tick for tick in axes.get_yticks() if limits[0] <= tick <= min(limits[1], 100.0)])
     axes.grid(axis="x", visible=False)
     sns.despine(ax=axes)
 
