@@ -114,7 +114,8 @@ class Replies:
     """A judge server's replies, read by the judge that asks it; the network is left out."""
 
     def __init__(self) -> None:
-        self._judge: Judge = make_judge(config.Judge(kind="llm", retries=0, concurrency=1))
+        settings = config.Judge(kind="llm", url="http://localhost/v1", retries=0, concurrency=1, max_missing=1.0)
+        self._judge: Judge = make_judge(settings)
         self._body = b""
 
     def __call__(self, text: str) -> None:

@@ -128,7 +128,7 @@ def test_training_never_sees_a_film_of_a_benchmark_or_of_the_validation_split(
     training = {content(film) for film in training_sets.training_films(config.World())}
     validation = {content(film) for film in training_sets.validation_films(config.World())}
     others = [content(film) for benchmark_set in made.values() for film, _ in benchmark_set.films]
-    assert len(training) == 600
+    assert len(training) == 800
     base = {content(film) for film in training_sets.base_films(config.World(), config.Base().films)}
     assert not training & validation
     assert not (training | validation) & set(others)
