@@ -11,6 +11,7 @@ import io
 import json
 import random
 import signal
+import string
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -173,11 +174,12 @@ SEEDS = [
 ]
 # What is repeated in long texts.
 UNITS = [
-    "0", "1,", "1,111,", "00:", "00:05 ", "00:05-", "at ", "1 to ", "between 1 and ", "~", "<think>", "</answer>", "<answer>",
-    "A ", "A. x\n", "(", "B or ", "not A, ", "neither A nor ", "So ", "the answer is ", "because ", "one ", "hundred ", "½",
-    "minus ", "1/2", "\\frac{1}{2}", "\\boxed{", "*a ", "\n", " ", "\t", ". ", '"', "'", "'a ", '"a', "-", "=", "a", "é", "五",
-    "十", "dark blue or ", "[grader ", "please ", "wait, ", "5 - ", "5 + ", "is ", "[", "{", '{"a":', "\\", '\\"', "</", "<",
-    "\u0301", "²", "Ａ", "second ", "the ", "and ", "for 5 ", "$", "^", "_", "**", "#", "|", ";", "a.b", "x:", "%", "in ",
+    *string.punctuation, *"–—…。！；“”’•≈",
+    "0", "1,", "1,111,", "00:", "00:05 ", "00:05-", "at ", "1 to ", "between 1 and ", "<think>", "</answer>", "<answer>",
+    "A ", "A. x\n", "B or ", "not A, ", "neither A nor ", "So ", "the answer is ", "because ", "one ", "hundred ", "½",
+    "minus ", "1/2", "\\frac{1}{2}", "\\boxed{", "*a ", "\n", " ", "\t", ". ", "'a ", '"a', "a", "é", "五",
+    "十", "dark blue or ", "[grader ", "please ", "wait, ", "5 - ", "5 + ", "is ", '{"a":', '\\"', "</",
+    "\u0301", "²", "Ａ", "second ", "the ", "and ", "for 5 ", "**", "a.b", "x:", "in ",
 ]  # fmt: skip
 
 

@@ -23,6 +23,12 @@ def test_ten_times_the_length_takes_about_ten_times_as_long(parser: str) -> None
     assert try_lengths(parser, UNITS[sorted(PARSERS).index(parser) :: 3 * len(PARSERS)]) == []
 
 
+@pytest.mark.parametrize("parser", ["claims", "conclusions"])
+def test_a_long_run_of_signs_that_ends_no_sentence_takes_linear_time(parser: str) -> None:
+    """It took 102 times as long for 10 times the length."""
+    assert try_lengths(parser, [";", "…"]) == []
+
+
 def test_inputs_are_the_same_for_a_seed_and_differ_between_seeds() -> None:
     assert list(inputs("times", 50, 0)) == list(inputs("times", 50, 0))
     assert list(inputs("times", 50, 0)) != list(inputs("times", 50, 1))

@@ -14,7 +14,8 @@ LONGEST_SENTENCE = 1000  # characters
 INFERRING = 3  # sentences from the end within which "so" and its like conclude rather than tell
 MENTIONING = 2  # sentences from the end within which a mere mention may be the conclusion
 
-_SENTENCE_END = re.compile(r"[.!?;…]+[\"'”’)\]*]{0,3}(?=\s)|[。！？；]+[\"'”’)\]]{0,3}|\n")
+# From the first of a run only: else a long run that ends no sentence would be tried from each of its signs.
+_SENTENCE_END = re.compile(r"(?<![.!?;…])[.!?;…]++[\"'”’)\]*]{0,3}(?=\s)|[。！？；]+[\"'”’)\]]{0,3}|\n")
 _LABEL_END = re.compile(r"(?:^|[\s(])[A-Z]$")
 _ABBREVIATION = re.compile(r"\b(?:i\.e|e\.g|Dr|Mr|Mrs|Ms|St|vs|approx|ca|Prof|Fig|Nr)$|(?:^|\n)[ \t]*\d{1,2}$")
 
