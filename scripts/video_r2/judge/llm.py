@@ -209,7 +209,8 @@ class LLMJudge(Judge):
         request = urllib.request.Request(self._url, json.dumps(content).encode(), headers)  # noqa: S310
         ends = time.monotonic() + self._settings.timeout
         with urllib.request.urlopen(request, timeout=self._settings.timeout) as response:  # noqa: S310
-            reply = json.loads(_read_all(response, ends))
+            body = _read_all(response, ends)
+        reply = _loads(body)
         try:
             return _json_in(reply["choices"][0]["message"]["content"])
         except (KeyError, IndexError, TypeError) as error:
@@ -244,8 +245,12 @@ def _json_in(content: Any) -> Any:
     """The JSON object of a reply, which may stand in a code fence or after a few words."""
     if not isinstance(content, str) or "{" not in content or "}" not in content:
         raise InvalidReplyError("the reply holds no JSON object")
+    return _loads(content[content.index("{") : content.rindex("}") + 1])
+
+
+def _loads(text: str | bytes) -> Any:
     try:
-        return json.loads(content[content.index("{") : content.rindex("}") + 1])
+        return json.loads(text)
     except RecursionError as error:
         raise InvalidReplyError("the reply is nested too deeply") from error
 
