@@ -7,10 +7,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -192,6 +194,18 @@ def test_a_place_that_cannot_be_written_is_warned_of_once_and_done_without(serve
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert judge.evidence_of(["v"]) == [6.0]
+
+
+def test_who_finds_the_file_in_use_waits_for_it(path: Path) -> None:
+    replies = ReplyCache(path)
+    replies.put("k", 1)
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        threading.Timer(0.5, lambda: holder.execute("ROLLBACK")).start()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            replies.put("l", 2)
+    assert replies.get("l") == 2
 
 
 def test_who_waits_too_long_for_the_file_goes_on_without(path: Path, monkeypatch) -> None:
