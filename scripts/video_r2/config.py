@@ -376,7 +376,7 @@ class Benchmark(Section):
 
     label: str
     group: Literal["generic", "reasoning", "heldout"]
-    adapter: Name = Field(description="Reader of its columns: a name in video_r2.data.benchmarks.")
+    adapter: Name = Field(description="Reader of its columns: a name in video_r2.data.benchmark_columns.")
     hub: str | None = Field(None, description="Hub id.")
     revision: str = Field("main", description="Revision on the hub.")
     configs: list[str] = Field(["default"], description="Configurations of the data set.")

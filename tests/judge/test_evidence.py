@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sentences import SENTENCES
 
 from video_r2.judge.evidence import rate_evidence
 
@@ -29,18 +30,6 @@ TRACE = (
 )
 def test_evidence_is_in_its_band(think: str, low: float, high: float) -> None:
     assert low <= rate_evidence(think) <= high
-
-
-SENTENCES = st.sampled_from(
-    [
-        "At 00:05 a red circle rises.",
-        "A man picks up two boxes.",
-        'The sign reads "Exit" on the left.',
-        "The video shows something.",
-        "It is probably C.",
-        "So the answer is B.",
-    ]
-)
 
 
 @given(st.lists(SENTENCES, max_size=6))

@@ -9,6 +9,7 @@ from string import ascii_uppercase
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sentences import SENTENCES
 
 from video_r2 import config
 from video_r2.judge import make_judge
@@ -104,18 +105,6 @@ def test_other_answers(text: str, kind: str, source: str, answer: str) -> None:
 def test_consistency(think: str, answer: str, kind: str, consistent: bool) -> None:
     options = COLOURS if kind == "choice" else []
     assert JUDGE.consistent(think, answer, options, kind, "How many seconds does it take?") is consistent
-
-
-SENTENCES = st.sampled_from(
-    [
-        "At 00:05 a red circle rises.",
-        "A man picks up two boxes.",
-        'The sign reads "Exit" on the left.',
-        "The video shows something.",
-        "It is probably C.",
-        "So the answer is B.",
-    ]
-)
 
 
 @settings(max_examples=300)

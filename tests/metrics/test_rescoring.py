@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -11,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from predictions import prediction
 
 from video_r2.config import Semantics, TemporalAlignment
 from video_r2.errors import UserError
@@ -23,7 +23,6 @@ from video_r2.metrics.summaries import score_table
 from video_r2.metrics.temporal import score_alignment
 from video_r2.metrics.visual_attention_score import score_evidence
 from video_r2.reading.claims import Claim
-from video_r2.reading.responses import parse_response
 
 SETTINGS = TemporalAlignment()
 RESPONSES = [
@@ -62,28 +61,7 @@ class SometimesSilent(RuleJudge):
 
 
 def records() -> list[dict[str, Any]]:
-    rows = []
-    for at, response in enumerate(RESPONSES):
-        parsed = parse_response(response)
-        rows.append(
-            {
-                "id": f"q{at}",
-                "benchmark": "b",
-                "evaluation": "e",
-                "seed": 0,
-                "category": "",
-                "video": f"v{at}.mp4",
-                "question": "Which colour?",
-                "options": np.array(["red", "blue", "green"]),
-                "answer_type": "choice",
-                "target": "B",
-                "grounding": json.dumps(GROUNDING),
-                "response": response,
-                "think": parsed.think,
-                "answer": parsed.answer,
-            }
-        )
-    return rows
+    return [prediction(at, response, GROUNDING) for at, response in enumerate(RESPONSES)]
 
 
 def nowhere(sentences: Sequence[str]) -> np.ndarray:

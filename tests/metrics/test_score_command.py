@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from predictions import prediction
 
 from video_r2.errors import UserError
 from video_r2.metrics.prediction_files import adapter_of, read_any_predictions, read_groundings
@@ -80,33 +81,9 @@ def lmms_eval_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project_file(tmp_path: Path) -> Path:
-    rows = []
-    for at, response in enumerate(RESPONSES):
-        parsed = parse_response(response)
-        rows.append(
-            {
-                "id": f"q{at}",
-                "benchmark": "videomme",
-                "config": "default",
-                "category": "",
-                "video": f"v{at}.mp4",
-                "subtitle": "",
-                "question": "What colour is the ball?",
-                "options": ["red", "blue", "green"],
-                "answer_type": "choice",
-                "target": "B",
-                "grounding": json.dumps(GROUNDING) if at == 0 else "{}",
-                "evaluation": "sft",
-                "seed": 3,
-                "prompt": PROMPT,
-                "response": response,
-                "think": parsed.think,
-                "answer": parsed.answer,
-                "times": parsed.times,
-                "tokens": 9,
-                "finished": True,
-            }
-        )
+    rows = [
+        prediction(at, response, GROUNDING if at == 0 else None, prompt=PROMPT) for at, response in enumerate(RESPONSES)
+    ]
     path = tmp_path / "predictions.parquet"
     write_table(path, pd.DataFrame(rows), PREDICTION)
     return path

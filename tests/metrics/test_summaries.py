@@ -13,12 +13,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from predictions import prediction
 
-from video_r2.reading.responses import parse_response
 from video_r2.records import PREDICTION, SCORE, read_table, write_table
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-OPTIONS = ["red", "blue", "green", "white"]
 GROUNDING = {"00:00-00:04": "a red circle with 3, rising", "00:04-00:08": "a blue cross with 2, resting"}
 CLAIMS = "00:00-00:04: a red circle with 3, rising. 00:04-00:08: a blue cross with 2, resting."
 RESPONSES = [
@@ -30,32 +29,6 @@ RESPONSES = [
 ]
 
 
-def prediction(at: int, response: str | None, benchmark: str, grounding: dict[str, str]) -> dict[str, Any]:
-    parsed = parse_response(response)
-    return {
-        "id": f"q{at}",
-        "benchmark": benchmark,
-        "config": "default",
-        "category": "short",
-        "video": f"v{at}.mp4",
-        "subtitle": "",
-        "question": "What colour?",
-        "options": OPTIONS,
-        "answer_type": "choice",
-        "target": "B",
-        "grounding": json.dumps(grounding),
-        "evaluation": "sft",
-        "seed": 3,
-        "prompt": "p",
-        "response": response,
-        "think": parsed.think,
-        "answer": parsed.answer,
-        "times": parsed.times,
-        "tokens": 9,
-        "finished": True,
-    }
-
-
 @pytest.fixture
 def score(tmp_path: Path) -> Callable[..., list[tuple[pd.DataFrame, dict]]]:
     """Run a scoring script on the responses for each of some benchmarks; give its tables and summaries."""
@@ -63,7 +36,7 @@ def score(tmp_path: Path) -> Callable[..., list[tuple[pd.DataFrame, dict]]]:
     def run(script: str, groundings: dict[str, dict[str, str]], **params: Any) -> list[tuple[pd.DataFrame, dict]]:
         files = {kind: [str(tmp_path / f"{name}.{kind}") for name in groundings] for kind in ("in", "parquet", "json")}
         for path, (name, grounding) in zip(files["in"], groundings.items(), strict=True):
-            rows = [prediction(at, response, name, grounding) for at, response in enumerate(RESPONSES)]
+            rows = [prediction(at, response, grounding, benchmark=name) for at, response in enumerate(RESPONSES)]
             write_table(path, pd.DataFrame(rows), PREDICTION)
         settings = {
             "semantics": "corrected",

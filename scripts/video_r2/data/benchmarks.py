@@ -1,8 +1,8 @@
-"""The benchmarks' own columns, read into one table of questions.
+"""The benchmarks, read into one table of questions.
 
-One adapter a benchmark turns a row as `datasets.load_dataset` gives it into a question; what all of them need (finding
-the video, checking the answer against the options, setting bad rows aside) is done once, in `read_benchmark`. The
-miniature's benchmarks have the same columns and go the same way.
+A reader of `benchmark_columns` turns a row into an entry; what all benchmarks need (finding the video, checking the
+answer against the options, setting bad rows aside) is done here, once. The miniature's benchmarks have the same columns
+and go the same way.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
@@ -22,442 +20,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_r2 import config, records
+from video_r2.data.benchmark_columns import ADAPTERS, Adapter, Entry, Row, place_of
+from video_r2.data.benchmark_media import Media
 from video_r2.data.conversations import read_jsonl
-from video_r2.data.encode import format_srt
-from video_r2.data.options import split_options
-from video_r2.data.videos import VIDEO_SUFFIXES
 from video_r2.errors import RejectedRecord, UserError
 
-Row = Mapping[str, Any]
-
 TEXT_SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".txt")
-ABSENT = "N/A"  # LongVideoBench fills up its options with it
 
 LETTER_ALONE = re.compile(r"^\(?([A-Z])\)?[.:]?$")
 LETTER_AND_TEXT = re.compile(r"^\(?([A-Z])(?:\)|\.|:)\s*(.+)$", re.DOTALL)
 NUMBER = re.compile(r"^[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?$")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What an adapter reads out of a row, before it is checked.
-
-    Attributes:
-        id: unique within the benchmark and configuration.
-        video: where the video should be below the benchmark's folder.
-        answer: a letter, the text of an option, both ("B. blue"), an index into the options, a number or a text.
-        options: texts of the options; none for open questions.
-        subtitle: the subtitle's path if it does not lie beside the video under the same name; `.srt`, or the JSON of
-            LongVideoBench.
-        subtitle_offset: seconds into the subtitles at which the video begins.
-    """
-
-    id: str
-    video: str
-    question: str
-    answer: str | int
-    options: Sequence[str] = ()
-    category: str = ""
-    subtitle: str = ""
-    subtitle_offset: float = 0.0
-    grounding: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """Reader of one benchmark's rows.
-
-    Attributes:
-        columns: columns without which no row can be read.
-        read: reads a row, given its index and configuration.
-        belongs: whether a row is part of the benchmark as the paper uses it.
-    """
-
-    columns: tuple[str, ...]
-    read: Callable[[Row, int, str], Entry]
-    belongs: Callable[[Row], bool] = lambda row: True
-
-
-# --- one reader a benchmark -------------------------------------------------------------------------------------------
-
-
-def _mvbench(row: Row, index: int, name: str) -> Entry:
-    return Entry(
-        id=_id(row, f"{name}-{index}"),
-        video=f"{MVBENCH_FOLDERS.get(name, 'video')}/{row['video']}",
-        question=row["question"],
-        options=row["candidates"],
-        # Always the text of an option, also where that is a single letter.
-        answer=_place_of(str(row["answer"]), row["candidates"]),
-        category=name,
-    )
-
-
-MVBENCH_FOLDERS = {
-    "action_antonym": "ssv2_video_mp4",
-    "action_count": "perception/videos",
-    "action_localization": "sta/sta_video_segment",
-    "action_prediction": "star/Charades_segment",
-    "action_sequence": "star/Charades_segment",
-    "character_order": "perception/videos",
-    "counterfactual_inference": "clevrer/video_validation",
-    "egocentric_navigation": "vlnqa",
-    "episodic_reasoning": "tvqa/video_fps3_hq_segment",
-    "fine_grained_action": "Moments_in_Time_Raw/videos",
-    "fine_grained_pose": "nturgbd_convert",
-    "moving_attribute": "clevrer/video_validation",
-    "moving_count": "clevrer/video_validation",
-    "moving_direction": "clevrer/video_validation",
-    "object_existence": "clevrer/video_validation",
-    "object_interaction": "star/Charades_segment",
-    "object_shuffle": "perception/videos",
-    "scene_transition": "scene_qa/video",
-    "state_change": "perception/videos",
-    "unexpected_action": "FunQA_test/test",
-}
-
-
-def _videomme(row: Row, index: int, name: str) -> Entry:
-    return Entry(
-        id=str(row["question_id"]),
-        video=f"data/{row['videoID']}.mp4",
-        subtitle=f"subtitle/{row['videoID']}.srt",
-        question=row["question"],
-        options=row["options"],
-        answer=row["answer"],
-        category=row["duration"],
-    )
-
-
-def _tempcompass(row: Row, index: int, name: str) -> Entry:
-    question, options = split_options(row["question"])
-    return Entry(
-        id=_id(row, f"{row['video_id']}-{index}"),
-        video=f"videos/{row['video_id']}.mp4",
-        question=question,
-        options=options,
-        answer=row["answer"],
-        category=row["dim"],
-    )
-
-
-def _mlvu(row: Row, index: int, name: str) -> Entry:
-    question, options = split_options(row["question"])
-    return Entry(
-        id=_id(row, f"{row['task_type']}-{index}"),
-        video=str(row["video_name"]),
-        question=question,
-        options=options or row.get("candidates") or (),
-        answer=row["answer"],
-        category=row["task_type"],
-    )
-
-
-def _longvideobench(row: Row, index: int, name: str) -> Entry:
-    options = [row.get(f"option{place}") for place in range(5)]
-    return Entry(
-        id=str(row["id"]),
-        video=f"videos/{row['video_path']}",
-        subtitle=f"subtitles/{row['subtitle_path']}" if row.get("subtitle_path") else "",
-        subtitle_offset=float(row.get("starting_timestamp_for_subtitles") or 0.0),
-        question=row["question"],
-        options=[option for option in options if option is not None and option != ABSENT],
-        answer=row["correct_choice"],
-        category=row["question_category"],
-    )
-
-
-def _videomathqa(row: Row, index: int, name: str) -> Entry:
-    return Entry(
-        id=str(row["question_id"]),
-        video=f"videos/{row['videoID']}.mp4",
-        subtitle=f"subtitles/{row['videoID']}.srt",
-        question=row["question"],
-        options=row["options"],
-        answer=row["answer"],
-        category=row["category"],
-    )
-
-
-def _video_mmmu(row: Row, index: int, name: str) -> Entry:
-    return Entry(
-        # A video's number stands in all three tracks.
-        id=_id(row, f"{name}/{row['id']}"),
-        video=f"{row['id']}.mp4",
-        question=row["question"],
-        options=() if row["question_type"] == "open" else row["options"] or (),
-        answer=row["answer"],
-        category=name,
-    )
-
-
-def _mmvu(row: Row, index: int, name: str) -> Entry:
-    # "validation_0" lies in ".../videos/Art/0.mp4": its subject is the folder.
-    video = "/".join(Path(row.get("video_path") or row["video"]).parts[-2:])
-    return Entry(
-        id=str(row["id"]),
-        video=video,
-        question=row["question"],
-        options=_by_letter(row["choices"]),
-        answer=row["answer"],
-        category=str(Path(video).parent),
-    )
-
-
-def _vsibench(row: Row, index: int, name: str) -> Entry:
-    return Entry(
-        id=_id(row, str(row["id"])),
-        video=f"{row['dataset']}/{row['scene_name']}.mp4",
-        question=row["question"],
-        options=row["options"] or (),
-        answer=row["ground_truth"],
-        category=row["question_type"],
-    )
-
-
-def _minerva(row: Row, index: int, name: str) -> Entry:
-    return Entry(
-        id=str(row["key"]),
-        video=f"{row['video_id']}.mp4",
-        question=row["question"],
-        options=[row[f"answer_choice_{place}"] for place in range(5)],
-        answer=int(row["answer_id"]),
-        category=str(row.get("question_type") or ""),
-    )
-
-
-def _scivideobench(row: Row, index: int, name: str) -> Entry:
-    return Entry(
-        id=_id(row, f"{row['video_id']}-{index}"),
-        video=f"jove_{row['video_id']}.mp4",
-        question=row["question"],
-        options=_by_letter(row["options"]),
-        answer=row["answer"],
-        category=str(row.get("question_type") or ""),
-    )
-
-
-def _conversation(row: Row, index: int, name: str) -> Entry:
-    question, options = split_options(without_instruction(row["question"]))
-    return Entry(
-        id=str(row["id"]),
-        video=str(row["video"]),
-        subtitle=str(row.get("subtitle") or ""),
-        question=question,
-        options=options,
-        answer=row["answer"],
-        grounding=row["grounding"],
-    )
-
-
-ADAPTERS: dict[str, Adapter] = {
-    "mvbench": Adapter(("video", "question", "candidates", "answer"), _mvbench),
-    "videomme": Adapter(("videoID", "question_id", "question", "options", "answer", "duration"), _videomme),
-    "tempcompass": Adapter(("video_id", "question", "answer", "dim"), _tempcompass),
-    "mlvu": Adapter(("video_name", "question", "answer", "task_type"), _mlvu),
-    "longvideobench": Adapter(
-        ("id", "video_path", "question", "option0", "option1", "correct_choice", "question_category"), _longvideobench
-    ),
-    "videomathqa": Adapter(("question_id", "videoID", "question", "options", "answer", "category"), _videomathqa),
-    "video_mmmu": Adapter(("id", "question", "options", "answer", "question_type"), _video_mmmu),
-    "mmvu": Adapter(
-        ("id", "question", "choices", "answer", "question_type"),
-        _mmvu,
-        belongs=lambda row: row["question_type"] == "multiple-choice",
-    ),
-    "vsibench": Adapter(
-        ("id", "dataset", "scene_name", "question_type", "question", "ground_truth", "options"), _vsibench
-    ),
-    "minerva": Adapter(
-        ("key", "video_id", "question", "answer_id", *(f"answer_choice_{place}" for place in range(5))), _minerva
-    ),
-    "scivideobench": Adapter(("video_id", "question", "options", "answer"), _scivideobench),
-    "conversations": Adapter(("id", "video", "question", "answer", "grounding"), _conversation),
-}
-
-
-# --- what adapters share ----------------------------------------------------------------------------------------------
-
-
-def _id(row: Row, otherwise: str) -> str:
-    """The row's `question_id` where it has one; several benchmarks have none."""
-    return str(row.get("question_id") or otherwise)
-
-
-def _by_letter(choices: Mapping[str, str | None] | Sequence[str]) -> list[str]:
-    """Options given by letter, in the letters' order; Arrow fills up absent letters with null."""
-    if not isinstance(choices, Mapping):
-        return list(choices)
-    return [str(choices[letter]) for letter in sorted(choices) if choices[letter] is not None]
-
-
-def _place_of(answer: str, options: Sequence[str]) -> int:
-    if answer not in options:
-        raise RejectedRecord(
-            f"the answer {answer!r} is none of the options", cure="correct the answer or the options of this question"
-        )
-    return list(options).index(answer)
-
-
-def without_instruction(text: str) -> str:
-    """A human turn without the think instruction: the lines from the first that names the tags are dropped."""
-    lines = text.split("\n")
-    kept = next((number for number, line in enumerate(lines) if "<think>" in line or "<answer>" in line), len(lines))
-    return "\n".join(lines[:kept]).strip()
-
-
-def _plain_options(options: Sequence[str]) -> list[str]:
-    """Options without their letters, where every one of them has its own in front ("A. blue")."""
-    texts = ["" if option is None else str(option).strip() for option in options]
-    parted = [LETTER_AND_TEXT.match(text) for text in texts]
-    if texts and all(match and match[1] == letter for match, letter in zip(parted, ascii_uppercase, strict=False)):
-        return [match[2].strip() for match in parted if match]
-    return texts
-
-
-def _letter(answer: str | int, options: Sequence[str]) -> str:
-    """Letter of the right option.
-
-    Raises:
-        RejectedRecord: if the answer is none of the options.
-    """
-    if isinstance(answer, int):
-        place = answer
-    else:
-        text = answer.strip()
-        alone, parted = LETTER_ALONE.match(text), LETTER_AND_TEXT.match(text)
-        if alone:
-            place = ascii_uppercase.index(alone[1])
-        elif parted and ascii_uppercase.index(parted[1]) < len(options):
-            place = ascii_uppercase.index(parted[1])
-        else:
-            place = _place_of(text, options)
-    if not 0 <= place < len(options):
-        raise RejectedRecord(
-            f"the answer {answer!r} is outside of the {len(options)} options",
-            cure="correct the answer or the options of this question",
-        )
-    return ascii_uppercase[place]
-
-
-class Media:
-    """The videos and subtitles of a benchmark.
-
-    Args:
-        folder: what places are below of.
-        anywhere: look for a video that is not in its place below the whole folder.
-        converted: folder for subtitles that have to be converted to `.srt`.
-    """
-
-    def __init__(self, folder: Path, anywhere: bool, converted: Path) -> None:
-        self._folder = folder
-        self._anywhere = anywhere
-        self._converted = converted
-        self._known: dict[tuple[Path, float], Path | None] = {}
-
-    @cached_property
-    def _videos(self) -> dict[str, list[Path]]:
-        videos: dict[str, list[Path]] = {}
-        for path in sorted(self._folder.rglob("*")) if self._anywhere else ():
-            if path.suffix.lower() in VIDEO_SUFFIXES:
-                videos.setdefault(path.stem, []).append(path)
-        return videos
-
-    def video(self, place: str) -> Path:
-        """The video that should be at `place`, or wherever else below the folder it was unpacked to.
-
-        Raises:
-            RejectedRecord: if there is none, or several that fit equally well.
-        """
-        exact = self._folder / place
-        if exact.is_file():
-            return exact
-        found = self._nearest(Path(place))
-        if not found:
-            raise RejectedRecord(
-                f"the video {place} is missing", cure="download or unpack the benchmark's videos below this folder"
-            )
-        if len(found) > 1:
-            raise RejectedRecord(
-                f"several videos could be {place}: {', '.join(str(path.relative_to(self._folder)) for path in found)}",
-                cure=f"keep the right one, at {place}",
-            )
-        return found[0]
-
-    def subtitle(self, place: str, offset: float, video: Path) -> Path | None:
-        """The subtitle at `place` or, as in the release, beside the video under the same name; none if there is none.
-
-        Args:
-            offset: seconds into a JSON subtitle at which the video begins.
-        """
-        path = self._folder / place
-        if path.suffix == ".json" and path.is_file():
-            # Questions on one video share its subtitles, unless they cut them differently.
-            if (path, offset) not in self._known:
-                target = self._converted / f"{path.stem}-{offset:g}.srt"
-                self._known[path, offset] = convert_subtitle(path, offset, target)
-            return self._known[path, offset]
-        beside = video.with_suffix(".srt")
-        return next((found for found in (path, beside) if found.is_file()), None)
-
-    def _nearest(self, place: Path) -> list[Path]:
-        """Files of the same name, whatever their format, that share most of the folders at the end of `place`."""
-
-        def shared(path: Path) -> int:
-            pairs = zip(reversed(path.parent.parts), reversed(place.parent.parts), strict=False)
-            return next((depth for depth, (one, other) in enumerate(pairs) if one != other), len(place.parent.parts))
-
-        found = self._videos.get(place.stem, [])
-        nearest = max((shared(path) for path in found), default=0)
-        return [path for path in found if shared(path) == nearest]
-
-
-def convert_subtitle(path: Path, offset: float, target: Path) -> Path | None:
-    """Write the JSON subtitles of LongVideoBench as `.srt`, counted from the start of the video.
-
-    Args:
-        offset: seconds into the subtitles at which the video begins; cues that end before it are left out.
-
-    Returns:
-        `target`, or none where nothing is said in the video.
-
-    Raises:
-        RejectedRecord: if the file cannot be read as subtitles.
-    """
-    try:
-        cues = [_cue(cue) for cue in json.loads(path.read_text(encoding="utf-8"))]
-    except UnicodeDecodeError as error:
-        raise RejectedRecord(
-            f"the subtitle is not UTF-8 (byte {error.start})", file=path, cure="save it as UTF-8"
-        ) from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise RejectedRecord(
-            f"the subtitle cannot be read: {error!r}",
-            file=path,
-            cure='it should be a list of {"timestamp": [start, end], "text": …} or {"start": …, "end": …, "line": …}',
-        ) from error
-    shifted = [(max(0.0, start - offset), end - offset, text) for start, end, text in cues if end > offset and text]
-    if not shifted:
-        return None
-    with records.replacing(target) as temporary:
-        temporary.write_text(format_srt(shifted), encoding="utf-8")
-    return target
-
-
-def _cue(cue: Mapping[str, Any]) -> tuple[float, float, str]:
-    if "timestamp" in cue:
-        start, end = cue["timestamp"]
-        # An open end, which some of the real files have, lasts as short as a word does.
-        return float(start), float(end if end is not None else start + 1), str(cue["text"]).strip()
-    return _seconds(cue["start"]), _seconds(cue["end"]), str(cue["line"]).strip()
-
-
-def _seconds(time: str) -> float:
-    hours, minutes, seconds = time.split(":")
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-
-
-# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def read_benchmark(
@@ -646,3 +218,37 @@ def _rejection(error: Exception, table: str, index: int, row: Row | UnicodeDecod
         record=record,
         cure="correct or remove the row",
     )
+
+
+def _plain_options(options: Sequence[str]) -> list[str]:
+    """Options without their letters, where every one of them has its own in front ("A. blue")."""
+    texts = ["" if option is None else str(option).strip() for option in options]
+    parted = [LETTER_AND_TEXT.match(text) for text in texts]
+    if texts and all(match and match[1] == letter for match, letter in zip(parted, ascii_uppercase, strict=False)):
+        return [match[2].strip() for match in parted if match]
+    return texts
+
+
+def _letter(answer: str | int, options: Sequence[str]) -> str:
+    """Letter of the right option.
+
+    Raises:
+        RejectedRecord: if the answer is none of the options.
+    """
+    if isinstance(answer, int):
+        place = answer
+    else:
+        text = answer.strip()
+        alone, parted = LETTER_ALONE.match(text), LETTER_AND_TEXT.match(text)
+        if alone:
+            place = ascii_uppercase.index(alone[1])
+        elif parted and ascii_uppercase.index(parted[1]) < len(options):
+            place = ascii_uppercase.index(parted[1])
+        else:
+            place = place_of(text, options)
+    if not 0 <= place < len(options):
+        raise RejectedRecord(
+            f"the answer {answer!r} is outside of the {len(options)} options",
+            cure="correct the answer or the options of this question",
+        )
+    return ascii_uppercase[place]

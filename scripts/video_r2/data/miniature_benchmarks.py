@@ -2,7 +2,7 @@
 
 Every benchmark of the paper has a plan here: which of its question types ask which kinds of the world's questions, how
 many options they have, and the columns of a row. The plans are keyed by adapter, so that what is written here is read
-by the same adapters as the real ones (`video_r2.data.benchmarks`). A question's id is "<kind>-<number>", which tells
+by the same adapters as the real ones (`video_r2.data.benchmark_columns`). A question's id is "<kind>-<number>", which tells
 which kind of the world it is (`video_r2.data.questions.kind_of`); benchmarks whose real columns have no free id carry it as
 `question_id`.
 """
@@ -15,65 +15,22 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
 from video_r2 import config
-from video_r2.data.questions import Item, Places, choose_items
-from video_r2.data.traces import LETTERS
+from video_r2.data import miniature_columns
+from video_r2.data.miniature_columns import Question, Row
+from video_r2.data.questions import Places, choose_items
 from video_r2.data.world import Film, draw_film
 from video_r2.errors import UserError
 from video_r2.records import replacing
 
-Row = dict[str, Any]
-
 SPOKEN_EVERY = 4  # one benchmark film in so many has subtitles
 THIRDS = ("short", "medium", "long")
 MAX_DRAWS = 200  # a range of lengths too narrow for thirds has no film of each
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question of a miniature benchmark, before it is written in the benchmark's columns.
-
-    Attributes:
-        id: "<kind>-<number>".
-        number: its place in the benchmark, from 0.
-        category: the benchmark's own question type.
-        length: third of the world's range of lengths that the film lies in: short, medium or long.
-        options: the texts of the options; empty for open questions.
-    """
-
-    id: str
-    number: int
-    film: Film
-    item: Item
-    category: str
-    length: str
-    options: list[str]
-
-    @property
-    def place(self) -> int:
-        return self.options.index(self.item.answer)
-
-    @property
-    def letter(self) -> str:
-        return LETTERS[self.place]
-
-    @property
-    def target(self) -> str:
-        return self.letter if self.options else self.item.answer
-
-    def lettered(self, pattern: str = "{}. {}") -> list[str]:
-        """Options behind their letters, as benchmarks write them that do so themselves."""
-        return [pattern.format(letter, text) for letter, text in zip(LETTERS, self.options, strict=False)]
-
-    def with_options(self, pattern: str) -> str:
-        """The question with its options in the text, one a line."""
-        return "\n".join([self.item.question, *self.lettered(pattern)])
 
 
 @dataclass(frozen=True)
@@ -101,156 +58,6 @@ class Plan:
     type_is_config: bool = False
 
 
-def _mvbench(question: Question) -> Row:
-    return {
-        "video": f"{question.film.name}.mp4",
-        "question": question.item.question,
-        "candidates": question.options,
-        "answer": question.item.answer,
-        "question_id": question.id,
-    }
-
-
-def _videomme(question: Question) -> Row:
-    return {
-        "video_id": question.film.name.rpartition("-")[2],
-        "duration": question.length,
-        "domain": "Knowledge",
-        "sub_category": "Technology",
-        "url": "",
-        "videoID": question.film.name,
-        "question_id": question.id,
-        "task_type": question.category,
-        "question": question.item.question,
-        "options": question.lettered(),
-        "answer": question.letter,
-    }
-
-
-def _tempcompass(question: Question) -> Row:
-    return {
-        "video_id": question.film.name,
-        "question": question.with_options("{}. {}"),
-        "answer": f"{question.letter}. {question.item.answer}",
-        "dim": question.category,
-        "question_id": question.id,
-    }
-
-
-def _mlvu(question: Question) -> Row:
-    return {
-        "video_name": f"{question.film.name}.mp4",
-        "duration": float(question.film.seconds),
-        "question": question.with_options("({}) {}"),
-        "candidates": question.options,
-        "answer": question.letter,
-        "task_type": question.category,
-        "question_id": question.id,
-    }
-
-
-def _longvideobench(question: Question) -> Row:
-    film = question.film
-    padded = [*question.options, *["N/A"] * (5 - len(question.options))]
-    return {
-        "video_id": film.name,
-        "id": question.id,
-        "question": question.item.question,
-        **{f"option{place}": text for place, text in enumerate(padded)},
-        "correct_choice": question.place,
-        "topic_category": "KA-Knowledge-Art",
-        "question_category": question.category,
-        "level": "L1-Perception" if question.item.looks == "one" else "L2-Relation",
-        "video_path": f"{film.name}.mp4",
-        "subtitle_path": f"{film.name}_en.json",
-        "duration_group": 15 if film.seconds <= 15 else 60,
-        "starting_timestamp_for_subtitles": 0.0,
-        "duration": float(film.seconds),
-    }
-
-
-def _videomathqa(question: Question) -> Row:
-    return {
-        "question_id": question.id,
-        "videoID": question.film.name,
-        "question": question.item.question,
-        "options": question.lettered(),
-        "answer": question.letter,
-        "category": question.category,
-        "length": question.length,
-    }
-
-
-def _video_mmmu(question: Question) -> Row:
-    return {
-        "id": question.film.name,
-        "question": question.item.question,
-        "options": question.options,
-        "answer": question.target,
-        "question_type": "multiple-choice" if question.options else "open",
-        "question_id": question.id,
-    }
-
-
-def _mmvu(question: Question) -> Row:
-    return {
-        "id": question.id,
-        "video_path": _mmvu_video(question.film),
-        "question_type": "multiple-choice",
-        "question": question.item.question,
-        "choices": dict(zip(LETTERS[:5], question.options, strict=True)),
-        "answer": question.letter,
-    }
-
-
-MMVU_SUBJECTS = ("Biology", "Chemistry", "Mechanics", "Computer_Science", "Pharmacy", "Economics")
-
-
-def _mmvu_video(film: Film) -> str:
-    number = int(film.name.rpartition("-")[2])
-    return f"videos/{MMVU_SUBJECTS[number % len(MMVU_SUBJECTS)]}/{film.name}.mp4"
-
-
-def _vsibench(question: Question) -> Row:
-    return {
-        "id": question.number,
-        "dataset": "scannet",
-        "scene_name": question.film.name,
-        "question_type": question.category,
-        "question": question.item.question,
-        "ground_truth": question.target,
-        "options": question.lettered() or None,
-        "question_id": question.id,
-    }
-
-
-def _minerva(question: Question) -> Row:
-    return {
-        "key": question.id,
-        "video_id": question.film.name,
-        "question": question.item.question,
-        "answer": question.item.answer,
-        **{f"answer_choice_{place}": text for place, text in enumerate(question.options)},
-        "answer_id": question.place,
-        "question_type": question.category,
-        "split": question.length,
-        "category": "Knowledge",
-    }
-
-
-def _scivideobench(question: Question) -> Row:
-    return {
-        "video_id": question.film.name,
-        "question_id": question.id,
-        "question": question.item.question,
-        "options": dict(zip(LETTERS, question.options, strict=True)),
-        "answer": question.letter,
-        "question_type": question.category,
-        "category": "Physics",
-        "video_duration": float(question.film.seconds),
-    }
-
-
 PLANS: dict[str, Plan] = {
     "mvbench": Plan(
         kinds={
@@ -276,7 +83,7 @@ PLANS: dict[str, Plan] = {
             "unexpected_action": ["digit_at"],
         },
         options=4,
-        columns=_mvbench,
+        columns=miniature_columns.mvbench,
         video=lambda film: f"video/{film.name}.mp4",
         type_is_config=True,
     ),
@@ -292,7 +99,7 @@ PLANS: dict[str, Plan] = {
             "Object Reasoning": ["next_colour"],
         },
         options=4,
-        columns=_videomme,
+        columns=miniature_columns.videomme,
         video=lambda film: f"data/{film.name}.mp4",
     ),
     "tempcompass": Plan(
@@ -304,7 +111,7 @@ PLANS: dict[str, Plan] = {
             "order": ["nth_shape", "next_colour"],
         },
         options=4,
-        columns=_tempcompass,
+        columns=miniature_columns.tempcompass,
     ),
     "mlvu": Plan(
         kinds={
@@ -317,7 +124,7 @@ PLANS: dict[str, Plan] = {
             "topic_reasoning": ["longest"],
         },
         options=4,
-        columns=_mlvu,
+        columns=miniature_columns.mlvu,
         video=lambda film: f"video/{film.name}.mp4",
     ),
     "longvideobench": Plan(
@@ -333,7 +140,7 @@ PLANS: dict[str, Plan] = {
             "SAA": ["largest"],
         },
         options=5,
-        columns=_longvideobench,
+        columns=miniature_columns.longvideobench,
         spoken_every=2,
     ),
     "videomathqa": Plan(
@@ -346,7 +153,7 @@ PLANS: dict[str, Plan] = {
             "Counting": ["digit_of"],
         },
         options=5,
-        columns=_videomathqa,
+        columns=miniature_columns.videomathqa,
     ),
     "video_mmmu": Plan(
         kinds={
@@ -355,7 +162,7 @@ PLANS: dict[str, Plan] = {
             "Adaptation": ["sum", "gap", "difference", "sum"],
         },
         options=4,
-        columns=_video_mmmu,
+        columns=miniature_columns.video_mmmu,
         open_types=frozenset({"Adaptation"}),
         video=lambda film: f"Science/{film.name}.mp4",
         films="validation_Math_{number}",
@@ -364,8 +171,8 @@ PLANS: dict[str, Plan] = {
     "mmvu": Plan(
         kinds={"": ["next_colour", "next_digit", "longest", "duration", "largest", "colour_at", "motion_at"]},
         options=5,
-        columns=_mmvu,
-        video=_mmvu_video,
+        columns=miniature_columns.mmvu,
+        video=miniature_columns.mmvu_video,
     ),
     "vsibench": Plan(
         kinds={
@@ -381,7 +188,7 @@ PLANS: dict[str, Plan] = {
             "route_planning": ["next_digit"],
         },
         options=4,
-        columns=_vsibench,
+        columns=miniature_columns.vsibench,
         open_types=frozenset(
             {"object_counting", "object_abs_distance", "object_size_estimation", "room_size_estimation"}
         ),
@@ -399,7 +206,7 @@ PLANS: dict[str, Plan] = {
             "Situational Awareness": ["motion_of"],
         },
         options=5,
-        columns=_minerva,
+        columns=miniature_columns.minerva,
     ),
     "scivideobench": Plan(
         kinds={
@@ -407,7 +214,7 @@ PLANS: dict[str, Plan] = {
             "Conceptual Reasoning": ["when"],
         },
         options=10,
-        columns=_scivideobench,
+        columns=miniature_columns.scivideobench,
         video=lambda film: f"jove_{film.name}.mp4",
     ),
 }

@@ -1,0 +1,270 @@
+"""The benchmarks' own columns, on rows in the real form."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+from benchmark_folders import benchmark, only, store
+
+from video_r2.data.benchmarks import read_benchmark
+from video_r2.data.conversations import Conversation, write_jsonl
+from video_r2.data.subtitles import read_srt
+
+
+def test_mvbench(tmp_path: Path) -> None:
+    row = {"video": "10.mp4", "question": "What came next?", "candidates": ["B", "A", "C"], "answer": "A"}
+    videos = ["star/Charades_segment/10.mp4", "perception/videos/10.mp4"]
+    store(tmp_path / "raw", [row], "character_order", "train", videos)
+    table, rejected = read_benchmark(
+        "mvbench", tmp_path / "raw", benchmark("mvbench", configs=["character_order"], split="train")
+    )
+    read = only(table)
+    # The answer is an option's text even where that is a letter: "A" stands second.
+    assert (read["target"], read["options"]) == ("B", ["B", "A", "C"])
+    # Each configuration has its own folder, in which names come again.
+    assert read["video"] == str(tmp_path / "raw/perception/videos/10.mp4")
+    assert (read["id"], read["config"], read["category"]) == ("character_order-0", "character_order", "character_order")
+    assert not rejected
+
+
+def test_videomme(tmp_path: Path) -> None:
+    row = {
+        "video_id": "001",
+        "duration": "short",
+        "domain": "Knowledge",
+        "sub_category": "Humanity & History",
+        "url": "",
+        "videoID": "fFjv93ACGo8",
+        "question_id": "001-1",
+        "task_type": "Counting Problem",
+        "question": "How many are there?",
+        "options": ["A. Apples.", "B. Candles: two.", "C. Berries.", "D. All."],
+        "answer": "C",
+    }
+    store(tmp_path / "raw", [row], "videomme", videos=["data/fFjv93ACGo8.MP4", "subtitle/fFjv93ACGo8.srt"])
+    table, _ = read_benchmark("videomme", tmp_path / "raw", benchmark("videomme", configs=["videomme"]))
+    read = only(table)
+    assert read["options"] == ["Apples.", "Candles: two.", "Berries.", "All."]
+    assert (read["id"], read["category"], read["target"], read["answer_type"]) == ("001-1", "short", "C", "choice")
+    assert read["video"].endswith("data/fFjv93ACGo8.MP4")
+    assert read["subtitle"].endswith("subtitle/fFjv93ACGo8.srt")
+
+
+def test_tempcompass(tmp_path: Path) -> None:
+    row = {
+        "video_id": "1021488277",
+        "question": "What is happening?\nA. it drops: down\nB. it rises\nC. it turns",
+        "answer": "B. it rises",
+        "dim": "action",
+    }
+    store(tmp_path / "raw", [row], "mcq", videos=["videos/1021488277.mp4"])
+    table, _ = read_benchmark("tempcompass", tmp_path / "raw", benchmark("tempcompass", configs=["mcq"]))
+    read = only(table)
+    assert read["question"] == "What is happening?"
+    assert read["options"] == ["it drops: down", "it rises", "it turns"]
+    assert (read["target"], read["category"]) == ("B", "action")
+
+
+@pytest.mark.parametrize("pattern", ["({}) {}", "{}. {}", "{}: {}"])
+def test_mlvu(tmp_path: Path, pattern: str) -> None:
+    lines = [pattern.format(letter, text) for letter, text in zip("ABCD", ["one", "two", "three", "four"], strict=True)]
+    row = {
+        "video_name": "count_1.mp4",
+        "question": "\n".join(["How often?", *lines]),
+        "answer": "D",
+        "task_type": "count",
+    }
+    store(tmp_path / "raw", [row], videos=["unpacked/video/count_1.mp4"])
+    table, _ = read_benchmark("mlvu", tmp_path / "raw", benchmark("mlvu"))
+    read = only(table)
+    assert (read["question"], read["options"]) == ("How often?", ["one", "two", "three", "four"])
+    assert (read["target"], read["category"]) == ("D", "count")
+    assert read["video"].endswith("unpacked/video/count_1.mp4")
+
+
+def test_longvideobench(tmp_path: Path) -> None:
+    row = {
+        "id": "abc_0",
+        "video_path": "abc.mp4",
+        "subtitle_path": "abc_en.json",
+        "starting_timestamp_for_subtitles": 100.0,
+        "question": "Who?",
+        **dict(zip([f"option{place}" for place in range(5)], ["a man", "a dog", "a cat", "a car", "N/A"], strict=True)),
+        "correct_choice": 3,
+        "question_category": "T2A",
+        "duration_group": 15,
+    }
+    store(tmp_path / "raw", [row], split="validation", videos=["videos/abc.mp4"])
+    (tmp_path / "raw/subtitles").mkdir()
+    (tmp_path / "raw/subtitles/abc_en.json").write_text(
+        json.dumps(
+            [
+                {"timestamp": [90.0, 99.0], "text": "before"},
+                {"timestamp": [99.0, 101.5], "text": "across"},
+                {"start": "00:01:45.250", "end": "00:01:46.000", "line": "inside"},
+                {"timestamp": [110.0, None], "text": "open"},
+            ]
+        )
+    )
+    table, _ = read_benchmark(
+        "longvideobench", tmp_path / "raw", benchmark("longvideobench", split="validation"), tmp_path / "srt"
+    )
+    read = only(table)
+    assert (read["options"], read["target"]) == (["a man", "a dog", "a cat", "a car"], "D")
+    assert Path(read["subtitle"]).parent == tmp_path / "srt"
+    cues = [(cue.start, cue.end, cue.text) for cue in read_srt(Path(read["subtitle"]), rejected=[])]
+    assert cues == [(0.0, 1.5, "across"), (5.25, 6.0, "inside"), (10.0, 11.0, "open")]
+
+
+def test_videomathqa(tmp_path: Path) -> None:
+    row = {
+        "question_id": "7",
+        "videoID": "x",
+        "question": "What is x?",
+        "options": ["A. $1$", "B. $2$", "C. $3$", "D. $4$", "E. $5$"],
+        "answer": "E",
+        "category": "Arithmetic",
+        "length": "short",
+    }
+    store(tmp_path / "raw", [row], "mcq", videos=["videos/x.mkv"])
+    table, _ = read_benchmark("videomathqa", tmp_path / "raw", benchmark("videomathqa", configs=["mcq"]))
+    read = only(table)
+    assert (read["options"][4], read["target"], read["category"]) == ("$5$", "E", "Arithmetic")
+    assert read["video"].endswith("x.mkv")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "answer", "expected"),
+    [
+        ("multiple-choice", ["$6", "$7", "$8", "$9"], "B", ("choice", "B")),
+        ("perception", [str(number) for number in range(10)], "J", ("choice", "J")),
+        ("open", [], "24.32", ("number", "24.32")),
+        ("open", ["?"], "-1,500", ("number", "-1,500")),
+        ("open", [], "the second law", ("text", "the second law")),
+    ],
+)
+def test_video_mmmu(tmp_path: Path, kind: str, options: list[str], answer: str, expected: tuple[str, str]) -> None:
+    row = {"id": "validation_Finance_9", "question": "How much?", "options": options, "answer": answer}
+    store(
+        tmp_path / "raw", [{**row, "question_type": kind}], "Adaptation", videos=["Business/validation_Finance_9.mp4"]
+    )
+    (tmp_path / "raw/question_only").mkdir()
+    (tmp_path / "raw/question_only/validation_Finance_9_image.mp4").touch()
+    table, _ = read_benchmark("video_mmmu", tmp_path / "raw", benchmark("video_mmmu", configs=["Adaptation"]))
+    read = only(table)
+    assert (read["answer_type"], read["target"]) == expected
+    assert read["id"] == "Adaptation/validation_Finance_9"
+    assert read["video"].endswith("Business/validation_Finance_9.mp4")
+
+
+@pytest.mark.parametrize(
+    ("column", "place"),
+    [
+        ("video_path", "videos/Art/0.mp4"),
+        ("video", "https://huggingface.co/datasets/yale-nlp/MMVU/resolve/main/videos/Art/0.mp4"),
+    ],
+)
+def test_mmvu(tmp_path: Path, column: str, place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    choices = dict(zip("ABCDE", ["a", "b", "c", "d", "e"], strict=True))
+    row = {"id": "validation_0", column: place, "question": "Which?", "choices": choices, "answer": "B"}
+    rows: list[dict[str, Any]] = [
+        {**row, "question_type": "multiple-choice"},
+        {**row, "id": "validation_1", "question_type": "open-ended", "choices": dict.fromkeys("ABCDE")},
+    ]
+    store(tmp_path / "raw", rows, split="validation", videos=["videos/Art/0.mp4", "videos/Law/0.mp4"])
+    table, rejected = read_benchmark("mmvu", tmp_path / "raw", benchmark("mmvu", split="validation"))
+    read = only(table)
+    assert (read["target"], read["category"]) == ("B", "Art")
+    assert read["video"].endswith("videos/Art/0.mp4")
+    # Open questions are not part of what the paper measures: neither used nor a fault, and said.
+    assert not rejected
+    assert "mmvu: 1 rows are not part of the benchmark" in capsys.readouterr().out
+
+
+def test_vsibench(tmp_path: Path) -> None:
+    row: dict[str, Any] = {"dataset": "scannet", "scene_name": "scene0011_00", "question": "How far?"}
+    rows: list[dict[str, Any]] = [
+        {**row, "id": 4, "question_type": "object_abs_distance", "ground_truth": "2.7", "options": None},
+        {
+            **row,
+            "id": 5,
+            "question_type": "object_rel_direction_easy",
+            "ground_truth": "B",
+            "options": ["A. left", "B. right"],
+        },
+    ]
+    store(tmp_path / "raw", rows, videos=["scannet/scene0011_00.mp4"])
+    table, _ = read_benchmark("vsibench", tmp_path / "raw", benchmark("vsibench"))
+    assert table["id"].tolist() == ["4", "5"]
+    assert table["answer_type"].tolist() == ["number", "choice"]
+    assert table["target"].tolist() == ["2.7", "B"]
+    assert [list(options) for options in table["options"]] == [[], ["left", "right"]]
+
+
+def test_minerva(tmp_path: Path) -> None:
+    row = {
+        "key": "k1",
+        "video_id": "yt",
+        "question": "Why?",
+        **{f"answer_choice_{place}": f"because {place}" for place in range(5)},
+        "answer": "because 4",
+        "answer_id": 4,
+        "question_type": "Cause and Effect",
+        "split": "Sports",
+        "category": "Sports",
+    }
+    store(tmp_path / "raw", [row], "mcq", videos=["videos/yt.webm"])
+    table, _ = read_benchmark("minerva", tmp_path / "raw", benchmark("minerva", configs=["mcq"]))
+    read = only(table)
+    assert (read["id"], read["target"], read["category"]) == ("k1", "E", "Cause and Effect")
+
+
+def test_scivideobench_saved_to_disk(tmp_path: Path) -> None:
+    row = {
+        "video_id": "123",
+        "question": "Which?",
+        "options": {letter: f"substance {letter}" for letter in "ABCDEFGHIJ"},
+        "answer": "J",
+        "question_type": "Conceptual Reasoning",
+        "category": "Chemistry",
+    }
+    datasets.Dataset.from_list([row]).save_to_disk(str(tmp_path / "raw"))
+    (tmp_path / "raw/jove_123.mp4").touch()
+    table, _ = read_benchmark("scivideobench", tmp_path / "raw", benchmark("scivideobench"))
+    read = only(table)
+    assert (len(read["options"]), read["target"], read["id"]) == (10, "J", "123-0")
+
+
+def conversation(tmp_path: Path, **keys: Any) -> Conversation:
+    (tmp_path / "film.mp4").touch()
+    fields: dict[str, Any] = {
+        "id": "sum-0001",
+        "video": str(tmp_path / "film.mp4"),
+        "images": [],
+        "question": "What colour?\nOptions:\n(A) red\n(B) blue\nThink inside <think> </think> first.",
+        "trace": "<think>t</think><answer>B</answer>",
+        "think": "t",
+        "answer": "B",
+        "grounding": {"00:01-00:03": "a red circle"},
+        "subtitle": None,
+    }
+    return Conversation(**{**fields, **keys})
+
+
+def test_held_out_conversations(tmp_path: Path) -> None:
+    rows = [
+        conversation(tmp_path),
+        conversation(tmp_path, id="sum-0002", question="How many?\nThink in <think> tags.", answer="12"),
+        conversation(tmp_path, id="sum-0003", video=None, images=["picture.png"]),
+    ]
+    write_jsonl(tmp_path / "heldout.jsonl", rows)
+    table, rejected = read_benchmark("heldout", tmp_path / "heldout.jsonl", benchmark("conversations"))
+    assert table["question"].tolist() == ["What colour?", "How many?"]
+    assert [list(options) for options in table["options"]] == [["red", "blue"], []]
+    assert table["answer_type"].tolist() == ["choice", "number"]
+    assert json.loads(table["grounding"][0]) == {"00:01-00:03": "a red circle"}
+    assert [(record.record, record.reason) for record in rejected] == [("2 (sum-0003)", "has nothing in video")]
