@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -93,8 +94,8 @@ def test_kinds_keep_their_order_and_figures() -> None:
 
 
 class SilentJudge(RuleJudge):
-    def answers_of(self, readings: object) -> list[str | None]:
-        return [None for _ in readings]  # type: ignore[attr-defined]
+    def answers_of(self, readings: Sequence[Reading]) -> list[str | None]:
+        return [None for _ in readings]
 
 
 def test_what_a_judge_fails_to_read_is_wrong() -> None:
@@ -104,7 +105,7 @@ def test_what_a_judge_fails_to_read_is_wrong() -> None:
 
 
 class RecordingJudge(RuleJudge):
-    def answers_of(self, readings: list[Reading]) -> list[str | None]:  # type: ignore[override]
+    def answers_of(self, readings: Sequence[Reading]) -> list[str | None]:
         self.readings = readings
         return super().answers_of(readings)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -12,12 +13,12 @@ from loopback import Server, question_of
 
 from video_r2 import config
 from video_r2.judge import make_judge
-from video_r2.judge.base import Reading, Verdict
+from video_r2.judge.base import Reading, Source, Verdict
 from video_r2.judge.cascade import CascadeJudge
 from video_r2.judge.certainty import certain_answer, certain_claims, certain_consistency, certain_evidence
 from video_r2.judge.llm import LLMJudge
 from video_r2.judge.rules import RuleJudge, read_answer
-from video_r2.metrics.agreement import LabelledResponse, certainty, read_labelled, split_of
+from video_r2.metrics.agreement import LabelledResponse, Split, certainty, read_labelled, split_of
 
 COLOURS = ["red", "green", "blue", "dark blue"]
 SIDES = ["left", "right", "a dam"]
@@ -96,9 +97,9 @@ def test_an_answer_is_certain_where_it_is_nothing_but_an_option(text: str, lette
         ("The ball hits 4 bottles.", "think", None),
     ],
 )
-def test_a_number_is_certain_in_digits_and_the_questions_words(text: str, source: str, number: str | None) -> None:
+def test_a_number_is_certain_in_digits_and_the_questions_words(text: str, source: Source, number: str | None) -> None:
     question = "How many times does the woman hit the nail?"
-    assert certain_answer(Reading(text, source, "number", (), question)) == number  # type: ignore[arg-type]
+    assert certain_answer(Reading(text, source, "number", (), question)) == number
 
 
 @pytest.mark.parametrize(
@@ -113,8 +114,8 @@ def test_a_number_is_certain_in_digits_and_the_questions_words(text: str, source
         ("a man who stands at the very left", "answer", None),
     ],
 )
-def test_a_phrase_is_certain_where_it_stands_alone(text: str, source: str, phrase: str | None) -> None:
-    assert certain_answer(Reading(text, source, "text")) == phrase  # type: ignore[arg-type]
+def test_a_phrase_is_certain_where_it_stands_alone(text: str, source: Source, phrase: str | None) -> None:
+    assert certain_answer(Reading(text, source, "text")) == phrase
 
 
 @pytest.mark.parametrize(
@@ -155,8 +156,8 @@ def test_what_is_certain_is_what_the_rules_read(labelled: LabelledResponse, more
 
 
 @pytest.mark.parametrize("split", ["development", "test"])
-def test_what_is_certain_is_right(split: str) -> None:
-    found = certainty(split_of(LABELLED, split))  # type: ignore[arg-type]
+def test_what_is_certain_is_right(split: Split) -> None:
+    found = certainty(split_of(LABELLED, split))
     for (name, figures), least in zip(found.items(), [0.3, 0.7, 0.25], strict=True):
         assert figures.certain >= least * figures.questions, name
         assert figures.right >= 0.99 * figures.certain, name
@@ -214,8 +215,8 @@ def test_what_the_model_fails_to_answer_is_missing(server: Server) -> None:
 
 
 @pytest.mark.parametrize("kind", ["rules", "llm", "cascade"])
-def test_configuration_makes_it(kind: str) -> None:
-    made = make_judge(config.Judge(kind=kind, url="http://127.0.0.1:9/v1"))  # type: ignore[arg-type]
+def test_configuration_makes_it(kind: Literal["rules", "llm", "cascade"]) -> None:
+    made = make_judge(config.Judge(kind=kind, url="http://127.0.0.1:9/v1"))
     assert type(made) is {"rules": RuleJudge, "llm": LLMJudge, "cascade": CascadeJudge}[kind]
 
 

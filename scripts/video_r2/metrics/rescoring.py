@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import pandas as pd
 
@@ -54,9 +54,9 @@ class RecordedJudge(Judge):
     def answers_of(self, readings: Sequence[Reading]) -> list[str | None]:
         return [self._said[_reading_key(reading)] for reading in readings]
 
-    def consistency_of(self, verdicts: Sequence[Verdict]) -> NoReturn:
-        """No score holds one: consistency is told from the two answers."""
-        raise NotImplementedError("verdicts are not recorded")
+    def consistency_of(self, verdicts: Sequence[Verdict]) -> list[bool | None]:
+        """None: no score holds a verdict, because consistency is told from the two answers."""
+        return [None for _ in verdicts]
 
     def evidence_of(self, thinks: Sequence[str]) -> list[float | None]:
         return [self._said[think] for think in thinks]
