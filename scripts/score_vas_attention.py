@@ -42,10 +42,10 @@ def main(job: Job) -> None:
 
     def score(records: Sequence[Mapping[str, Any]], adapter: str) -> list[Score]:
         return [
-            Score(None, {"missing": readout.reason})
-            if isinstance(readout, RejectedRecord)
-            else Score(100 * float(readout.video.mean()), describe(readout))
-            for readout in read_attention(reader, records, decoding.batch)
+            Score(None, {"missing": attention.reason})
+            if isinstance(attention, RejectedRecord)
+            else Score(100 * float(attention.readout.video.mean()), describe(attention))
+            for attention in read_attention(reader, records, decoding.batch)
         ]
 
     score_files(job, "vas_attention", score, lambda record: (record["benchmark"], record["id"]) in chosen)

@@ -12,9 +12,10 @@ import pytest
 from benchmark_folders import benchmark, store
 
 from video_r2 import config, records
-from video_r2.data import encode, miniature_benchmarks
+from video_r2.data import miniature_benchmarks
 from video_r2.data.benchmark_columns import ADAPTERS
 from video_r2.data.benchmarks import read_benchmark
+from video_r2.data.subtitles import format_srt
 from video_r2.errors import RejectedRecord, UserError
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +41,7 @@ def test_the_miniature_is_read_back_as_it_was_asked(tmp_path: Path) -> None:
             path = tmp_path / name / place
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-            path.with_suffix(".srt").write_text(encode.format_srt(film.cues))
+            path.with_suffix(".srt").write_text(format_srt(film.cues))
         table, rejected = read_benchmark(name, tmp_path / name, entry, tmp_path / "srt" / name)
         assert not rejected
         records.write_table(tmp_path / f"{name}.parquet", table, records.QUESTION)

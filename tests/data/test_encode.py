@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from video_r2.data import encode, world
+from video_r2.data.subtitles import format_srt
 from video_r2.errors import UserError
 
 
@@ -60,7 +61,7 @@ def test_subtitles_lie_beside_the_video_where_the_film_has_some(tmp_path: Path) 
 
 
 def test_srt_is_written_as_players_read_it() -> None:
-    text = encode.format_srt([(0, 2.5, "sun"), (3661.25, 3662, "two\nlines")])
+    text = format_srt([(0, 2.5, "sun"), (3661.25, 3662, "two\nlines")])
     assert text == ("1\n00:00:00,000 --> 00:00:02,500\nsun\n\n2\n01:01:01,250 --> 01:01:02,000\ntwo\nlines\n")
 
 

@@ -62,6 +62,12 @@ def test_every_response_is_scored_and_missing_ones_say_why(job: Any) -> None:
             shown = sum(detail["per_second"].values())
             assert shown == pytest.approx(row["score"] / 100, abs=1e-3)
             assert shown + detail["prompt"] + detail["response"] == pytest.approx(1, abs=1e-3)
+            # The first response makes a claim about 2 to 4 s; "A" makes none.
+            assert [(claim["start"], claim["end"]) for claim in detail.get("cited", [])] == [(2, 4)] * (at % 4 == 0)
+            if at % 4 == 0:
+                assert detail["on_cited"] == detail["cited"][0]["share"]
+                assert 0 < detail["on_cited"] < 1
+                assert 0 < detail["on_cited_if_even"] < 1
         else:
             assert pd.isna(row["score"])
             assert detail == {"missing": f"the response is {'missing' if at % 4 == 2 else 'empty'}"}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from video_r2.model import attention
 from video_r2.model.attention import AttentionReadout, attention_to_video
 from video_r2.model.generation import Prompt, make_prefix, make_suffix
-from video_r2.model.inputs import compute_features, make_batch
+from video_r2.model.inputs import compute_features, make_batch, make_patches
 from video_r2.model.loading import attention_implementation
 
 QUESTIONS = ["What colour is the square?", "How many?", "When does it appear, and for how long?"]
@@ -71,3 +75,33 @@ def test_seconds_gather_the_moments_that_begin_in_them() -> None:
     readout = AttentionReadout(moments.sum(1), 1 - moments.sum(1), torch.zeros(2), moments, seconds_per_moment=0.7)
     # The patches begin at 0.0, 0.7 and 1.4 s; their mean shares are all 0.2.
     assert readout.per_second() == pytest.approx({0: 0.4, 1: 0.2})
+
+
+class LargestTensor(TorchDispatchMode):
+    """Notes the number of elements of the largest tensor that any operation makes."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        made = result if isinstance(result, tuple | list) else [result]
+        self.elements = max([self.elements, *(one.numel() for one in made if isinstance(one, torch.Tensor))])
+        return result
+
+
+def test_memory_grows_with_generated_tokens_times_all_tokens(tiny) -> None:
+    if tiny.model.config.text_config._attn_implementation != "sdpa":
+        pytest.skip("eager attention itself makes the matrix of all tokens by all tokens")
+    clips = [make_patches(tiny.processor, np.zeros((frames, 56, 56, 3), dtype=np.uint8), 1.0) for frames in (900, 600)]
+    features = compute_features(tiny.model, clips)
+    suffix = make_suffix(tiny.processor, QUESTIONS[0])
+    prompts = [Prompt(make_prefix(tiny.model, tiny.processor, clip), suffix, 0) for clip in features]
+    length = len(prompts[0])
+    assert length > 1800
+    with LargestTensor() as largest:
+        attention_to_video(tiny.model, prompts, [[5, 6, 7], [5]])
+    # For each of the two: the widest layer's activations, or the weights of what follows the video.
+    text = tiny.model.config.text_config
+    width = max(text.intermediate_size, text.hidden_size)
+    assert largest.elements <= 2 * length * max(width, 4 * (len(suffix) + 3))
+    assert largest.elements < length * length / 4

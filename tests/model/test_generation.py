@@ -19,6 +19,7 @@ from video_r2.model.generation import (
     make_prefix,
     make_suffix,
     pad_left,
+    pad_right,
 )
 from video_r2.model.inputs import compute_features, make_batch
 
@@ -129,16 +130,24 @@ def test_progress_counts_every_prompt_once(tiny) -> None:
 
 
 def test_masks_hide_padding_and_the_future() -> None:
-    seen = torch.tensor([[False, True, True], [True, True, True]])
+    seen = torch.tensor([[False, True, True, True], [True, True, True, True]])
     embeddings = torch.zeros(2, 2, 4)
     visible = attention_mask(seen, embeddings, "sdpa") == 0
     assert visible.tolist() == [
-        [[[False, True, False], [False, True, True]]],
-        [[[True, True, False], [True, True, True]]],
+        [[[False, True, True, False], [False, True, True, True]]],
+        [[[True, True, True, False], [True, True, True, True]]],
     ]
     assert attention_mask(seen[1:], embeddings[1:, :1], "sdpa") is None
     assert attention_mask(seen, embeddings, "flash_attention_2") is seen
     assert attention_mask(seen[1:], embeddings[1:], "flash_attention_2") is None
+
+
+def test_the_first_tokens_see_nothing_of_the_padding_behind_them() -> None:
+    seen = torch.tensor([[True, True, False], [True, True, True]])
+    visible = attention_mask(seen, torch.zeros(2, 3, 4), "eager") == 0
+    assert visible.tolist() == [[[[True, False, False], [True, True, False], [True, True, True]]]]
+    # told by the word "causal" alone
+    assert attention_mask(seen, torch.zeros(2, 3, 4), "sdpa") is None
 
 
 def test_the_cache_keeps_what_it_holds_when_rows_are_chosen() -> None:
@@ -152,6 +161,7 @@ def test_the_cache_keeps_what_it_holds_when_rows_are_chosen() -> None:
     assert torch.equal(values, -held)
 
 
-def test_rows_are_padded_on_the_left() -> None:
-    padded = pad_left([torch.tensor([1, 2]), torch.tensor([3]), torch.tensor([], dtype=torch.long)], 3)
-    assert padded.tolist() == [[0, 1, 2], [0, 0, 3], [0, 0, 0]]
+def test_rows_are_padded_before_or_behind() -> None:
+    rows = [torch.tensor([1, 2]), torch.tensor([3]), torch.tensor([], dtype=torch.long)]
+    assert pad_left(rows, 3).tolist() == [[0, 1, 2], [0, 0, 3], [0, 0, 0]]
+    assert pad_right(rows, 3).tolist() == [[1, 2, 0], [3, 0, 0], [0, 0, 0]]

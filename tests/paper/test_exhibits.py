@@ -133,15 +133,18 @@ def test_a_question_scored_twice_is_refused(write_scores: Callable[..., Path]) -
 
 
 def test_boxes_of_single_responses(study: Study, write_scores: Callable[..., Path]) -> None:
+    claims = {"on_cited": 0.25, "on_cited_if_even": 0.125}
     paths = [
-        write_scores("sft", "mvbench", [10, 20], "vas_attention"),
-        write_scores("sft", "mmvu", [30, None, 40], "vas_attention"),
+        write_scores("sft", "mvbench", [10, 20], "vas_attention", details=[claims, {}]),
+        write_scores("sft", "mmvu", [30, None, 40], "vas_attention", details=[{}, {}, {**claims, "on_cited": 0.5}]),
     ]
     first, second = boxes(read_scores(paths), study, ["sft", "grpo"]).to_dict("records")
     # 10 20 30 40: mean and median 25, quartiles at 17.5 and 32.5
     assert (first["mean"], first["q1"], first["median"], first["q3"]) == (25, 17.5, 25, 32.5)
     assert (first["whisker_low"], first["whisker_high"], first["responses"]) == (10, 40, 4)
     assert first["low"] < 25 < first["high"]
+    # of the two responses that make claims
+    assert (first["on_cited"], first["on_cited_if_even"]) == (37.5, 12.5)
     assert second["responses"] == 0
     assert math.isnan(second["mean"])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from video_r2 import records
-from video_r2.data.encode import format_srt
+from video_r2.data.subtitles import format_srt
 from video_r2.data.videos import VIDEO_SUFFIXES
 from video_r2.errors import RejectedRecord
 

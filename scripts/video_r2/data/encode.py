@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from video_r2.data import world
+from video_r2.data.subtitles import format_srt
 from video_r2.errors import UserError
 from video_r2.records import replacing
 
@@ -63,20 +64,6 @@ def _pictures(film: world.Film) -> Iterable[np.ndarray]:
         if key not in drawn:
             drawn[key] = world.render(film, time)
         yield drawn[key]
-
-
-def format_srt(cues: Iterable[tuple[float, float, str]]) -> str:
-    """Subtitles (start and end in seconds, text) as the text of an `.srt` file."""
-    blocks = [
-        f"{number}\n{_srt_time(start)} --> {_srt_time(end)}\n{text}\n"
-        for number, (start, end, text) in enumerate(cues, start=1)
-    ]
-    return "\n".join(blocks)
-
-
-def _srt_time(seconds: float) -> str:
-    whole, milliseconds = divmod(round(seconds * 1000), 1000)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d},{milliseconds:03d}"
 
 
 def write_videos(films: Iterable[tuple[world.Film, Path]], processes: int) -> None:

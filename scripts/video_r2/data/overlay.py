@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
-from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
 from video_r2 import config
+from video_r2.data.fonts import shipped_font
 from video_r2.errors import UserError
 
-FONT = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+FONT = shipped_font("DejaVuSans")
 FONT_FAMILY = "DejaVu Sans"
 
 RED, WHITE, BLACK = (255, 0, 0), (255, 255, 255), (0, 0, 0)

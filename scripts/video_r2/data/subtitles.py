@@ -1,10 +1,10 @@
-"""Reading SubRip subtitles (`.srt`)."""
+"""SubRip subtitles (`.srt`), read and written."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,3 +118,17 @@ def _seconds(parts: Sequence[str | None]) -> float:
     hours, minutes, seconds, fraction = parts
     # "5" after the comma is 5 tenths: the fraction is read as written.
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + float(f"0.{fraction}")
+
+
+def format_srt(cues: Iterable[tuple[float, float, str]]) -> str:
+    """Subtitles (start and end in seconds, text) as the text of an `.srt` file."""
+    blocks = [
+        f"{number}\n{_srt_time(start)} --> {_srt_time(end)}\n{text}\n"
+        for number, (start, end, text) in enumerate(cues, start=1)
+    ]
+    return "\n".join(blocks)
+
+
+def _srt_time(seconds: float) -> str:
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d},{milliseconds:03d}"

@@ -11,13 +11,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
-from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
 from video_r2 import config
+from video_r2.data.fonts import shipped_font
 
 COLOURS = {
     "red": (225, 40, 40),
@@ -181,4 +180,4 @@ def _draw_object(draw: ImageDraw.ImageDraw, scene: Scene, size: tuple[int, int],
 
 @lru_cache(maxsize=8)
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf", size)
+    return ImageFont.truetype(shipped_font("DejaVuSans-Bold"), size)

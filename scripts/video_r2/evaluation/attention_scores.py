@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from video_r2.errors import RejectedRecord
+from video_r2.evaluation.cited_attention import CitedAttention, attention_to_cited_times
 from video_r2.evaluation.prefixes import PrefixReader, Shown
 from video_r2.model.attention import AttentionReadout, attention_to_video
 from video_r2.model.generation import Prompt, make_suffix
@@ -16,23 +18,33 @@ from video_r2.model.generation import Prompt, make_suffix
 DIGITS = 5  # decimals of the shares in the scores' details
 
 
+@dataclass(frozen=True)
+class ResponseAttention:
+    """Where the tokens of a response look, and where its claims do."""
+
+    readout: AttentionReadout
+    cited: list[CitedAttention]
+
+
 def read_attention(
     reader: PrefixReader, records: Sequence[Mapping[str, Any]], batch: int
-) -> list[AttentionReadout | RejectedRecord]:
-    """Read out where the tokens of each response look.
+) -> list[ResponseAttention | RejectedRecord]:
+    """Read out where each response looks.
 
     Args:
         records: rows of `records.PREDICTION`.
         batch: responses read together.
 
     Returns:
-        for each record the readout, or why there is none.
+        for each record what was read, or why it could not be.
     """
-    readouts: dict[int, AttentionReadout | RejectedRecord] = {}
+    readouts: dict[int, ResponseAttention | RejectedRecord] = {}
     tokens: dict[int, list[int]] = {}
+    places: dict[int, list[tuple[int, int]]] = {}
     for at, record in enumerate(records):
         response = record["response"]
-        tokens[at] = reader.processor.tokenizer.encode(response, add_special_tokens=False) if response else []
+        encoded = reader.processor.tokenizer(response or "", add_special_tokens=False, return_offsets_mapping=True)
+        tokens[at], places[at] = encoded["input_ids"], encoded["offset_mapping"]
         if not tokens[at]:
             reason = "the response is missing" if response is None else "the response is empty"
             readouts[at] = RejectedRecord(reason, record=record["id"])
@@ -50,17 +62,33 @@ def read_attention(
                 prompts[at] = Prompt(prefix, make_suffix(reader.processor, records[at]["prompt"]), max_new_tokens=0)
         if prompts:
             read = attention_to_video(reader.model, list(prompts.values()), [tokens[at] for at in prompts])
-            readouts.update(zip(prompts, read, strict=True))
+            for at, readout in zip(prompts, read, strict=True):
+                cited = attention_to_cited_times(readout, records[at]["response"], places[at])
+                readouts[at] = ResponseAttention(readout, cited)
     return [readouts[at] for at in range(len(records))]
 
 
-def describe(readout: AttentionReadout) -> dict[str, Any]:
-    """Shares of a response, averaged over its tokens, for the details of its score."""
+def describe(attention: ResponseAttention) -> dict[str, Any]:
+    """Shares of a response, averaged over its tokens, and of its claims, for the details of its score."""
+    readout, cited = attention.readout, attention.cited
+    claims: dict[str, Any] = (
+        {}
+        if not cited
+        else {
+            "cited": [
+                {"start": claim.interval.start, "end": claim.interval.end, "share": round(claim.share, DIGITS)}
+                for claim in cited
+            ],
+            "on_cited": round(float(np.mean([claim.share for claim in cited])), DIGITS),
+            "on_cited_if_even": round(float(np.mean([claim.even for claim in cited])), DIGITS),
+        }
+    )
     return {
         "tokens": len(readout.video),
         "prompt": round(float(readout.prompt.mean()), DIGITS),
         "response": round(float(readout.response.mean()), DIGITS),
         "per_second": {second: round(share, DIGITS) for second, share in readout.per_second().items()},
+        **claims,
     }
 
 

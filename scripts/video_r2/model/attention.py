@@ -16,7 +16,7 @@ import torch
 from transformers import Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLAttention, rotate_half
 
-from video_r2.model.generation import Prompt, pad_left, read_prompts
+from video_r2.model.generation import Prompt, pad_right, read_prompts
 
 WEIGHTS_AT_ONCE = 32_000_000  # attention weights in memory at a time: 128 MB in float32
 
@@ -83,7 +83,7 @@ def attention_to_video(
     longest = max(map(len, responses))
     keys, _ = reading.cache.of_layer(layer)
     queries = _queries(attention, asked["hidden_states"], asked["position_embeddings"], longest)
-    moment = pad_left([prompt.prefix.moment + 1 for prompt in prompts], reading.prefix_tokens)
+    moment = pad_right([prompt.prefix.moment + 1 for prompt in prompts], reading.prefix_tokens)
     moments = int(moment.max())
     tokens = reading.seen.shape[1]
     # Columns of `classes`: the temporal patches, the rest of the prompt, the response.

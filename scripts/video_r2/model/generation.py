@@ -19,6 +19,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 from video_r2.model.inputs import VIDEO_TOKEN_TYPE, VideoFeatures, chat_frame, expand_video_token
 
 FLASH_ATTENTION = "flash_attention_2"
+SDPA = "sdpa"
 # Rows that are done cost as much as the others: they are left behind once no more than this share of a batch goes on.
 KEEP = 0.75
 
@@ -131,7 +132,7 @@ def generate(
 
 @dataclass
 class Reading:
-    """What the language model knows after a batch of prompts: rows of [padding, prefix, padding, suffix].
+    """What the language model knows after a batch of prompts: rows of [prefix, padding, padding, suffix].
 
     Attributes:
         hidden: last hidden state, rows x width.
@@ -173,9 +174,9 @@ def read_prompts(model: Qwen2_5_VLForConditionalGeneration, prompts: Sequence[Pr
     index = torch.tensor([which[id(prompt.prefix)] for prompt in prompts], device=device)
     before, behind = max(map(len, prefixes)), max(len(prompt.suffix) for prompt in prompts)
 
-    embeddings = pad_left([prefix.embeddings for prefix in prefixes], before)
-    positions = pad_left([prefix.positions.T for prefix in prefixes], before).permute(2, 0, 1)
-    seen = pad_left([torch.ones(len(prefix), device=device) for prefix in prefixes], before).bool()
+    embeddings = pad_right([prefix.embeddings for prefix in prefixes], before)
+    positions = pad_right([prefix.positions.T for prefix in prefixes], before).permute(2, 0, 1)
+    seen = pad_right([torch.ones(len(prefix), device=device) for prefix in prefixes], before).bool()
     cache = RoomyCache(model.config.get_text_config().num_hidden_layers, before)
     _forward(model, embeddings, positions, seen, cache)
     cache.select(index, before + behind + room)
@@ -183,7 +184,8 @@ def read_prompts(model: Qwen2_5_VLForConditionalGeneration, prompts: Sequence[Pr
     ids = pad_left([torch.tensor(prompt.suffix, device=device) for prompt in prompts], behind)
     own = pad_left([torch.ones(len(prompt.suffix), device=device) for prompt in prompts], behind).bool()
     # The prefix ends with a token of text, whose three positions are one.
-    positions = positions[0, index, -1][:, None] + own.cumsum(1)
+    last = torch.stack([prefix.positions[0, -1] for prefix in prefixes])
+    positions = last[index][:, None] + own.cumsum(1)
     seen = torch.cat([seen[index], own], dim=1)
     hidden = _forward(model, model.get_input_embeddings()(ids), positions.expand(3, -1, -1), seen, cache)
     return Reading(hidden, positions[:, -1], seen, before, cache)
@@ -318,20 +320,24 @@ class _Room(DynamicLayer):
 
 
 def attention_mask(seen: torch.Tensor, embeddings: torch.Tensor, implementation: str) -> torch.Tensor | None:
-    """Mask for the last tokens of rows that may be padded on the left, in the form the attention implementation takes.
+    """Mask for the last tokens of rows that may be padded, in the form the attention implementation takes.
 
     Args:
-        seen: rows x tokens; False for padding.
+        seen: rows x tokens; False for padding. Rows of which all tokens are new are padded on the right.
         embeddings: rows x new tokens x width: of the last tokens, which ask.
     """
     if implementation == FLASH_ATTENTION:
         return None if bool(seen.all()) else seen
     total, new = seen.shape[1], embeddings.shape[1]
+    # No token sees padding behind it, so that `sdpa` needs no tokens x tokens matrix to be told so.
+    if new == total and implementation == SDPA:
+        return None
     # One new token sees all others: without padding there is nothing to hide.
     if new == 1 and bool(seen.all()):
         return None
     at = torch.arange(total, device=seen.device)
-    visible = seen[:, None, None, :] & (at[None, :] <= at[total - new :, None])
+    visible = at[None, :] <= at[total - new :, None]
+    visible = visible[None, None] if new == total else seen[:, None, None, :] & visible
     hidden = torch.zeros(visible.shape, dtype=embeddings.dtype, device=seen.device)
     return hidden.masked_fill(~visible, torch.finfo(embeddings.dtype).min)
 
@@ -340,9 +346,13 @@ def pad_left(rows: Sequence[torch.Tensor], length: int) -> torch.Tensor:
     """Stack rows of different lengths, with zeros before the shorter ones."""
     padded = rows[0].new_zeros(len(rows), length, *rows[0].shape[1:])
     for at, row in enumerate(rows):
-        if len(row):
-            padded[at, length - len(row) :] = row
+        padded[at, length - len(row) :] = row
     return padded
+
+
+def pad_right(rows: Sequence[torch.Tensor], length: int) -> torch.Tensor:
+    """Stack rows of different lengths, with zeros behind the shorter ones."""
+    return pad_left([row.flip(0) for row in rows], length).flip(1)
 
 
 def end_tokens(model: Qwen2_5_VLForConditionalGeneration) -> list[int]:

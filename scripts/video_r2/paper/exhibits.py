@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
@@ -35,6 +36,7 @@ LOOKS = ("one", "several")
 HELDOUT = "heldout"
 RESPONSES = "responses"
 BOX = [item.name for item in fields(BoxStatistics)]
+CITED = ["on_cited", "on_cited_if_even"]
 CELLS = [
     "metric",
     "evaluation",
@@ -335,7 +337,9 @@ def boxes(scores: pd.DataFrame, study: Study, names: Sequence[str]) -> pd.DataFr
     """Attention to video tokens of single responses, a box per evaluation; those without scores have NaN.
 
     Returns:
-        Columns `label`, those of `BOX`, `responses`, and `low` and `high`, the 95% interval of the mean.
+        Columns `label`, those of `BOX`, `responses`, `low` and `high`, the 95% interval of the mean, and those of
+        `CITED`: of the attention to the video, the percentage that claims pay to the moments that they cite, and what that
+        would be if every moment had as much.
     """
     rows = []
     for name in names:
@@ -345,8 +349,9 @@ def boxes(scores: pd.DataFrame, study: Study, names: Sequence[str]) -> pd.DataFr
         asked = _Question(study, "vas_attention", RESPONSES)
         mean = interval(asked.select(own), asked.averaging, study.bootstrap, benchmarks=asked.benchmarks)
         label = study.evaluations[name].label
-        rows.append({"label": label, **box, "responses": len(present), "low": mean.low, "high": mean.high})
-    return pd.DataFrame(rows, columns=["label", *BOX, "responses", "low", "high"])
+        cited = pd.DataFrame([json.loads(detail) for detail in present["detail"]]).reindex(columns=CITED).mean() * 100
+        rows.append({"label": label, **box, "responses": len(present), "low": mean.low, "high": mean.high, **cited})
+    return pd.DataFrame(rows, columns=["label", *BOX, "responses", "low", "high", *CITED])
 
 
 class _Question:

@@ -130,6 +130,10 @@ def boxes_sheet(boxes: pd.DataFrame) -> Sheet:
         Column("whisker_low", "Lower whisker"),
         Column("whisker_high", "Upper whisker"),
     ]
+    if "on_cited" in boxes:
+        # Not in the paper: do claims look where they say?
+        columns.append(Column("on_cited", "Claims", "On cited moments"))
+        columns.append(Column("on_cited_if_even", "If even", "On cited moments"))
     rows = [Row(box["label"], {column.key: box[column.key] for column in columns}) for box in boxes.to_dict("records")]
     return Sheet("Attention to video tokens, percent", "Model", columns, [Block("", rows)])
 
