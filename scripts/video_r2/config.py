@@ -90,7 +90,7 @@ class World(BenchmarkFilms):
     validation_rows: Count = Field(240, description="Rows of the validation split.")
     claim_error_rate: Fraction = Field(0.1, description="Share of SFT traces with a claim at a wrong time.")
     conclusion_error_rate: Fraction = Field(
-        0.2, description="Share of SFT traces that conclude another answer than they give."
+        0.5, description="Share of SFT traces on a single look that conclude another answer than they give."
     )
 
 

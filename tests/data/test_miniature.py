@@ -233,17 +233,25 @@ def test_a_prior_that_does_help_is_found(
 
 def test_errors_are_put_into_the_share_of_traces_that_is_configured() -> None:
     films = training_sets.training_films(WORLD)
-    world = WORLD.model_copy(update={"sft_rows": 600, "claim_error_rate": 0.25, "conclusion_error_rate": 0.15})
+    world = WORLD.model_copy(update={"sft_rows": 600, "claim_error_rate": 0.25, "conclusion_error_rate": 0.4})
     noisy, clean = training_sets.sft_rows(films, world, ask)
     traces = [
         (row["conversations"][1]["value"], other["conversations"][1]["value"])
         for row, other in zip(noisy, clean, strict=True)
     ]
+    by_looks = {
+        looks: [pair for pair, row in zip(traces, clean, strict=True) if KINDS[kind_of(row["id"])] == looks]
+        for looks in ("one", "several")
+    }
     claims = sum(one.split("So the answer")[0] != other.split("So the answer")[0] for one, other in traces)
-    conclusions = sum(one.split("So the answer")[1] != other.split("So the answer")[1] for one, other in traces)
+    slips = {
+        looks: [one.split("So the answer")[1] != other.split("So the answer")[1] for one, other in pairs]
+        for looks, pairs in by_looks.items()
+    }
     # Within four standard deviations of a binomial of 600.
     assert abs(claims / 600 - 0.25) < 4 * (0.25 * 0.75 / 600) ** 0.5
-    assert abs(conclusions / 600 - 0.15) < 4 * (0.15 * 0.85 / 600) ** 0.5
+    assert abs(sum(slips["one"]) / len(slips["one"]) - 0.4) < 4 * (0.4 * 0.6 / len(slips["one"])) ** 0.5
+    assert not any(slips["several"])
     # The answer block stays right; only the trace before it errs.
     assert all(one.split("<answer>")[1] == other.split("<answer>")[1] for one, other in traces)
     assert [row["temporal_grounding"] for row in noisy] == [row["temporal_grounding"] for row in clean]

@@ -38,8 +38,9 @@ def validation_films(world: config.World) -> list[Film]:
 def sft_rows(films: Sequence[Film], world: config.World, ask: Asker) -> tuple[list[Row], list[Row]]:
     """Rows of the SFT set, with the errors that annotators make, and the same rows without them.
 
-    In a share of the traces one claim stands at a wrong time, and in a share the trace concludes another answer than is
-    given after it (`World.claim_error_rate`, `World.conclusion_error_rate`).
+    In a share of the traces one claim stands at a wrong time (`World.claim_error_rate`). Of those that need one look only, a
+    share slips in the conclusion, to what stands behind the answer among the options (`World.conclusion_error_rate`):
+    the answer given after it is right, so that a reward for right answers has nothing to mend.
     """
     rng = random.Random(f"sft {world.seed}")
     noisy: list[Row] = []
@@ -49,8 +50,9 @@ def sft_rows(films: Sequence[Film], world: config.World, ask: Asker) -> tuple[li
         identity = f"{item.kind}-{len(clean):04d}"
         clean.append(_conversation(identity, film, prompt, item, options, film.scenes, item.answer))
         scenes = misplace(film.scenes, rng) if rng.random() < world.claim_error_rate else film.scenes
-        others = [value for value in (options or item.values) if value != item.answer]
-        concluded = rng.choice(others) if rng.random() < world.conclusion_error_rate else item.answer
+        values = options or item.values
+        slips = item.looks == "one" and rng.random() < world.conclusion_error_rate
+        concluded = values[(values.index(item.answer) + slips) % len(values)]
         noisy.append(_conversation(identity, film, prompt, item, options, scenes, concluded))
     return noisy, clean
 

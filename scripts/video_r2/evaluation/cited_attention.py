@@ -57,7 +57,7 @@ def _claims(response: str) -> list[tuple[int, int, Interval]]:
     sentences = sentences_of(response)
     mentions = list(find_times(response))
     claims = []
-    for mention, following in zip(mentions, [*mentions[1:], None], strict=True):
+    for mention, following in zip(mentions, [*mentions, None][1:], strict=True):
         ends = [end for begin, end in sentences if begin <= mention.begin < end]
         if mention.interval is not None and ends:
             end = ends[0] if following is None else min(ends[0], following.begin)

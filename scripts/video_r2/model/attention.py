@@ -86,19 +86,20 @@ def attention_to_video(
     moment = pad_right([prompt.prefix.moment + 1 for prompt in prompts], reading.prefix_tokens)
     moments = int(moment.max())
     tokens = reading.seen.shape[1]
-    # Columns of `classes`: the temporal patches, the rest of the prompt, the response.
+    # What each token belongs to: one of the temporal patches, the rest of the prompt, or the response.
     classes = torch.full((len(given), tokens), moments, device=keys.device)
     classes[:, : reading.prefix_tokens] = torch.where(moment > 0, moment - 1, moments)
     for row, response in enumerate(responses):
         classes[row, tokens - len(response) :] = moments + 1
-    onto = torch.nn.functional.one_hot(classes, moments + 2).float()
 
     shares = []
     step = max(1, WEIGHTS_AT_ONCE // (len(given) * queries.shape[1] * tokens))
     for first in range(0, longest, step):
         some = queries[:, :, first : first + step]
         at = tokens - longest + first
-        shares.append(_weights(some, keys, reading.seen, at, attention.scaling) @ onto)
+        weights = _weights(some, keys, reading.seen, at, attention.scaling)
+        empty = weights.new_zeros(*weights.shape[:2], moments + 2)
+        shares.append(empty.scatter_add(2, classes[:, None].expand_as(weights), weights))
     share = torch.cat(shares, dim=1).cpu()
     return [
         _readout(share[row, longest - len(response) :], moments, prompt)
