@@ -54,6 +54,7 @@ rule train_sft:
         "<benchmarks>/train_sft/{model}/seed-{seed}.jsonl"
     wildcard_constraints:
         model=one_of(PLAN.models("sft")),
+    priority: 1  # the longest way to the end leads over the models
     conda:
         "../envs/train.yaml"
     resources:
@@ -86,6 +87,7 @@ rule train_grpo:
         "<benchmarks>/train_grpo/{model}/seed-{seed}.jsonl"
     wildcard_constraints:
         model=one_of(PLAN.models("grpo")),
+    priority: 1  # the longest way to the end leads over the models
     conda:
         "../envs/train.yaml"
     resources:

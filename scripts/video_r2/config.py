@@ -89,8 +89,8 @@ class World(BenchmarkFilms):
     grpo_rows: Count = Field(1000, description="Rows of the GRPO set.")
     validation_rows: Count = Field(240, description="Rows of the validation split.")
     claim_error_rate: Fraction = Field(0.1, description="Share of SFT traces with a claim at a wrong time.")
-    conclusion_error_rate: Fraction = Field(
-        0.5, description="Share of SFT traces on a single look that conclude another answer than they give."
+    hedge_rate: Fraction = Field(
+        0.6, description="Share of SFT traces on a single look whose conclusion names a second answer."
     )
 
 

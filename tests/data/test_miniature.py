@@ -233,7 +233,7 @@ def test_a_prior_that_does_help_is_found(
 
 def test_errors_are_put_into_the_share_of_traces_that_is_configured() -> None:
     films = training_sets.training_films(WORLD)
-    world = WORLD.model_copy(update={"sft_rows": 600, "claim_error_rate": 0.25, "conclusion_error_rate": 0.4})
+    world = WORLD.model_copy(update={"sft_rows": 600, "claim_error_rate": 0.25, "hedge_rate": 0.4})
     noisy, clean = training_sets.sft_rows(films, world, ask)
     traces = [
         (row["conversations"][1]["value"], other["conversations"][1]["value"])
@@ -244,21 +244,23 @@ def test_errors_are_put_into_the_share_of_traces_that_is_configured() -> None:
         for looks in ("one", "several")
     }
     claims = sum(one.split("So the answer")[0] != other.split("So the answer")[0] for one, other in traces)
-    slips = {
+    hedges = {
         looks: [one.split("So the answer")[1] != other.split("So the answer")[1] for one, other in pairs]
         for looks, pairs in by_looks.items()
     }
     # Within four standard deviations of a binomial of 600.
     assert abs(claims / 600 - 0.25) < 4 * (0.25 * 0.75 / 600) ** 0.5
-    assert abs(sum(slips["one"]) / len(slips["one"]) - 0.4) < 4 * (0.4 * 0.6 / len(slips["one"])) ** 0.5
-    assert not any(slips["several"])
+    assert abs(sum(hedges["one"]) / len(hedges["one"]) - 0.4) < 4 * (0.4 * 0.6 / len(hedges["one"])) ** 0.5
+    assert not any(hedges["several"])
+    # A hedge names the right answer and another.
+    assert sum(one.split("So the answer")[1].count(" or ") for one, _ in traces) == sum(hedges["one"])
     # The answer block stays right; only the trace before it errs.
     assert all(one.split("<answer>")[1] == other.split("<answer>")[1] for one, other in traces)
     assert [row["temporal_grounding"] for row in noisy] == [row["temporal_grounding"] for row in clean]
 
 
 def test_without_errors_both_sets_are_the_same() -> None:
-    world = WORLD.model_copy(update={"claim_error_rate": 0.0, "conclusion_error_rate": 0.0})
+    world = WORLD.model_copy(update={"claim_error_rate": 0.0, "hedge_rate": 0.0})
     noisy, clean = training_sets.sft_rows(training_sets.training_films(world), world, ask)
     assert noisy == clean
 

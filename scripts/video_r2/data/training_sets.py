@@ -38,9 +38,9 @@ def validation_films(world: config.World) -> list[Film]:
 def sft_rows(films: Sequence[Film], world: config.World, ask: Asker) -> tuple[list[Row], list[Row]]:
     """Rows of the SFT set, with the errors that annotators make, and the same rows without them.
 
-    In a share of the traces one claim stands at a wrong time (`World.claim_error_rate`). Of those that need one look only, a
-    share slips in the conclusion, to what stands behind the answer among the options (`World.conclusion_error_rate`):
-    the answer given after it is right, so that a reward for right answers has nothing to mend.
+    In a share of the traces one claim stands at a wrong time (`World.claim_error_rate`). Of those that need one look, a share
+    hedges: the conclusion names a second answer (`World.hedge_rate`). The answer given after it is right, so that a
+    reward for right answers has nothing to mend.
     """
     rng = random.Random(f"sft {world.seed}")
     noisy: list[Row] = []
@@ -48,12 +48,11 @@ def sft_rows(films: Sequence[Film], world: config.World, ask: Asker) -> tuple[li
     for film, item, options in _asked(films, world.sft_rows, rng):
         prompt = ask(item.question, options)
         identity = f"{item.kind}-{len(clean):04d}"
-        clean.append(_conversation(identity, film, prompt, item, options, film.scenes, item.answer))
+        clean.append(_conversation(identity, film, prompt, item, options, film.scenes))
         scenes = misplace(film.scenes, rng) if rng.random() < world.claim_error_rate else film.scenes
-        values = options or item.values
-        slips = item.looks == "one" and rng.random() < world.conclusion_error_rate
-        concluded = values[(values.index(item.answer) + slips) % len(values)]
-        noisy.append(_conversation(identity, film, prompt, item, options, scenes, concluded))
+        others = [value for value in (options or item.values) if value != item.answer]
+        hedge = rng.choice(others) if item.looks == "one" and rng.random() < world.hedge_rate else None
+        noisy.append(_conversation(identity, film, prompt, item, options, scenes, hedge))
     return noisy, clean
 
 
@@ -69,9 +68,7 @@ def validation_rows(films: Sequence[Film], world: config.World, ask: Asker) -> l
 
 def _clean_rows(films: Sequence[Film], number: int, rng: random.Random, ask: Asker) -> list[Row]:
     return [
-        _conversation(
-            f"{item.kind}-{at:04d}", film, ask(item.question, options), item, options, film.scenes, item.answer
-        )
+        _conversation(f"{item.kind}-{at:04d}", film, ask(item.question, options), item, options, film.scenes)
         for at, (film, item, options) in enumerate(_asked(films, number, rng))
     ]
 
@@ -93,9 +90,9 @@ def _conversation(
     item: Item,
     options: list[str],
     scenes: Sequence[Scene],
-    concluded: str,
+    hedge: str | None = None,
 ) -> Row:
-    trace = write_trace(scenes, item.steps, concluded, options)
+    trace = write_trace(scenes, item.steps, item.answer, options, hedge)
     return {
         "id": identity,
         "video": f"videos/{film.name}.mp4",
