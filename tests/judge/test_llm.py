@@ -113,6 +113,18 @@ def test_refusal_is_not_tried_again(server: Server) -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_that_refuses_schemas_is_asked_without_them(server: Server, status: int, capsys) -> None:
+    server.behaviour = lambda request, number: status if "response_format" in request else {"score": 7}
+    judge = server.judge(concurrency=2)
+    assert judge.evidence_of([f"trace {number}" for number in range(6)]) == [7.0] * 6
+    assert judge.visual_evidence("one more") == 7.0
+    # Both that were in flight at the beginning may have tried; nobody after them.
+    assert sum("response_format" in request for request in server.requests) <= 2
+    assert sum("response_format" not in request for request in server.requests) == 7
+    assert capsys.readouterr().out.count("refuses JSON schemas") == 1
+
+
 def test_slow_server_is_given_up(server: Server) -> None:
     server.behaviour = lambda request, number: time.sleep(1.0) or {"score": 6}
     begun = time.monotonic()

@@ -33,6 +33,7 @@ LONGEST_REPLY = 1 << 20  # bytes
 LONGEST_WAIT = 30.0  # seconds between two attempts
 REPLY_TOKENS = 1024
 ALLOWANCE = 3  # failures that no rate is calculated for
+REFUSED = (400, 422)  # what servers answer that cannot hold a model to a schema
 
 
 class InvalidReplyError(Exception):
@@ -44,7 +45,8 @@ class LLMJudge(Judge):
 
     A failed request (no connection, time-out, status 408, 429 or 5xx, a reply that does not fit) is tried again after
     a growing wait; what still fails is missing. A reply that fits is kept in the cache (`settings.cache`), so that a question
-    that was answered before is not sent again.
+    that was answered before is not sent again. A server that refuses schemas is asked without them: the prompts name the
+    form too.
 
     Args:
         settings: server, model, cache, time-out, retries, concurrency and the share of missing answers that is allowed.
@@ -60,6 +62,8 @@ class LLMJudge(Judge):
         self._wait = wait
         self._cache = ReplyCache(settings.cache) if settings.cache else None
         self._last_failure = ""
+        self._knows_schemas = True
+        self._learning = threading.Lock()
 
     def claims_of(self, thinks: Sequence[str]) -> list[list[Claim] | None]:
         return self._ask("claims", [{"trace": think} for think in thinks], _CLAIMS_SCHEMA, _as_claims)
@@ -167,7 +171,7 @@ class LLMJudge(Judge):
         wait = self._wait
         for attempt in range(self._settings.retries + 1):
             try:
-                reply = self._post(request)
+                reply = self._reply(request)
                 answer = read(reply)
             except urllib.error.HTTPError as error:
                 self._last_failure = f"HTTP status {error.code}"
@@ -201,6 +205,23 @@ class LLMJudge(Judge):
                 "json_schema": {"name": prompt, "strict": True, "schema": schema},
             },
         }
+
+    def _reply(self, request: Mapping[str, Any]) -> Any:
+        without_schema = {name: value for name, value in request.items() if name != "response_format"}
+        if not self._knows_schemas:
+            return self._post(without_schema)
+        try:
+            return self._post(request)
+        except urllib.error.HTTPError as error:
+            if error.code not in REFUSED:
+                raise
+        reply = self._post(without_schema)
+        if self._knows_schemas:
+            print(
+                f"judge: {self._settings.url} refuses JSON schemas; replies are held to their form by the prompts alone"
+            )
+        self._knows_schemas = False
+        return reply
 
     def _post(self, content: Mapping[str, Any]) -> Any:
         headers = {"Content-Type": "application/json"}
