@@ -89,9 +89,7 @@ class World(BenchmarkFilms):
     grpo_rows: Count = Field(1000, description="Rows of the GRPO set.")
     validation_rows: Count = Field(240, description="Rows of the validation split.")
     claim_error_rate: Fraction = Field(0.1, description="Share of SFT traces with a claim at a wrong time.")
-    hedge_rate: Fraction = Field(
-        0.6, description="Share of SFT traces on a single look whose conclusion names a second answer."
-    )
+    hedge_rate: Fraction = Field(0.4, description="Share of SFT traces whose conclusion names a second answer.")
 
 
 class Data(Section):

@@ -239,21 +239,13 @@ def test_errors_are_put_into_the_share_of_traces_that_is_configured() -> None:
         (row["conversations"][1]["value"], other["conversations"][1]["value"])
         for row, other in zip(noisy, clean, strict=True)
     ]
-    by_looks = {
-        looks: [pair for pair, row in zip(traces, clean, strict=True) if KINDS[kind_of(row["id"])] == looks]
-        for looks in ("one", "several")
-    }
     claims = sum(one.split("So the answer")[0] != other.split("So the answer")[0] for one, other in traces)
-    hedges = {
-        looks: [one.split("So the answer")[1] != other.split("So the answer")[1] for one, other in pairs]
-        for looks, pairs in by_looks.items()
-    }
+    hedges = sum(one.split("So the answer")[1] != other.split("So the answer")[1] for one, other in traces)
     # Within four standard deviations of a binomial of 600.
     assert abs(claims / 600 - 0.25) < 4 * (0.25 * 0.75 / 600) ** 0.5
-    assert abs(sum(hedges["one"]) / len(hedges["one"]) - 0.4) < 4 * (0.4 * 0.6 / len(hedges["one"])) ** 0.5
-    assert not any(hedges["several"])
+    assert abs(hedges / 600 - 0.4) < 4 * (0.4 * 0.6 / 600) ** 0.5
     # A hedge names the right answer and another.
-    assert sum(one.split("So the answer")[1].count(" or ") for one, _ in traces) == sum(hedges["one"])
+    assert sum(one.split("So the answer")[1].count(", ") for one, _ in traces) == hedges
     # The answer block stays right; only the trace before it errs.
     assert all(one.split("<answer>")[1] == other.split("<answer>")[1] for one, other in traces)
     assert [row["temporal_grounding"] for row in noisy] == [row["temporal_grounding"] for row in clean]

@@ -35,7 +35,7 @@ def write_trace(
     scenes: Sequence[Scene], steps: Iterable[str], concluded: str, options: Sequence[str], hedge: str | None = None
 ) -> str:
     """A reasoning trace: the scenes with their times, the steps, the conclusion; a hedge is a second answer in it."""
-    answers = " or ".join(write_answer(answer, options) for answer in (concluded, hedge) if answer is not None)
+    answers = ", ".join(write_answer(answer, options) for answer in (concluded, hedge) if answer is not None)
     return f"{write_claims(scenes)}{write_steps(steps)} So the answer is {answers}."
 
 

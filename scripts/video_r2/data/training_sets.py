@@ -38,9 +38,9 @@ def validation_films(world: config.World) -> list[Film]:
 def sft_rows(films: Sequence[Film], world: config.World, ask: Asker) -> tuple[list[Row], list[Row]]:
     """Rows of the SFT set, with the errors that annotators make, and the same rows without them.
 
-    In a share of the traces one claim stands at a wrong time (`World.claim_error_rate`). Of those that need one look, a share
-    hedges: the conclusion names a second answer (`World.hedge_rate`). The answer given after it is right, so that a
-    reward for right answers has nothing to mend.
+    In a share of the traces one claim stands at a wrong time (`World.claim_error_rate`), and a share hedges: the conclusion
+    names a second answer (`World.hedge_rate`). The answer given after it is right, so that a reward for right answers
+    has nothing to mend.
     """
     rng = random.Random(f"sft {world.seed}")
     noisy: list[Row] = []
@@ -51,7 +51,7 @@ def sft_rows(films: Sequence[Film], world: config.World, ask: Asker) -> tuple[li
         clean.append(_conversation(identity, film, prompt, item, options, film.scenes))
         scenes = misplace(film.scenes, rng) if rng.random() < world.claim_error_rate else film.scenes
         others = [value for value in (options or item.values) if value != item.answer]
-        hedge = rng.choice(others) if item.looks == "one" and rng.random() < world.hedge_rate else None
+        hedge = rng.choice(others) if rng.random() < world.hedge_rate else None
         noisy.append(_conversation(identity, film, prompt, item, options, scenes, hedge))
     return noisy, clean
 
