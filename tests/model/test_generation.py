@@ -14,6 +14,7 @@ from video_r2.model.generation import (
     Prompt,
     RoomyCache,
     attention_mask,
+    batches_of,
     end_tokens,
     generate,
     make_prefix,
@@ -123,10 +124,16 @@ def test_the_prefix_knows_which_moment_a_token_shows(tiny) -> None:
     assert prefix.seconds_per_moment == 2.0
 
 
-def test_progress_counts_every_prompt_once(tiny) -> None:
-    done: list[int] = []
-    generate(tiny.model, prompts_of(tiny, limit=1), batch=4, on_done=done.append)
-    assert done == [4, 4, 1]
+def test_a_batch_is_of_like_length_and_every_prompt_is_in_one(tiny) -> None:
+    prompts = prompts_of(tiny)
+    batches = batches_of(prompts, 4)
+    assert sorted(at for batch in batches for at in batch) == list(range(len(prompts)))
+    assert [len(batch) for batch in batches] == [4, 4, 1]
+    lengths = [len(prompts[at].prefix) for batch in batches for at in batch]
+    assert lengths == sorted(lengths)
+    # A batch alone is put together as it is among the others.
+    for batch in batches:
+        assert batches_of([prompts[at] for at in batch], 4) == [list(range(len(batch)))]
 
 
 def test_masks_hide_padding_and_the_future() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NoReturn, TextIO
 
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
@@ -14,7 +14,8 @@ from tqdm import tqdm
 from video_r2 import config
 from video_r2.errors import RejectedRecord
 from video_r2.evaluation.prefixes import PrefixReader
-from video_r2.model.generation import Prompt, generate, make_suffix
+from video_r2.journal import Journal
+from video_r2.model.generation import Completion, Prompt, batches_of, generate, make_suffix
 
 BATCHES_AT_ONCE = 8  # batches whose videos are held in memory together, and among which prompts are sorted by length
 
@@ -49,6 +50,8 @@ class VideoR2Model(lmms):
         seed: of sampling; every question draws from its own random numbers, whatever stands beside it in a batch.
         starts: beginnings that responses are given, by benchmark and question id; a question with a reason in place of
             a beginning is not put.
+        journal: keeps the answers as they come, and knows those of a run that was broken off, which are not asked for
+            again; None keeps none. What is left is asked in the same batches as without a break.
         progress: where the progress bar is drawn; None for the standard error stream.
     """
 
@@ -58,6 +61,7 @@ class VideoR2Model(lmms):
         decoding: config.Decoding,
         seed: int,
         starts: Mapping[tuple[str, str], str | RejectedRecord] | None = None,
+        journal: Journal | None = None,
         progress: TextIO | None = None,
     ) -> None:
         super().__init__()
@@ -67,7 +71,8 @@ class VideoR2Model(lmms):
         self.seed = seed
         self.starts = starts or {}
         self.progress = progress
-        self.responses: dict[tuple[str, str], Response] = {}
+        self.journal = journal
+        self.responses: dict[tuple[str, str], Response] = dict(map(_remembered, journal.entries if journal else []))
 
     def generate_until(self, requests: Sequence[Instance]) -> list[GenerationResult]:
         """Answer every request, those about one video together; the answers come in the order of `requests`."""
@@ -81,35 +86,57 @@ class VideoR2Model(lmms):
         return [_result(self.responses[_key(doc)]) for doc in docs]
 
     def _answer(self, questions: Sequence[tuple[Mapping[str, Any], str, Mapping[str, Any]]], bar: tqdm) -> None:
+        """Put questions whose videos fit into memory together."""
+        if all(_key(doc) in self.responses for doc, _, _ in questions):
+            bar.update(len(questions))
+            return
         shown = [(str(doc["video"]), str(doc["subtitle"])) for doc, _, _ in questions]
         prefixes = self.reader.read(shown, self.decoding.batch)
         prompts: dict[tuple[str, str], Prompt] = {}
         texts: dict[tuple[str, str], tuple[str, str]] = {}
+        rejected: dict[tuple[str, str], Response] = {}
         for doc, text, settings in questions:
             key = _key(doc)
             prefix = prefixes[str(doc["video"]), str(doc["subtitle"])]
             start = self.starts.get(key, "")
             if isinstance(prefix, RejectedRecord):
-                self.responses[key] = Response(text, rejected=prefix)
+                rejected[key] = Response(text, rejected=prefix)
             elif isinstance(start, RejectedRecord):
-                self.responses[key] = Response(text, rejected=start)
+                rejected[key] = Response(text, rejected=start)
             else:
                 suffix = make_suffix(self.reader.processor, text, start)
                 prompts[key] = Prompt(prefix, suffix, settings["max_new_tokens"], question_seed(self.seed, *key))
                 texts[key] = (text, start)
-        bar.update(len(questions) - len(prompts))
-        completions = generate(
-            self.reader.model,
-            list(prompts.values()),
-            batch=self.decoding.batch,
-            temperature=self.decoding.temperature,
-            top_k=self.decoding.top_k,
-            on_done=bar.update,
-        )
-        for key, completion in zip(prompts, completions, strict=True):
-            prompt, start = texts[key]
-            text = start + self.reader.processor.tokenizer.decode(completion.tokens)
-            self.responses[key] = Response(prompt, text, len(completion.tokens), completion.finished)
+        self._keep(rejected)
+        bar.update(len(rejected))
+        keys = list(prompts)
+        for batch in batches_of(list(prompts.values()), self.decoding.batch):
+            some = [keys[at] for at in batch]
+            if any(key not in self.responses for key in some):
+                completions = generate(
+                    self.reader.model,
+                    [prompts[key] for key in some],
+                    batch=len(some),
+                    temperature=self.decoding.temperature,
+                    top_k=self.decoding.top_k,
+                )
+                said = zip(some, completions, strict=True)
+                self._keep({key: self._response(*texts[key], completion) for key, completion in said})
+            bar.update(len(some))
+
+    def _response(self, prompt: str, start: str, completion: Completion) -> Response:
+        text = start + self.reader.processor.tokenizer.decode(completion.tokens)
+        return Response(prompt, text, len(completion.tokens), completion.finished)
+
+    def _keep(self, responses: Mapping[tuple[str, str], Response]) -> None:
+        new = {key: response for key, response in responses.items() if key not in self.responses}
+        if self.journal is not None:
+            self.journal.append(
+                {"benchmark": benchmark, "id": name, **asdict(response)}
+                for (benchmark, name), response in new.items()
+                if response.rejected is None
+            )
+        self.responses.update(responses)
 
     def _doc(self, request: Instance) -> Mapping[str, Any]:
         _, _, _, at, task, split = request.args
@@ -134,6 +161,11 @@ def question_seed(seed: int, benchmark: str, question: str) -> int:
 
 def _key(doc: Mapping[str, Any]) -> tuple[str, str]:
     return str(doc["benchmark"]), str(doc["id"])
+
+
+def _remembered(entry: Mapping[str, Any]) -> tuple[tuple[str, str], Response]:
+    values = {name: value for name, value in entry.items() if name not in ("benchmark", "id")}
+    return (entry["benchmark"], entry["id"]), Response(**values)
 
 
 def _result(response: Response) -> GenerationResult:

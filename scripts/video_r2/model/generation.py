@@ -7,7 +7,7 @@ random numbers, so that an answer does not depend on which other prompts are in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +102,6 @@ def generate(
     batch: int,
     temperature: float = 0.0,
     top_k: int = 0,
-    on_done: Callable[[int], object] | None = None,
 ) -> list[Completion]:
     """Continue every prompt until the end of the turn or its `max_new_tokens`.
 
@@ -110,24 +109,25 @@ def generate(
         batch: prompts that are decoded together; ordered by length, those of one video together.
         temperature: 0 is greedy.
         top_k: sample among this many tokens; 0 for all.
-        on_done: called with the number of prompts finished whenever a batch is done.
 
     Returns:
         one completion per prompt, in the order of `prompts`.
     """
+    completions: dict[int, Completion] = {}
+    for some in batches_of(prompts, batch):
+        decoded = _decode(model, [prompts[at] for at in some], temperature, top_k)
+        completions.update(zip(some, decoded, strict=True))
+    return [completions[at] for at in range(len(prompts))]
+
+
+def batches_of(prompts: Sequence[Prompt], batch: int) -> list[list[int]]:
+    """Places of the prompts that are decoded together: those of like length, and of one video."""
     place = {id(prompt.prefix): at for at, prompt in reversed(list(enumerate(prompts)))}
     order = sorted(
         range(len(prompts)),
         key=lambda at: (len(prompts[at].prefix), place[id(prompts[at].prefix)], len(prompts[at].suffix)),
     )
-    completions: dict[int, Completion] = {}
-    for start in range(0, len(order), batch):
-        some = order[start : start + batch]
-        decoded = _decode(model, [prompts[at] for at in some], temperature, top_k)
-        completions.update(zip(some, decoded, strict=True))
-        if on_done is not None:
-            on_done(len(some))
-    return [completions[at] for at in range(len(prompts))]
+    return [order[start : start + batch] for start in range(0, len(order), batch)]
 
 
 @dataclass
