@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Where it is set, every job compiles the libraries that it imports: ten seconds of a job of thirty.
+unexport PYTHONDONTWRITEBYTECODE
 
 UV := 0.13.8
 EXPERIMENT := miniature
