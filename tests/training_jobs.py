@@ -10,18 +10,19 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-import train_base
-import train_grpo
-import train_sft
 from snakemake.iocontainers import InputFiles, OutputFiles, Params
 from tiny import FRAMES, SHAPE, tiny_model
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+import train_base
+import train_grpo
+import train_sft
 from video_r2 import config
 from video_r2.data.conversations import Conversation, write_jsonl
 from video_r2.data.encode import write_video
@@ -149,6 +150,7 @@ class Training:
 
     def start(self, moment: Moment | None = None) -> Any:
         """Begin it in a process of its own."""
+        _start_server()
         process = CONTEXT.Process(target=_work, args=(self, moment))
         process.start()
         return process
@@ -194,6 +196,19 @@ def write_data(folder: Path) -> None:
         video = str(folder / f"{number % 4}.mp4")
         rows.append(Conversation(str(number), video, [], question, trace, f"{colour}.", letter, {}, None))
     write_jsonl(folder / "rows.jsonl", rows)
+
+
+def _start_server() -> None:
+    """Start the process that imports everything once, and that the others are forked from."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # it does not take over sys.path before it imports
+    try:
+        forkserver.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 def _work(training: Training, moment: Moment | None) -> None:
