@@ -50,6 +50,7 @@ def _contents(path: Path) -> dict[str, str]:
     try:
         if path.is_file():
             return {"": _sha256(path)}
+        path.stat()
         files = sorted(file for file in path.rglob("*") if file.is_file() and file.name not in RECORDS)
         return {str(file.relative_to(path)): _sha256(file) for file in files}
     except OSError as error:
@@ -194,9 +195,9 @@ def _defect(state: Path) -> str | None:
     expected, there = _by_name(written), _by_name(found)
     for name in sorted({*expected, *there}):
         if name not in there:
-            return f"{name} is missing"
+            return f"{name}, which {SUMS} lists, is missing"
         if there[name] != expected.get(name):
-            return f"{name} is not what was written ({(state / name).stat().st_size:,} bytes)"
+            return f"{name} ({(state / name).stat().st_size:,} bytes) does not agree with {SUMS}"
     return f"{SUMS} is not what was written"
 
 
