@@ -86,6 +86,7 @@ def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Small:
     os.killpg(running.pid, signal.SIGKILL)
     running.communicate()
     assert not (small.folder / BASE / "model.safetensors").exists()
+    small.snakemake("--unlock")  # Snakemake's own lock of the folder outlives it
     small.snakemake()
     return small
 
