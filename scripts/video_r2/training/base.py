@@ -142,8 +142,10 @@ def train_base(
             if (leaving or due) and done < len(schedule):
                 said = {"log": log, "losses": losses}
                 _save_state(upkeep, done, model, matrices, optimizers, rng, said, seconds)
+                if leaving and rank > 0:
+                    return log
                 if leaving:
-                    raise Interrupted(done, len(schedule), why or "another process was asked to")
+                    raise Interrupted(done, len(schedule), why or "another of its processes was asked to")
     progress.close()
     model.eval()
     return log
