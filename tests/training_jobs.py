@@ -17,16 +17,13 @@ from typing import Any
 
 import torch
 from snakemake.iocontainers import InputFiles, OutputFiles, Params
-from tiny import FRAMES, SHAPE, tiny_model
+from tiny import FRAMES, SHAPE
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import train_base
 import train_grpo
 import train_sft
 from video_r2 import config
-from video_r2.data.conversations import Conversation, write_jsonl
-from video_r2.data.encode import write_video
-from video_r2.data.world import make_film
 from video_r2.run import run
 from video_r2.training.processes import place
 
@@ -179,23 +176,6 @@ class Training:
         lines = (self.folder / "model" / "log.jsonl").read_text(encoding="utf-8").splitlines()
         log = [{name: value for name, value in json.loads(line).items() if name != "seconds"} for line in lines]
         return hashlib.sha256(weights).hexdigest(), log
-
-
-def write_data(folder: Path) -> None:
-    """Write a checkpoint to start from, and six rows about four videos."""
-    model, processor = tiny_model()
-    model.save_pretrained(folder / "start")
-    processor.save_pretrained(folder / "start")
-    for number in range(4):
-        write_video(make_film(str(number), str(number), (8, 9), [2], (56, 56)), folder / f"{number}.mp4")
-    rows = []
-    for number in range(6):
-        colour, letter = ("red", "A") if number % 2 else ("blue", "B")
-        question = f"What colour is the circle at 00:0{number}?\nOptions:\nA. red\nB. blue"
-        trace = f"<think>00:0{number}-00:08: {colour}.</think><answer>{letter}</answer>"
-        video = str(folder / f"{number % 4}.mp4")
-        rows.append(Conversation(str(number), video, [], question, trace, f"{colour}.", letter, {}, None))
-    write_jsonl(folder / "rows.jsonl", rows)
 
 
 def _start_server() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from tiny import FRAMES, tiny_model
-from training_jobs import write_data
+from training_data import write_data
 
 from video_r2 import config
 from video_r2.data.conversations import read_jsonl

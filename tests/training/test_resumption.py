@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from training_jobs import KILL, Moment, Nothing, Training, write_data
+from training_data import write_data
+from training_jobs import KILL, Moment, Nothing, Training
 
 KINDS = ["base", "base in two processes", "sft", "grpo"]
 STEPS = {"base": 13, "base in two processes": 13, "sft": 9, "grpo": 8}
