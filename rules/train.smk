@@ -36,6 +36,7 @@ rule train_base:
         world=PLAN.section("data.world", *Films.model_fields),
         prompts=PLAN.section("prompts"),
         overlay=PLAN.section("data.overlay"),
+        upkeep=PLAN.upkeep,
         code=PLAN.code("train_base"),
     script:
         "../scripts/train_base.py"
@@ -69,6 +70,7 @@ rule train_sft:
         overlay=PLAN.section("data.overlay"),
         decoder=PLAN.config.data.decoder,
         cache=PLAN.frame_cache,
+        upkeep=PLAN.upkeep,
         code=PLAN.code("train_sft"),
     script:
         "../scripts/train_sft.py"
@@ -107,6 +109,7 @@ rule train_grpo:
         overlay=PLAN.section("data.overlay"),
         decoder=PLAN.config.data.decoder,
         cache=PLAN.frame_cache,
+        upkeep=PLAN.upkeep,
         code=PLAN.code("train_grpo"),
     script:
         "../scripts/train_grpo.py"

@@ -19,10 +19,18 @@ from video_r2.run import Job, run
 from video_r2.training.base import train_base
 from video_r2.training.checkpoint import save_checkpoint
 from video_r2.training.processes import run_in_processes
+from video_r2.training.upkeep import Upkeep, keep_up
 
 
 def main(job: Job) -> None:
-    """Output: checkpoint. Parameters: seed, settings, world, prompts, overlay."""
+    """Output: checkpoint. Parameters: seed, settings, world, prompts, overlay, upkeep."""
+    with keep_up(job) as upkeep:
+        train(job, upkeep)
+        upkeep.snapshots.remove()
+
+
+def train(job: Job, upkeep: Upkeep) -> None:
+    """Train from the job's last saved state, or from the start, to the checkpoint."""
     settings = config.Base.model_validate(job.params.settings)
     world = config.Films.model_validate(job.params.world)
     prompts = config.Prompts.model_validate(job.params.prompts)
@@ -53,7 +61,7 @@ def main(job: Job) -> None:
             for film, clip in zip(films, clips, strict=True)
         }
 
-    log = run_in_processes(lambda: train_base(model, processor, rows, patches, settings, seed), job.threads)
+    log = run_in_processes(lambda: train_base(model, processor, rows, patches, settings, seed, upkeep), job.threads)
     manifest = {
         "stage": "base",
         "seed": seed,

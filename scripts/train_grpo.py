@@ -1,6 +1,5 @@
 """Optimise a checkpoint by GRPO for accuracy, format and temporal alignment."""
 
-import tempfile
 from pathlib import Path
 
 import torch
@@ -17,13 +16,21 @@ from video_r2.run import Job, run
 from video_r2.training.checkpoint import save_checkpoint
 from video_r2.training.examples import VideoEncoder
 from video_r2.training.grpo import train_grpo
+from video_r2.training.upkeep import Upkeep, keep_up
 
 
 def main(job: Job) -> None:
     """Inputs: start (checkpoint), rows. Output: checkpoint.
 
-    Parameters: seed, settings, semantics, judge, judge_service, temporal_alignment, overlay, decoder, cache.
+    Parameters: seed, settings, semantics, judge, judge_service, temporal_alignment, overlay, decoder, cache, upkeep.
     """
+    with keep_up(job) as upkeep:
+        train(job, upkeep)
+        upkeep.snapshots.remove()
+
+
+def train(job: Job, upkeep: Upkeep) -> None:
+    """Train from the job's last saved state, or from the start, to the checkpoint."""
     settings = config.Grpo.model_validate(job.params.settings)
     overlay = config.Overlay.model_validate(job.params.overlay)
     torch.set_num_threads(job.threads)
@@ -47,9 +54,8 @@ def main(job: Job) -> None:
             completions, [example.answer for example in of], types, options, [example.grounding for example in of]
         )
 
-    with tempfile.TemporaryDirectory() as folder:
-        encode = VideoEncoder(model, processor, cache)
-        model, log = train_grpo(model, processor, encode, rewards, examples, settings, job.params.seed, folder)
+    encode = VideoEncoder(model, processor, cache)
+    model, log = train_grpo(model, processor, encode, rewards, examples, settings, job.params.seed, upkeep)
     print(judge.report())
 
     manifest = {

@@ -1,6 +1,5 @@
 """Fine-tune a checkpoint on timestamped traces."""
 
-import tempfile
 from pathlib import Path
 
 import torch
@@ -13,10 +12,18 @@ from video_r2.run import Job, run
 from video_r2.training.checkpoint import save_checkpoint
 from video_r2.training.examples import VideoEncoder
 from video_r2.training.sft import train_sft
+from video_r2.training.upkeep import Upkeep, keep_up
 
 
 def main(job: Job) -> None:
-    """Inputs: start (checkpoint), rows. Output: checkpoint. Parameters: seed, settings, overlay, decoder, cache."""
+    """Inputs: start (checkpoint), rows. Output: checkpoint. Parameters: seed, settings, overlay, decoder, cache, upkeep."""
+    with keep_up(job) as upkeep:
+        train(job, upkeep)
+        upkeep.snapshots.remove()
+
+
+def train(job: Job, upkeep: Upkeep) -> None:
+    """Train from the job's last saved state, or from the start, to the checkpoint."""
     settings = config.Sft.model_validate(job.params.settings)
     overlay = config.Overlay.model_validate(job.params.overlay)
     torch.set_num_threads(job.threads)
@@ -25,10 +32,8 @@ def main(job: Job) -> None:
     cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
     examples = read_jsonl(job.input.rows)
 
-    with tempfile.TemporaryDirectory() as folder:
-        encode = VideoEncoder(model, processor, cache)
-        model, log = train_sft(model, processor, encode, examples, settings, job.params.seed, folder)
-
+    encode = VideoEncoder(model, processor, cache)
+    model, log = train_sft(model, processor, encode, examples, settings, job.params.seed, upkeep)
     manifest = {
         "stage": "sft",
         "seed": job.params.seed,

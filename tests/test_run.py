@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from video_r2.errors import UserError
+from video_r2.errors import Interrupted, UserError
 from video_r2.run import Job, Tee, run
 
 
@@ -96,6 +96,13 @@ def test_whoever_writes_a_full_disk_is_told_as_one(job: Any, full_disk: Path, wr
         run(lambda _: write(full_disk / "file"), job)
     assert "the disk is full (cure: free some space and run again)" in log(job)
     assert "Traceback" not in log(job)
+
+
+def test_an_interrupted_training_tells_the_scheduler_to_run_it_again(job: Any) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(raising(Interrupted(30, 80, "asked to by SIGTERM")), job)
+    assert ended.value.code == 75  # EX_TEMPFAIL of sysexits.h: try again
+    assert log(job) == "saved at step 30 of 80; run again to go on (asked to by SIGTERM)\n"
 
 
 @pytest.mark.parametrize("error", [ValueError("what now"), PermissionError(errno.EACCES, "what now", "a")])

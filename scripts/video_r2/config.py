@@ -289,12 +289,45 @@ class Base(Section):
     frames: Frames = Frames()
 
 
+class Resumption(Section):
+    """How often a training saves its state, and when it leaves to be brought back; no result depends on it."""
+
+    minutes: Positive = Field(
+        30.0, description="Save when so many minutes have passed since the state was last saved: what a crash costs."
+    )
+    steps: Count | None = Field(None, description="Save after so many optimizer steps too; none: by the clock alone.")
+    keep: Count = Field(2, description="Saved states that are kept: the newest, and those before it if it is damaged.")
+    before_limit: Positive = Field(
+        10.0, description="Save and leave so many minutes before the job's time limit, where a scheduler sets one."
+    )
+
+
+class Guards(Section):
+    """When a training stops by itself, because what it does is worth nothing any more; no result depends on it."""
+
+    exploding_loss: Annotated[float, Field(gt=1.0)] = Field(
+        10.0, description="Stop at a loss of more than so many times the median of the steps before."
+    )
+    least_loss: Positive = Field(
+        2.0, description="A smaller loss has not exploded, whatever the median: it is no worse than at the beginning."
+    )
+    window: Count = Field(20, description="Steps that the median, and the share of empty completions, are taken over.")
+    steps_without_variance: Count = Field(
+        100, description="Stop after so many steps in a row in which the rewards of no group varied (GRPO)."
+    )
+    empty_completions: Fraction = Field(
+        0.5, description="Stop when more than this share of the completions has no text (GRPO)."
+    )
+
+
 class Training(Section):
     """Default settings of each training stage; a model may override single keys."""
 
     base: Base = Base()
     sft: Sft = Sft()
     grpo: Grpo = Grpo()
+    resumption: Resumption = Resumption()
+    guards: Guards = Guards()
 
 
 class Model(Section):

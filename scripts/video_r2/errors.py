@@ -39,3 +39,16 @@ class UserError(Exception):
 
 class RejectedRecord(UserError):
     """A record that cannot be used: set aside with its reason, while the others go on."""
+
+
+class Interrupted(Exception):
+    """A training was asked to leave and has saved where it is; not an error, and not the end.
+
+    Args:
+        step: optimizer steps that are done.
+        steps: optimizer steps that there are.
+        why: who asked.
+    """
+
+    def __init__(self, step: int, steps: int, why: str) -> None:
+        super().__init__(f"saved at step {step} of {steps}; run again to go on ({why})")

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, Protocol, TextIO, cast
 
-from video_r2.errors import UserError
+from video_r2.errors import Interrupted, UserError
 
 
 class Job(Protocol):
@@ -29,6 +29,7 @@ class Job(Protocol):
     wildcards: Any
     log: Any
     threads: int
+    resources: Any
     rule: str
 
 
@@ -82,6 +83,9 @@ def run(main: Callable[[Job], None], job: Job) -> None:
         signal.signal(signal.SIGTERM, _leave)
         try:
             main(job)
+        except Interrupted as notice:
+            print(notice, file=sys.stderr)
+            sys.exit(os.EX_TEMPFAIL)  # to a scheduler: not done, run it again
         except UserError as error:
             _stop(str(error))
         except Exception as error:

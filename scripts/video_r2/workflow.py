@@ -92,6 +92,16 @@ class Plan:
             return {}
         return self.judge_prompts("claims", *(["consistency"] if rewards["gate"] else []))
 
+    # --- training that goes on ----------------------------------------------------------------------------------------
+
+    def upkeep(self, wildcards: Any, input: Any) -> dict[str, Any]:
+        """Where and how often a training saves its state, and when it stops by itself: nothing that a result depends on.
+
+        Not compared, as `judge_service` is not.
+        """
+        settings = self.section("training", "resumption", "guards")
+        return {**settings, "folder": f"{self.results}/state"}
+
     # --- entries ------------------------------------------------------------------------------------------------------
 
     def model(self, name: str) -> dict[str, Any]:

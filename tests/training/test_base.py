@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
+from tiny import upkeep
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from video_r2 import config
@@ -34,7 +36,7 @@ Trained = tuple[Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor, list[di
 
 
 @pytest.fixture(scope="module")
-def trained_on_options() -> Trained:
+def trained_on_options(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     rows = text_rows("echo", 1, number=300)  # enough not to be learnt by heart
     texts = [each["prompt"] + each["response"] for row in rows for each in row["branches"]]
     tokenizer = make_tokenizer(texts, 600)
@@ -44,7 +46,7 @@ def trained_on_options() -> Trained:
     )
     model = make_model(settings.shape, tokenizer, seed=0)
     model.set_attn_implementation(training_implementation("eager"))
-    log = train_base(model, processor, rows, {}, settings, seed=0)
+    log = train_base(model, processor, rows, {}, settings, seed=0, upkeep=upkeep(tmp_path_factory.mktemp("state")))
     model.set_attn_implementation("sdpa")
     return model, processor, log
 
@@ -86,7 +88,7 @@ def test_a_letter_in_answer_tags_is_the_one_that_was_concluded(trained_on_option
     assert right.mean() > 0.9  # no trace was ever seen
 
 
-def test_two_processes_learn_what_one_does():
+def test_two_processes_learn_what_one_does(tmp_path: Path):
     rows = text_rows("echo", 1) + text_rows("read", 1)
     tokenizer = make_tokenizer([each["prompt"] + each["response"] for row in rows for each in row["branches"]], 400)
     processor = make_processor(tokenizer, config.Frames())
@@ -95,7 +97,7 @@ def test_two_processes_learn_what_one_does():
     for processes in (1, 2):
         model = make_model(settings.shape, tokenizer, seed=0)
         model.set_attn_implementation(training_implementation("eager"))
-        train = partial(train_base, model, processor, rows, {}, settings, seed=0)
+        train = partial(train_base, model, processor, rows, {}, settings, seed=0, upkeep=upkeep(tmp_path))
         log = run_in_processes(train, processes)
         learnt.append(
             (log[0]["loss/echo"], {name: weight.detach().clone() for name, weight in model.named_parameters()})

@@ -10,6 +10,8 @@ import torch
 
 from video_r2.training.processes import (
     add_over_processes,
+    any_of_them,
+    collect_shares,
     exchange_shares,
     own_share,
     place,
@@ -41,6 +43,25 @@ def test_a_share_is_told_to_the_others() -> None:
 
     assert [tensor.tolist() for tensor in run_in_processes(work, 2)] == [[10.0 + at % 2] * 2 for at in range(5)]
     assert [tensor.tolist() for tensor in run_in_processes(work, 1)] == [[10.0] * 2] * 5
+
+
+def test_shares_are_collected_bit_by_bit() -> None:
+    values = [-0.0, 0.0, float("inf"), 1e-45, -1.5]
+
+    def work() -> list[torch.Tensor]:
+        shapes = [torch.zeros(1) for _ in values]
+        own = {id(shape) for shape in own_share(shapes)}
+        mine = [torch.tensor([v]) if id(s) in own else None for v, s in zip(values, shapes, strict=True)]
+        return collect_shares(mine, shapes)
+
+    expected = [value.hex() for value in torch.tensor(values).tolist()]
+    for processes in (1, 2, 3):
+        assert [each.item().hex() for each in run_in_processes(work, processes)] == expected
+
+
+def test_what_one_process_says_all_of_them_know() -> None:
+    assert run_in_processes(lambda: any_of_them(place()[0] == 1, False, True), 2) == [True, False, True]
+    assert run_in_processes(lambda: any_of_them(True, False), 1) == [True, False]
 
 
 def test_one_process_is_this_one() -> None:

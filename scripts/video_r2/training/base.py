@@ -7,27 +7,42 @@ processes that take part (video_r2.training.processes); what is learnt does not 
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from video_r2.config import Base, RowKind
+from video_r2.errors import Interrupted
 from video_r2.model.inputs import VideoPatches, one_moment
 from video_r2.model.shared_prefix import Tree, encode_tree, make_shared_prefix_batch
-from video_r2.training.processes import add_over_processes, exchange_shares, own_share, place
+from video_r2.training.guards import NORM
+from video_r2.training.processes import (
+    add_over_processes,
+    any_of_them,
+    collect_shares,
+    exchange_shares,
+    own_share,
+    place,
+)
+from video_r2.training.upkeep import Upkeep
 
 Batch = dict[RowKind, list[Tree]]
+Optimizers = list[tuple[torch.optim.Optimizer, float]]  # each with its learning rate
 
 LOG_EVERY = 10  # steps
 FLOOR = 0.05  # the learning rate falls to this share of its peak
+TENSORS, REST = "state.safetensors", "state.json"  # files of a saved state
 
 
 def train_base(
@@ -37,15 +52,21 @@ def train_base(
     patches: Mapping[str, VideoPatches],
     settings: Base,
     seed: int,
+    upkeep: Upkeep,
 ) -> list[dict[str, float]]:
-    """Train `model` in place through the phases of its curriculum.
+    """Train `model` in place through the phases of its curriculum, from the last saved state if there is one.
 
     Args:
         rows: the corpus (video_r2.data.corpus.make_rows).
         patches: the clip of each film by its name.
+        upkeep: where to save, and when to stop.
 
     Returns:
         what was logged: step, phase, loss by kind of row, share of the peak learning rate, seconds.
+
+    Raises:
+        Interrupted: in the first process, if training was asked to leave and its state is saved.
+        UserError: in the first process, if training has gone wrong.
     """
     rank, processes = place()
     rng = random.Random(f"base {seed}")
@@ -57,18 +78,27 @@ def train_base(
     matrices = _matrices(model)
     # Muon takes a while over each matrix: every process sees to some, and tells the others.
     optimizers = _optimizers(model, own_share(matrices), settings)
-    total = sum(phase.steps for phase in settings.phases)
+    schedule = [(number, phase, step) for number, phase in enumerate(settings.phases) for step in range(phase.steps)]
     log: list[dict[str, float]] = []
     losses: dict[str, list[float]] = defaultdict(list)
-    started, done = time.monotonic(), 0
+    started, first = time.monotonic(), 0
+    if upkeep.snapshots.last is not None:
+        first, said, seconds = _load_state(upkeep.snapshots.last, model, optimizers, rng)
+        log += said["log"]
+        losses.update(said["losses"])
+        started -= seconds
+    if rank == 0:
+        weights = sum(weight.nbytes for weight in model.parameters())
+        upkeep.snapshots.make_room(3 * weights, weights)  # AdamW keeps two figures for each weight, Muon one
+        if first:
+            print(f"going on from step {first} of {len(schedule)}")
     model.train()
-    progress = tqdm(total=total, desc="base", unit="step", mininterval=5, disable=rank > 0)
-    for number, phase in enumerate(settings.phases):
-        last = number == len(settings.phases) - 1
-        for step in range(phase.steps):
-            done += 1
+    progress = tqdm(total=len(schedule), initial=first, desc="base", unit="step", mininterval=5, disable=rank > 0)
+    with upkeep.watch as watch:
+        watch.saved(first)
+        for done, (number, phase, step) in enumerate(schedule[first:], first + 1):
             share = min(1.0, done / settings.warmup)
-            if last:
+            if number == len(settings.phases) - 1:
                 share *= FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * step / phase.steps))
             # Every process draws every batch, and computes its own.
             drawn = [
@@ -89,7 +119,10 @@ def train_base(
             add_over_processes([*step_losses.values(), *(_gradient(weight) for weight in model.parameters())])
             for kind, loss in step_losses.items():
                 losses[kind].append(loss.item())
-            torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm)
+            if rank == 0:
+                seen = {f"loss of {kind}": losses[kind][-1] for kind in step_losses}
+                upkeep.guard.check(done, {**seen, NORM: norm.item()})
             for optimizer, rate in optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = rate * share
@@ -97,15 +130,90 @@ def train_base(
             model.zero_grad()
             exchange_shares(matrices)
             progress.update()
+            seconds = time.monotonic() - started
             if done % LOG_EVERY == 0:
                 means = {f"loss/{name}": sum(values) / len(values) for name, values in losses.items()}
-                seconds = time.monotonic() - started
                 log.append({"step": done, "phase": number, "share": share, "seconds": seconds, **means})
                 progress.set_postfix({name[5:]: f"{mean:.3f}" for name, mean in means.items()}, refresh=False)
                 losses.clear()
+            # A signal may reach one process only, and clocks differ: all do what one of them is to do.
+            why = watch.why
+            leaving, due = any_of_them(why is not None, rank == 0 and watch.due(done))
+            if (leaving or due) and done < len(schedule):
+                said = {"log": log, "losses": losses}
+                _save_state(upkeep, done, model, matrices, optimizers, rng, said, seconds)
+                if leaving and rank > 0:
+                    return log
+                if leaving:
+                    raise Interrupted(done, len(schedule), why or "another of its processes was asked to")
     progress.close()
     model.eval()
     return log
+
+
+def _save_state(
+    upkeep: Upkeep,
+    step: int,
+    model: Qwen2_5_VLForConditionalGeneration,
+    matrices: Sequence[torch.Tensor],
+    optimizers: Optimizers,
+    rng: random.Random,
+    said: Mapping[str, Any],
+    seconds: float,
+) -> None:
+    """Save all that the next step depends on; the first process writes what all of them have.
+
+    Args:
+        said: what has been logged, and the losses since then.
+        seconds: that training has taken.
+    """
+    of_muon = {id(weight): state for optimizer, _ in optimizers[1:] for weight, state in optimizer.state.items()}
+    momenta = [of_muon[id(matrix)]["momentum_buffer"] if id(matrix) in of_muon else None for matrix in matrices]
+    collected = collect_shares(momenta, matrices)
+    if place()[0] > 0:
+        return
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    tensors = {f"weight/{name}": weight.detach() for name, weight in model.named_parameters()}
+    for matrix, momentum in zip(matrices, collected, strict=True):
+        tensors[f"{names[id(matrix)]}/momentum_buffer"] = momentum
+    for weight, state in optimizers[0][0].state.items():
+        tensors.update({f"{names[id(weight)]}/{key}": value for key, value in state.items()})
+    tensors["random"] = torch.get_rng_state()
+    with upkeep.snapshots.writing(step) as folder:
+        save_file(tensors, folder / TENSORS)
+        rest = {"step": step, "seconds": seconds, "random": rng.getstate(), **said}
+        (folder / REST).write_text(json.dumps(rest), encoding="utf-8")
+    upkeep.watch.saved(step)
+
+
+def _load_state(
+    folder: Path, model: Qwen2_5_VLForConditionalGeneration, optimizers: Optimizers, rng: random.Random
+) -> tuple[int, dict[str, Any], float]:
+    """Take up what `_save_state` has saved.
+
+    The number of processes may be another one than then: what each sees to is found by its name.
+
+    Returns:
+        the step, what had been logged with the losses since then, and the seconds that training had taken.
+    """
+    tensors = load_file(folder / TENSORS)
+    rest = json.loads((folder / REST).read_text(encoding="utf-8"))
+    of_optimizers: dict[str, dict[str, torch.Tensor]] = defaultdict(dict)
+    for place_of, tensor in tensors.items():
+        name, _, key = place_of.rpartition("/")
+        of_optimizers[name][key] = tensor
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.copy_(tensors[f"weight/{name}"])
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    for optimizer, _ in optimizers:
+        for group in optimizer.param_groups:
+            for weight in group["params"]:
+                optimizer.state[weight] = of_optimizers[names[id(weight)]]
+    torch.set_rng_state(tensors["random"])
+    version, numbers, gauss = rest["random"]
+    rng.setstate((version, tuple(numbers), gauss))
+    return rest["step"], {"log": rest["log"], "losses": rest["losses"]}, rest["seconds"]
 
 
 def _matrices(model: Qwen2_5_VLForConditionalGeneration) -> list[torch.Tensor]:

@@ -40,11 +40,12 @@ class VideoEncoder:
     def __call__(self, examples: Sequence[Conversation]) -> list[VideoFeatures]:
         """Features of each example's video, in order."""
         missing = {self._video(example): example for example in examples if self._video(example) not in self._kept}
-        patches = []
+        fresh: dict[str, VideoFeatures] = {}
         for video, example in missing.items():
             clip = self._cache.load(video, example.subtitle)
-            patches.append(make_patches(self._processor, clip.frames, clip.fps_effective))
-        fresh = dict(zip(missing, compute_features(self._model, patches), strict=True))
+            patches = make_patches(self._processor, clip.frames, clip.fps_effective)
+            # Alone: what is computed together may round otherwise, and after an interruption other videos are missing.
+            fresh[video] = compute_features(self._model, [patches])[0]
         given = [fresh.get(video) or self._kept[video] for video in map(self._video, examples)]
         for video, features in fresh.items():
             self._kept[video] = features

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import torch
-from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor, Trainer
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from trl import GRPOConfig
 
 from video_r2.config import Grpo
@@ -26,6 +26,8 @@ from video_r2.model.shared_prefix import Branch, SharedPrefixBatch, Tree, encode
 from video_r2.training.examples import VideoEncoder
 from video_r2.training.optimizer import trainer_arguments
 from video_r2.training.sft import numbers_of
+from video_r2.training.trainer import SavingTrainer
+from video_r2.training.upkeep import Upkeep
 
 ADVANTAGE_EPSILON = 1e-4  # the release's; keeps a group of equal rewards at advantage 0
 
@@ -76,7 +78,7 @@ def grpo_loss(
     return ((loss * mask).sum(1) / mask.sum(1).clamp(min=1)).mean(), divergence.detach()
 
 
-class VideoGRPOTrainer(Trainer):
+class VideoGRPOTrainer(SavingTrainer):
     """GRPO over prompts with a video; a batch is a list of prompts, each of which becomes a group of rollouts.
 
     Args:
@@ -181,6 +183,7 @@ class VideoGRPOTrainer(Trainer):
         self.observe(
             length=sum(lengths) / len(lengths),
             finished=sum(finished) / len(finished),
+            empty=sum(not text.strip() for text in texts) / len(texts),
             groups_without_variance=float((total.std(1) == 0).float().mean()),
         )
         for name, values in components.items():
@@ -236,12 +239,18 @@ def train_grpo(
     examples: Sequence[Conversation],
     settings: Grpo,
     seed: int,
-    folder: str,
+    upkeep: Upkeep,
 ) -> tuple[Qwen2_5_VLForConditionalGeneration, list[dict[str, float]]]:
-    """Train all weights of the language model; vision tower and merger stay as they are.
+    """Train all weights of the language model, from the last saved state if there is one.
+
+    Vision tower and merger stay as they are. The KL divergence is taken from `model` as it is given.
 
     Returns:
         the model, and what was logged at every step: loss, reward components, KL, entropy, length.
+
+    Raises:
+        Interrupted: if training was asked to leave and its state is saved.
+        UserError: if training has gone wrong, or cannot begin.
     """
     if settings.group_size < 2:
         raise UserError("a group of one rollout has no advantage", cure="set training.grpo.group_size to 2 or more")
@@ -249,7 +258,7 @@ def train_grpo(
     reference = copy.deepcopy(model).eval().requires_grad_(False) if settings.kl_weight else None
     model.model.visual.requires_grad_(False)
     arguments = GRPOConfig(
-        **trainer_arguments(settings, folder, settings.prompts_per_step, seed),
+        **trainer_arguments(settings, str(upkeep.snapshots.folder), settings.prompts_per_step, seed),
         logging_steps=1,
         num_generations=settings.group_size,
         generation_batch_size=settings.group_size * settings.prompts_per_step,
@@ -261,5 +270,4 @@ def train_grpo(
         use_bias_correction_kl=False,
     )
     trainer = VideoGRPOTrainer(model, reference, processor, encode, rewards, arguments, examples)
-    trainer.train()
-    return model, [entry for entry in trainer.state.log_history if "loss" in entry]
+    return model, trainer.train_on(upkeep)

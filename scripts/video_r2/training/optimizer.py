@@ -44,7 +44,8 @@ def trainer_arguments(
         "use_cpu": not torch.cuda.is_available(),
         "seed": seed,
         "data_seed": seed,
-        "save_strategy": "no",
+        "save_strategy": "no",  # by the clock instead: video_r2.training.trainer
+        "logging_nan_inf_filter": False,  # a loss that is no number is to be seen
         "report_to": "none",
         "remove_unused_columns": False,
         "dataloader_num_workers": 0,

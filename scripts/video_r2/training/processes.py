@@ -90,3 +90,28 @@ def exchange_shares(tensors: Sequence[torch.Tensor]) -> None:
         if id(tensor) not in own:
             tensor.zero_()
     add_over_processes(tensors)
+
+
+@torch.no_grad()
+def collect_shares(tensors: Sequence[torch.Tensor | None], like: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Give, in every process, a copy of each tensor of the process in whose `own_share` it is, bit by bit.
+
+    Args:
+        tensors: 32-bit numbers; None where they are not this process's.
+        like: tensors of the same shapes, in the same order.
+    """
+    bits = [
+        (torch.zeros_like(shape) if tensor is None else tensor.clone()).view(
+            torch.int32
+        )  # a sum of floats would lose -0.0
+        for tensor, shape in zip(tensors, like, strict=True)
+    ]
+    add_over_processes(bits)
+    return [each.view(shape.dtype) for each, shape in zip(bits, like, strict=True)]
+
+
+def any_of_them(*said: bool) -> list[bool]:
+    """For each of some facts, whether any of the processes says so: what all of them can act upon together."""
+    facts = torch.tensor([int(each) for each in said])
+    add_over_processes([facts])
+    return [bool(each) for each in facts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -16,6 +16,8 @@ from video_r2.data.conversations import Conversation
 from video_r2.model.inputs import make_batch
 from video_r2.training.examples import VideoEncoder, write_response
 from video_r2.training.optimizer import trainer_arguments
+from video_r2.training.trainer import SavingTrainer
+from video_r2.training.upkeep import Upkeep
 
 # All linear layers of the language model; not those of the vision tower, the merger, lm_head or embed_tokens.
 LANGUAGE_MODEL_LINEAR = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -47,6 +49,13 @@ class ResponseCollator:
         return {**batch.model_inputs(), "labels": batch.labels}
 
 
+class ResponseTrainer(SavingTrainer, SFTTrainer):
+    """trl's trainer, which can be interrupted."""
+
+    def take_up(self, logged: Sequence[Mapping[str, float]]) -> None:
+        self._total_train_tokens = int(logged[-1]["num_tokens"])  # it would count from 0
+
+
 def train_sft(
     model: Qwen2_5_VLForConditionalGeneration,
     processor: Qwen2_5_VLProcessor,
@@ -54,12 +63,16 @@ def train_sft(
     examples: Sequence[Conversation],
     settings: Sft,
     seed: int,
-    folder: str,
+    upkeep: Upkeep,
 ) -> tuple[Qwen2_5_VLForConditionalGeneration, list[dict[str, float]]]:
-    """Train adapters on `examples` and merge them.
+    """Train adapters on `examples`, from the last saved state if there is one, and merge them.
 
     Returns:
         the merged model, and what was logged: step, loss, accuracy of the next token, learning rate.
+
+    Raises:
+        Interrupted: if training was asked to leave and its state is saved.
+        UserError: if training has gone wrong.
     """
     torch.manual_seed(seed)
     lora = LoraConfig(
@@ -70,12 +83,12 @@ def train_sft(
         task_type="CAUSAL_LM",
     )
     arguments = SFTConfig(
-        **trainer_arguments(settings, folder, settings.global_batch, seed),
+        **trainer_arguments(settings, str(upkeep.snapshots.folder), settings.global_batch, seed),
         logging_steps=1,
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-    trainer = SFTTrainer(
+    trainer = ResponseTrainer(
         model=model,
         args=arguments,
         data_collator=ResponseCollator(processor, encode, examples, settings),
@@ -83,8 +96,6 @@ def train_sft(
         processing_class=processor,
         peft_config=lora,
     )
-    trainer.train()
+    log = trainer.train_on(upkeep)
     merged = cast(PeftModel, trainer.model).merge_and_unload()
-    return cast(Qwen2_5_VLForConditionalGeneration, merged), [
-        entry for entry in trainer.state.log_history if "loss" in entry
-    ]
+    return cast(Qwen2_5_VLForConditionalGeneration, merged), log

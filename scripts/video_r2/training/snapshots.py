@@ -1,0 +1,259 @@
+"""States of a training, kept on disk until it has ended, so that whatever ends it before costs no more than minutes.
+
+A state lies outside of the declared outputs, which Snakemake deletes before a job begins and after it has failed.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import socket
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from video_r2.errors import UserError
+
+SUMS = "SHA256SUMS"  # as `sha256sum -c` reads it
+WHOLE = "step-[0-9]*[0-9]"
+DIGITS = 9  # of a step in a folder's name, so that names sort as steps do
+LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "numpy")  # whose versions decide about bits
+RECORDS = frozenset({"log.jsonl", "manifest.json", "provenance.json", ".snakemake_timestamp"})  # of a checkpoint
+SCANT = 2**20  # bytes; with less than this left, a file that could not be written was too large for the disk
+
+
+def state_name(params: Mapping[str, Any], inputs: Sequence[str | Path]) -> str:
+    """Name that a training's state goes by: 16 hexadecimal digits, others for all that would give other weights.
+
+    Args:
+        params: settings, seed, digest of the code and the like.
+        inputs: files, taken by what they hold, and checkpoints, taken by their weights, tokenizer and settings.
+    """
+    parts = {
+        "params": params,
+        "inputs": [_contents(Path(path)) for path in inputs],
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _contents(path: Path) -> dict[str, str]:
+    try:
+        if path.is_file():
+            return {"": _sha256(path)}
+        path.stat()
+        files = sorted(file for file in path.rglob("*") if file.is_file() and file.name not in RECORDS)
+        return {str(file.relative_to(path)): _sha256(file) for file in files}
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", file=path) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Snapshots:
+    """The last states of one training, in a folder that one process at a time works in.
+
+    Used as a context manager: it takes the lock and finds the newest whole state. A damaged one is set aside with a warning,
+    and the one before it is used.
+
+    Args:
+        folder: the training's own (`state_name`).
+        keep: how many states are kept.
+
+    Attributes:
+        last: folder of the newest whole state; None if there is none.
+    """
+
+    def __init__(self, folder: str | Path, keep: int) -> None:
+        self.folder = Path(folder)
+        self.last: Path | None = None
+        self._keep = keep
+        self._lock = _Lock(self.folder / "lock")
+
+    def __enter__(self) -> Snapshots:
+        self._lock.take()
+        for left in self.folder.glob(".step-*"):
+            shutil.rmtree(left)
+        self.last = next(filter(self._is_whole, reversed(self._states())), None)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._lock.free()
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps that were done at the newest state; 0 if there is none."""
+        return 0 if self.last is None else int(self.last.name.removeprefix("step-"))
+
+    @contextmanager
+    def writing(self, step: int) -> Iterator[Path]:
+        """Give a folder to write a state into, which is the newest one when the block ends well, and none when it does not.
+
+        Raises:
+            OSError: ENOSPC if the disk is full.
+        """
+        whole = self.folder / f"step-{step:0{DIGITS}d}"
+        partial = self.folder / f".{whole.name}"
+        partial.mkdir()
+        try:
+            yield partial
+            _seal(partial)
+            partial.rename(whole)
+        except Exception as error:
+            # Not every library that writes says why it could not.
+            if shutil.disk_usage(self.folder).free < SCANT:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(whole)) from error
+            raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        _synchronise(self.folder)
+        self.last = whole
+        for old in self._states()[: -self._keep]:
+            shutil.rmtree(old)
+
+    def make_room(self, snapshot: int, output: int) -> None:
+        """See that there is space for the states that are kept, one that is being written, and the output.
+
+        Args:
+            snapshot, output: bytes of a state, and of what the training will leave.
+
+        Raises:
+            UserError: if there is not.
+        """
+        there = sum(file.stat().st_size for state in self._states() for file in state.iterdir())
+        needed = snapshot * (self._keep + 1) + output - there
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise UserError(
+                f"training needs {_size(needed)} on this disk, for {self._keep + 1} states of {_size(snapshot)} and "
+                f"{_size(output)} of weights, and {_size(free)} are free",
+                file=self.folder,
+                cure="free some space, or keep fewer states (training.resumption.keep)",
+            )
+
+    def remove(self) -> None:
+        """Remove all states: the training has ended, and what it was for is in place."""
+        shutil.rmtree(self.folder)
+        self.last = None
+
+    def _states(self) -> list[Path]:
+        return sorted(state for state in self.folder.glob(WHOLE) if state.name[5:].isdecimal())
+
+    def _is_whole(self, state: Path) -> bool:
+        try:
+            defect = _defect(state)
+        except OSError as error:
+            defect = f"cannot be read ({error.strerror})"
+        if defect is None:
+            return True
+        aside = state.with_name(f"{state.name}.damaged")
+        number = 1
+        while aside.exists():
+            number += 1
+            aside = state.with_name(f"{state.name}.damaged-{number}")
+        state.rename(aside)
+        warnings.warn(
+            f"{state}: this state of the training is damaged: {defect}; set aside as {aside.name}, the one before it is used",
+            stacklevel=2,
+        )
+        return False
+
+
+def _seal(state: Path) -> None:
+    """Write the checksums of a state, and see that all of it is on the disk."""
+    (state / SUMS).write_text(_sums(state), encoding="utf-8")
+    for file in state.iterdir():
+        _synchronise(file)
+    _synchronise(state)
+
+
+def _sums(state: Path) -> str:
+    return "".join(f"{_sha256(file)}  {file.name}\n" for file in sorted(state.iterdir()) if file.name != SUMS)
+
+
+def _defect(state: Path) -> str | None:
+    """What is wrong with a state; None if it is as it was written."""
+    try:
+        written = (state / SUMS).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return f"{SUMS} is missing"
+    found = _sums(state)
+    if written == found:
+        return None
+    expected, there = _by_name(written), _by_name(found)
+    for name in sorted({*expected, *there}):
+        if name not in there:
+            return f"{name}, which {SUMS} lists, is missing"
+        if there[name] != expected.get(name):
+            return f"{name} ({(state / name).stat().st_size:,} bytes) does not agree with {SUMS}"
+    return f"{SUMS} is not what was written"
+
+
+def _by_name(sums: str) -> dict[str, str]:
+    return {name: digest for digest, _, name in (line.partition("  ") for line in sums.splitlines())}
+
+
+def _synchronise(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e9:,.2f} GB" if number >= 1e7 else f"{number / 1e6:,.2f} MB"
+
+
+class _Lock:
+    """A file that one process at a time can hold, and that says who does. The system frees it when the process dies.
+
+    Forked processes do not hold it: what is left of a killed training does not keep its successor out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    def take(self) -> None:
+        while True:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            except FileNotFoundError:  # whoever held it has just ended and removed the folder
+                continue
+            try:
+                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError) as error:
+                holder = os.read(handle, 1000).decode("utf-8", "replace").strip()
+                os.close(handle)
+                raise UserError(
+                    f"another process is at this training: {holder or 'it does not say which'}",
+                    file=self._path.parent,
+                    cure="wait until it has ended, or end it",
+                ) from error
+            if self._path.exists() and os.path.samestat(os.fstat(handle), self._path.stat()):
+                break
+            os.close(handle)  # of a file that has been removed meanwhile
+        holder = f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{holder}\n".encode())
+        self._handle = handle
+
+    def free(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None

@@ -1,0 +1,119 @@
+"""What SFT and GRPO add to transformers' Trainer: a state that is whole, and leaving before the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
+
+from video_r2.errors import Interrupted
+from video_r2.training.guards import EMPTY, NORM, VARIANCE
+from video_r2.training.upkeep import Upkeep
+
+WEIGHTS = "weights.safetensors"
+FIGURES = {"loss": "loss", "grad_norm": NORM, "groups_without_variance": VARIANCE, "empty": EMPTY}  # names in the log
+
+
+class SavingTrainer(Trainer):
+    """A trainer that saves its state where its `upkeep` says, and takes it up again.
+
+    The weights that are trained are saved by their names in the model; the others are those of the start. transformers'
+    own checkpoint would not do: it names weights as the hub does, and passes over names that it does not find when it reads
+    them again. Optimizer, schedule and random states are saved and read as transformers does.
+    """
+
+    upkeep: Upkeep
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        with self.upkeep.snapshots.writing(self.state.global_step) as folder:
+            save_file(
+                {name: weight.detach().contiguous() for name, weight in self._trained().items()}, folder / WEIGHTS
+            )
+            self._save_optimizer_and_scheduler(str(folder))
+            self._save_rng_state(str(folder))
+            self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
+
+    @torch.no_grad()
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
+        saved = load_file(Path(resume_from_checkpoint, WEIGHTS))
+        for name, weight in self._trained().items():
+            weight.copy_(saved[name])
+
+    def _trained(self) -> dict[str, torch.nn.Parameter]:
+        parameters = cast(torch.nn.Module, self.model).named_parameters()
+        return {name: weight for name, weight in parameters if weight.requires_grad}
+
+    def train_on(self, upkeep: Upkeep) -> list[dict[str, float]]:
+        """Train from the last saved state, or from the start if there is none.
+
+        Returns:
+            what was logged at every step.
+
+        Raises:
+            Interrupted: if training was asked to leave and its state is saved.
+            UserError: if training has gone wrong, or there is no space for its states.
+        """
+        self.upkeep = upkeep
+        trained = sum(weight.nbytes for weight in self._trained().values())
+        # The optimizer keeps two figures for each weight.
+        upkeep.snapshots.make_room(
+            3 * trained, sum(weight.nbytes for weight in cast(torch.nn.Module, self.model).parameters())
+        )
+        looking = _Looking(self)
+        self.add_callback(looking)
+        last = upkeep.snapshots.last
+        with upkeep.watch:
+            self.train(resume_from_checkpoint=None if last is None else str(last))
+        if looking.why is not None:
+            raise Interrupted(self.state.global_step, self.state.max_steps, looking.why)
+        return [entry for entry in self.state.log_history if "loss" in entry]
+
+    def take_up(self, logged: Sequence[Mapping[str, float]]) -> None:
+        """Told what had been logged before, when training goes on from a saved state."""
+
+
+class _Looking(TrainerCallback):
+    """Looks after every step whether training goes well, is to be saved, or is to leave.
+
+    Attributes:
+        why: who asked to leave; None if nobody did.
+    """
+
+    def __init__(self, trainer: SavingTrainer) -> None:
+        self._trainer, self._upkeep = trainer, trainer.upkeep
+        self.why: str | None = None
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **unused: Any
+    ) -> None:
+        self._upkeep.watch.saved(state.global_step)
+        if state.global_step:
+            print(f"going on from step {state.global_step} of {state.max_steps}")
+            for entry in state.log_history:
+                self._upkeep.guard.remember(_figures(entry))
+            self._trainer.take_up(state.log_history)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **unused: Any) -> None:
+        if state.global_step >= state.max_steps:
+            return
+        self.why = self._upkeep.watch.why
+        if self.why is not None:
+            control.should_training_stop = True
+        control.should_save = self.why is not None or self._upkeep.watch.due(state.global_step)
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
+        # Before the state is saved: none is kept of a step that has gone wrong.
+        if "loss" in given["logs"]:
+            self._upkeep.guard.check(state.global_step, _figures(given["logs"]))
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **unused: Any) -> None:
+        self._upkeep.watch.saved(state.global_step)
+
+
+def _figures(logged: Mapping[str, float]) -> dict[str, float]:
+    return {name: logged[key] for key, name in FIGURES.items() if key in logged}

@@ -1,0 +1,112 @@
+"""What stops a training, and what does not."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+
+import pytest
+
+from video_r2.config import Guards
+from video_r2.errors import UserError
+from video_r2.training.guards import EMPTY, NORM, VARIANCE, Guard
+
+STATE = Path("results/a/state/train_grpo/0123/step-000000040")
+
+
+def guard(**settings: float) -> Guard:
+    return Guard(Guards.model_validate({"window": 5, **settings}), lambda: STATE)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["loss", "loss of see", NORM])
+def test_a_figure_that_is_no_number_stops_at_once(name: str, value: float) -> None:
+    watching = guard()
+    watching.check(41, {name: 0.5})
+    with pytest.raises(UserError) as stopped:
+        watching.check(42, {name: value})
+    assert str(stopped.value) == (
+        f"training stopped at step 42: the {name} is {value}; last values 0.5, {value}; "
+        f"the last good state is kept in {STATE} (cure: try a lower learning rate, or bf16: false)"
+    )
+
+
+def test_without_a_state_it_says_so() -> None:
+    with pytest.raises(UserError, match="no state has been saved yet"):
+        Guard(Guards(), lambda: None).check(1, {"loss": math.nan})
+
+
+def test_an_exploding_loss_stops() -> None:
+    # The median of 0.3, 0.4, 0.5, 0.6, 0.4 is 0.4; ten times that is 4.
+    watching = guard(exploding_loss=10)
+    for step, loss in enumerate([0.3, 0.4, 0.5, 0.6, 0.4], 1):
+        watching.check(step, {"loss": loss})
+    watching.check(6, {"loss": 3.99})
+    # Now of 0.4, 0.5, 0.6, 0.4, 3.99: 0.5.
+    with pytest.raises(
+        UserError, match=r"at step 7: the loss is -5\.01, and was 0\.5 \(median of 5 steps\); last values"
+    ):
+        watching.check(7, {"loss": -5.01})
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [6.0, 0.1, 0.1, 0.1, 6.0],  # too few to tell
+        [0.01] * 9 + [1.9] * 3,  # large beside the others, and still a small loss
+        [5.0] * 9 + [40.0] * 3,  # not ten times as large
+    ],
+)
+def test_a_loss_that_has_not_exploded_does_not_stop(losses: list[float]) -> None:
+    watching = guard(least_loss=2.0)
+    for step, loss in enumerate(losses, 1):
+        watching.check(step, {"loss": loss})
+
+
+def test_a_kind_of_row_that_is_new_is_not_compared_with_the_others() -> None:
+    watching = guard()
+    for step in range(1, 20):
+        watching.check(step, {"loss of echo": 0.01})
+    for step in range(20, 40):
+        watching.check(step, {"loss of echo": 0.01, "loss of see": 6.0})
+
+
+def test_rewards_that_do_not_vary_for_steps_in_a_row_stop() -> None:
+    watching = guard(steps_without_variance=4)
+    for step, share in enumerate([1.0, 1.0, 1.0, 0.9, 1.0, 1.0, 1.0], 1):
+        watching.check(step, {VARIANCE: share})
+    with pytest.raises(UserError, match="at step 8: the rewards of no group have varied for 4 steps"):
+        watching.check(8, {VARIANCE: 1.0})
+
+
+def test_empty_completions_stop_when_they_are_many_over_the_window() -> None:
+    # Of five steps, 0, 0, 1, 1 and 0.4 have a mean of 0.48; 0, 1, 1, 0.4 and 0.2 one of 0.52.
+    watching = guard(empty_completions=0.5)
+    for step, share in enumerate([0.0, 0.0, 1.0, 1.0, 0.4], 1):
+        watching.check(step, {EMPTY: share})
+    with pytest.raises(UserError, match="at step 6: 52% of the completions of 5 steps have no text"):
+        watching.check(6, {EMPTY: 0.2})
+
+
+def test_what_was_seen_before_an_interruption_counts() -> None:
+    watching = guard(steps_without_variance=4)
+    for _ in range(3):
+        watching.remember({VARIANCE: 1.0})
+    with pytest.raises(UserError, match="for 4 steps"):
+        watching.check(4, {VARIANCE: 1.0})
+
+
+def test_curves_like_the_miniatures_do_not_stop() -> None:
+    # docs/results.md: six of ten groups have rewards that do not vary, the loss is the divergence's and stays below 0.01;
+    # the losses of SFT begin at 3 and fall to 0.1.
+    rng = random.Random(0)
+    watching = Guard(Guards(steps_without_variance=20), lambda: None)
+    for step in range(1, 2000):
+        alike = sum(rng.random() < 0.6 for _ in range(10)) / 10
+        watching.check(
+            step, {"loss": rng.uniform(-1e-3, 1e-2), NORM: rng.uniform(0.1, 30.0), VARIANCE: alike, EMPTY: 0.0}
+        )
+    watching = Guard(Guards(), lambda: None)
+    for step in range(1, 500):
+        watching.check(step, {"loss": 0.1 + 3 * 0.98**step * rng.uniform(0.7, 1.5), NORM: rng.uniform(0.1, 3.0)})

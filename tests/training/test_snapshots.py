@@ -1,0 +1,239 @@
+"""Saved states: whole or not there, the last ones kept, one process at a time; and what a state's name depends on."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from video_r2.errors import UserError
+from video_r2.training.snapshots import SUMS, Snapshots, state_name
+
+FILES = {
+    "optimizer.pt": bytes(range(256)) * 20,
+    "trainer_state.json": b'{"global_step": 3}',
+    "weights.safetensors": b"w" * 999,
+}
+STATE_FILES = [*FILES, SUMS]
+
+
+def save(snapshots: Snapshots, *steps: int) -> None:
+    for step in steps:
+        with snapshots.writing(step) as folder:
+            for name, content in FILES.items():
+                (folder / name).write_bytes(content + str(step).encode())
+
+
+def save_half(snapshots: Snapshots, step: int) -> None:
+    with snapshots.writing(step) as folder:
+        (folder / "optimizer.pt").write_bytes(b"half")
+        folder.read_bytes()
+
+
+def there(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_state_has_checksums_that_a_user_can_check(tmp_path: Path) -> None:
+    with Snapshots(tmp_path / "a", keep=2) as snapshots:
+        save(snapshots, 7)
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", SUMS], cwd=tmp_path / "a/step-000000007", capture_output=True, text=True
+    )
+    assert checked.returncode == 0
+    assert checked.stdout.count(": OK") == 3
+
+
+def test_the_last_states_are_kept_and_the_newest_is_used(tmp_path: Path) -> None:
+    with Snapshots(tmp_path, keep=2) as snapshots:
+        assert (snapshots.last, snapshots.step) == (None, 0)
+        save(snapshots, 9, 80, 700)
+        assert snapshots.step == 700
+    assert there(tmp_path) == ["lock", "step-000000080", "step-000000700"]
+    with Snapshots(tmp_path, keep=2) as snapshots:
+        assert snapshots.last == tmp_path / "step-000000700"
+
+
+def test_what_was_being_written_is_no_state(tmp_path: Path) -> None:
+    with Snapshots(tmp_path, keep=2) as snapshots:
+        save(snapshots, 1)
+        with pytest.raises(IsADirectoryError):
+            save_half(snapshots, 2)
+        assert there(tmp_path) == ["lock", "step-000000001"]
+        assert snapshots.step == 1
+    # A killed process cannot tidy up.
+    shutil.copytree(tmp_path / "step-000000001", tmp_path / ".step-000000002")
+    with Snapshots(tmp_path, keep=2) as snapshots:
+        assert snapshots.step == 1
+    assert there(tmp_path) == ["lock", "step-000000001"]
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    bit = random.Random(path.name).randrange(8 * len(content))
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+
+
+def fold(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("name", STATE_FILES)
+@pytest.mark.parametrize("damage", [truncate, empty, flip, fold, Path.unlink])
+def test_a_damaged_state_is_set_aside_with_what_is_wrong(
+    tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    with Snapshots(tmp_path, keep=3) as snapshots:
+        save(snapshots, 1, 2, 3)
+    damage(tmp_path / "step-000000003" / name)
+    taken = Snapshots(tmp_path, keep=3)
+    with pytest.warns(UserWarning, match=r"step-000000003: .* is damaged: ") as warned:
+        taken.__enter__()
+    assert name in str(warned[0].message) or damage is fold
+    assert "set aside as step-000000003.damaged, the one before it is used" in str(warned[0].message)
+    assert taken.step == 2
+    save(taken, 3)  # the number is free again
+    taken.__exit__(None, None, None)
+    assert "step-000000003.damaged" in there(tmp_path)
+
+
+@pytest.mark.parametrize("bit", range(0, 8 * 70, 3))
+def test_no_flipped_bit_of_the_checksums_goes_unnoticed(tmp_path: Path, bit: int) -> None:
+    with Snapshots(tmp_path, keep=1) as snapshots:
+        save(snapshots, 1)
+    sums = tmp_path / "step-000000001" / SUMS
+    content = bytearray(sums.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    sums.write_bytes(content)
+    with pytest.warns(UserWarning, match="damaged"), Snapshots(tmp_path, keep=1) as snapshots:
+        assert snapshots.last is None
+
+
+def test_a_file_that_was_not_written_is_damage_too(tmp_path: Path) -> None:
+    with Snapshots(tmp_path, keep=2) as snapshots:
+        save(snapshots, 1)
+    (tmp_path / "step-000000001" / "scaler.pt").write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"scaler\.pt \(0 bytes\) does not agree"), Snapshots(tmp_path, 2) as snapshots:
+        assert snapshots.last is None
+
+
+def test_every_damaged_state_has_a_name_of_its_own(tmp_path: Path) -> None:
+    for _ in range(3):
+        with Snapshots(tmp_path, keep=2) as snapshots:
+            save(snapshots, 1)
+        empty(tmp_path / "step-000000001" / SUMS)
+        with pytest.warns(UserWarning, match="damaged"), Snapshots(tmp_path, keep=2):
+            pass
+    damaged = [f"step-000000001.damaged{number}" for number in ("", "-2", "-3")]
+    assert there(tmp_path) == ["lock", *damaged]
+
+
+def test_when_training_has_ended_nothing_is_left(tmp_path: Path) -> None:
+    with Snapshots(tmp_path / "a", keep=2) as snapshots:
+        save(snapshots, 1)
+        snapshots.remove()
+    assert there(tmp_path) == []
+    with Snapshots(tmp_path / "a", keep=2) as snapshots:
+        assert snapshots.last is None
+
+
+def _open_one(folder: Path, answers: multiprocessing.Queue[str]) -> None:
+    try:
+        with Snapshots(folder, keep=1):
+            answers.put("taken")
+    except UserError as error:
+        answers.put(str(error))
+
+
+def ask_another_process(folder: Path) -> str:
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    other = context.Process(target=_open_one, args=(folder, answers))
+    other.start()
+    answer = answers.get(timeout=60)
+    other.join()
+    return str(answer)
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    with Snapshots(tmp_path, keep=1):
+        assert "another process is at this training: process " in ask_another_process(tmp_path)
+        # It stays locked after somebody was turned away.
+        assert "another process is at this training: process " in ask_another_process(tmp_path)
+    assert ask_another_process(tmp_path) == "taken"
+
+
+def test_room_is_needed_for_the_states_and_what_training_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 3 states of 100 MB, 2 kept and 1 being written, and 50 MB of weights.
+    usage = shutil.disk_usage(tmp_path)
+    with Snapshots(tmp_path, keep=2) as snapshots:
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=350_000_000))
+        snapshots.make_room(100_000_000, 50_000_000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=349_999_999))
+        with pytest.raises(UserError, match=r"needs 0\.35 GB on this disk, for 3 states of 0\.10 GB and 0\.05 GB"):
+            snapshots.make_room(100_000_000, 50_000_000)
+        save(snapshots, 1)  # what is there already is not needed once more
+        snapshots.make_room(100_000_000, 50_000_000)
+
+
+# --- the name ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> list[Path]:
+    start = tmp_path / "start"
+    start.mkdir()
+    for name in ("model.safetensors", "config.json", "tokenizer.json", "log.jsonl", "manifest.json"):
+        (start / name).write_text(name)
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"id": "a"}))
+    return [start, rows]
+
+
+PARAMS = {"seed": 0, "settings": {"learning_rate": 1e-3, "lora": {"r": 4}}, "code": "abc"}
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "../rows.jsonl"])
+def test_another_input_is_another_training(inputs: list[Path], name: str) -> None:
+    before = state_name(PARAMS, inputs)
+    (inputs[0] / name).write_text("other")
+    assert state_name(PARAMS, inputs) != before
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "manifest.json"])
+def test_how_long_the_start_took_to_train_is_nothing_to_this_training(inputs: list[Path], name: str) -> None:
+    before = state_name(PARAMS, inputs)
+    (inputs[0] / name).write_text("other")
+    (inputs[1]).touch()
+    assert state_name(PARAMS, inputs) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 1}, {"code": "abd"}, {"settings": {"learning_rate": 1e-3, "lora": {"r": 5}}}, {"decoder": "pyav"}],
+)
+def test_another_parameter_is_another_training(inputs: list[Path], change: dict[str, object]) -> None:
+    assert state_name(PARAMS | change, inputs) != state_name(PARAMS, inputs)
+
+
+def test_an_input_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"rows\.jsonl: cannot be read"):
+        state_name({}, [tmp_path / "rows.jsonl"])
