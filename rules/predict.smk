@@ -32,6 +32,7 @@ rule predict:
         frames=PLAN.section("evaluation.frames"),
         data=PLAN.section("data", "overlay", "decoder", "max_rejected"),
         cache=PLAN.frame_cache,
+        state=PLAN.state,
         code=PLAN.code("predict"),
     script:
         "../scripts/predict.py"

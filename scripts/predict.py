@@ -18,9 +18,11 @@ from video_r2.evaluation.controls import clip_change, forced_starts
 from video_r2.evaluation.predictions import ask, make_predictions, read_questions
 from video_r2.evaluation.prefixes import PrefixReader
 from video_r2.evaluation.prompts import shared_instruction
+from video_r2.journal import Journal
 from video_r2.model.loading import load_model, load_processor
 from video_r2.records import PREDICTION, read_table, write_table
 from video_r2.run import Job, paths, run
+from video_r2.state import state_folder
 
 
 def main(job: Job) -> None:
@@ -48,24 +50,29 @@ def main(job: Job) -> None:
         FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder),
         clip_change(evaluation.control),
     )
-    model = VideoR2Model(reader, decoding, params.seed, starts)
-    accuracy = ask(model, tables, benchmarks, prompts, evaluation.prompt, decoding.max_new_tokens)
+    state = state_folder(params.state, job, paths(job.output.predictions)[0])
+    with Journal(state / "answers.jsonl") as journal:
+        if journal.entries:
+            print(f"{len(journal.entries)} questions were answered before this job was broken off")
+        model = VideoR2Model(reader, decoding, params.seed, starts, journal)
+        accuracy = ask(model, tables, benchmarks, prompts, evaluation.prompt, decoding.max_new_tokens)
 
-    for name, path in zip(benchmarks, paths(job.output.predictions), strict=True):
-        rows = questions[name]
-        missing = {
-            question: reason
-            for question in rows["id"]
-            if (reason := model.responses[name, question].rejected) is not None
-        }
-        for question, reason in missing.items():
-            print(f"{name}, question {question} is not answered: {reason}")
-        damaged = [reason for question, reason in missing.items() if starts.get((name, question)) is not reason]
-        require_few(tables[name], damaged, len(rows), data.max_rejected)
-        write_table(
-            path, make_predictions(rows, model.responses, params.name, params.seed, evaluation.prompt), PREDICTION
-        )
-        print(f"{name}: {len(rows) - len(missing)} of {len(rows)} answered, {accuracy[name]:.1f}% right")
+        for name, path in zip(benchmarks, paths(job.output.predictions), strict=True):
+            rows = questions[name]
+            missing = {
+                question: reason
+                for question in rows["id"]
+                if (reason := model.responses[name, question].rejected) is not None
+            }
+            for question, reason in missing.items():
+                print(f"{name}, question {question} is not answered: {reason}")
+            damaged = [reason for question, reason in missing.items() if starts.get((name, question)) is not reason]
+            require_few(tables[name], damaged, len(rows), data.max_rejected)
+            write_table(
+                path, make_predictions(rows, model.responses, params.name, params.seed, evaluation.prompt), PREDICTION
+            )
+            print(f"{name}: {len(rows) - len(missing)} of {len(rows)} answered, {accuracy[name]:.1f}% right")
+        journal.remove()
 
 
 def with_instruction(prompts: config.Prompts, training: str | None) -> config.Prompts:

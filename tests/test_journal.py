@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_r2.errors import UserError
 from video_r2.journal import Journal
 
 ENTRIES = [{"id": f"q{number}", "text": text} for number, text in enumerate(["red", "", "two\nlines", "日本", "a b"])]
@@ -67,10 +66,16 @@ def test_a_flipped_bit_costs_the_entry_that_it_is_in_and_is_told(tmp_path: Path)
             assert journal.entries == left
 
 
-def test_there_is_one_writer(tmp_path: Path) -> None:
-    with Journal(tmp_path / "j.jsonl"), pytest.raises(UserError, match="is being written by another process"):
-        Journal(tmp_path / "j.jsonl")
-    Journal(tmp_path / "j.jsonl").close()
+OPENER = "import sys; from video_r2.journal import Journal; Journal(sys.argv[1]).close()"
+
+
+def test_there_is_one_writer(tmp_path: Path, root: Path) -> None:
+    command = [sys.executable, "-c", OPENER, str(tmp_path / "j.jsonl")]
+    environment = {**os.environ, "PYTHONPATH": str(root / "scripts")}
+    with Journal(tmp_path / "j.jsonl"):
+        refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert f"another process is at this: process {os.getpid()}" in refused.stderr
+    assert subprocess.run(command, env=environment, check=False).returncode == 0
 
 
 WRITER = """

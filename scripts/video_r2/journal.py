@@ -6,18 +6,18 @@ warning, and what they held is to be made again.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
+import shutil
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from video_r2.errors import UserError
 from video_r2.records import replacing
+from video_r2.state import Lock
 
 CHECKSUM = 16  # hexadecimal digits
 
@@ -29,7 +29,7 @@ class Journal:
         entries: what was there when it was opened, in order.
 
     Args:
-        path: the file, which is made where it is missing.
+        path: the file, which is made where it is missing, in a folder of its own.
 
     Raises:
         UserError: if another process has the journal open.
@@ -38,13 +38,8 @@ class Journal:
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = self._path.with_name(f"{self._path.name}.lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._lock.close()
-            cure = "wait for it to end, or end it"
-            raise UserError("is being written by another process", file=self._path, cure=cure) from error
+        self._lock = Lock(self._path.with_name(f"{self._path.name}.lock"))
+        self._lock.take()
         self.entries = self._recover()
         self._file = self._path.open("ab")
 
@@ -54,10 +49,15 @@ class Journal:
         self._file.flush()
         os.fsync(self._file.fileno())
 
+    def remove(self) -> None:
+        """Remove the folder that the journal is in: what it was kept for is in place."""
+        self._file.close()
+        shutil.rmtree(self._path.parent)
+
     def close(self) -> None:
         """Let other processes have the journal."""
         self._file.close()
-        self._lock.close()
+        self._lock.free()
 
     def __enter__(self) -> Journal:
         return self

@@ -100,7 +100,11 @@ class Plan:
         Not compared, as `judge_service` is not.
         """
         settings = self.section("training", "resumption", "guards")
-        return {**settings, "folder": f"{self.results}/state"}
+        return {**settings, "folder": self.state(wildcards, input)}
+
+    def state(self, wildcards: Any, input: Any) -> str:
+        """Folder for what jobs keep to go on from. Not compared, as `judge_service` is not."""
+        return f"{self.results}/state"
 
     # --- entries ------------------------------------------------------------------------------------------------------
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pytest
 import torch
+from snakemake.iocontainers import InputFiles, OutputFiles, Params
 
 from video_r2 import config
 from video_r2.data.encode import write_video
@@ -31,6 +32,7 @@ BENCHMARKS = {
     "orders": config.Benchmark(label="Orders", group="reasoning", adapter="orders", option_format="({letter}) {text}"),
 }
 PROMPTS = config.Prompts()
+Files = TypeVar("Files", InputFiles, OutputFiles)
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,14 @@ def settings() -> Settings:
     return Settings(BENCHMARKS, PROMPTS, FRAMES)
 
 
-class Files(dict[str, Any]):
-    """Named inputs or outputs of a job, as Snakemake gives them."""
-
-    __getattr__ = dict.__getitem__
+def named_files(kind: type[Files], **groups: Path | Sequence[Path]) -> Files:
+    """Inputs or outputs as Snakemake gives them: one list, parts of which have names."""
+    files = kind()
+    for name, group in groups.items():
+        first = len(files)
+        files.extend([str(group)] if isinstance(group, Path) else [str(path) for path in group])
+        files._set_name(name, first, end=None if isinstance(group, Path) else len(files))
+    return files
 
 
 @pytest.fixture
@@ -134,13 +140,15 @@ def make_job(world: World, settings: Settings, tmp_path: Path) -> Callable[..., 
             "frames": settings.frames.model_dump(),
             "data": config.Data(decoder="pyav").model_dump(),
             "cache": str(world.folder / "cache"),
+            "state": str(tmp_path / "state"),
             **changed,
         }
         predictions = [tmp_path / name / f"{benchmark}.parquet" for benchmark in tables]
         return SimpleNamespace(
-            input=Files(checkpoint=str(world.checkpoint), questions=list(tables.values()), traces=list(traces)),
-            output=Files(predictions=predictions),
-            params=SimpleNamespace(**params),
+            input=named_files(InputFiles, checkpoint=world.checkpoint, questions=[*tables.values()], traces=traces),
+            output=named_files(OutputFiles, predictions=predictions),
+            params=Params(fromdict=params),
+            rule="predict",
         )
 
     return build

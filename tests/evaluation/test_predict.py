@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from safetensors.torch import load_file, save_file
 
 import predict
 from video_r2.data.conversations import Conversation, write_jsonl
@@ -16,8 +18,10 @@ from video_r2.data.encode import write_video
 from video_r2.data.videos import probe
 from video_r2.data.world import make_film
 from video_r2.errors import UserError
+from video_r2.evaluation import adapter
 from video_r2.evaluation.adapter import question_seed
 from video_r2.evaluation.prompts import build_prompt
+from video_r2.journal import Journal
 from video_r2.records import PREDICTION, QUESTION, read_table, write_table
 
 Job = Callable[..., Any]
@@ -96,6 +100,60 @@ def test_a_video_that_fails_costs_its_own_questions_only(make_job: Job, tables, 
     job.params.data["max_rejected"] = 0.1
     with pytest.raises(UserError, match="4 of 12 records cannot be used"):
         predict.main(job)
+
+
+class BrokenOffError(Exception):
+    """Stands for a kill between two batches; the journal itself is killed in tests/test_journal.py."""
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("batches", [0, 1, 3, 5])
+def test_a_job_that_was_broken_off_asks_for_what_is_missing_only(
+    make_job: Job, tables, monkeypatch: pytest.MonkeyPatch, batches: int, temperature: float
+) -> None:
+    decoding = {"temperature": temperature}
+    predict.main(undisturbed := make_job(name="undisturbed", decoding=decoding))
+    job = make_job(name="broken", decoding=decoding)
+    job.params.name = "undisturbed"
+    generate, done = adapter.generate, []
+
+    def at_most(*arguments: Any, **settings: Any) -> Any:
+        if len(done) == batches:
+            raise BrokenOffError
+        completions = generate(*arguments, **settings)
+        done.append(len(completions))
+        return completions
+
+    monkeypatch.setattr(adapter, "generate", at_most)
+    with pytest.raises(BrokenOffError):
+        predict.main(job)
+    known, batches = sum(done), 99
+    done.clear()
+    predict.main(job)
+    assert known + sum(done) == sum(map(len, tables.values()))
+    for one, other in zip(undisturbed.output.predictions, job.output.predictions, strict=True):
+        assert Path(one).read_bytes() == Path(other).read_bytes()
+    # What was kept to go on from is not needed any more.
+    assert not [path for path in Path(job.params.state).rglob("*") if path.is_file()]
+
+
+def test_answers_of_another_model_are_not_taken(make_job: Job, world, tmp_path: Path, monkeypatch) -> None:
+    job = make_job()
+    with monkeypatch.context() as patch:
+        patch.setattr(predict, "write_table", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            predict.main(job)
+    (kept,) = Path(job.params.state).rglob("answers.jsonl")
+    other = tmp_path / "other"
+    shutil.copytree(world.checkpoint, other)
+    weights = load_file(other / "model.safetensors")
+    save_file({name: weight * 1.1 for name, weight in weights.items()}, other / "model.safetensors", {"format": "pt"})
+    again = make_job()
+    again.input[0] = again.input.checkpoint = str(other)
+    predict.main(again)
+    assert kept.exists()
+    frame = pd.concat([read_table(path, PREDICTION) for path in again.output.predictions])
+    assert set(frame["response"]) != {entry["text"] for entry in Journal(kept).entries}
 
 
 def test_an_empty_benchmark_is_an_error(make_job: Job, tables, tmp_path: Path) -> None:

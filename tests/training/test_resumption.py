@@ -171,7 +171,7 @@ def test_a_second_process_is_kept_out(tmp_path: Path, data: Path, undisturbed: d
         time.sleep(0.05)
     second = replace(job, folder=job.folder)
     assert second.run() == 1
-    assert f"another process is at this training: process {first.pid} on {os.uname().nodename}, since 20" in second.said
+    assert f"another process is at this: process {first.pid} on {os.uname().nodename}, since 20" in second.said
     assert "Traceback" not in second.said
     os.kill(first.pid, signal.SIGKILL)
     first.join()

@@ -1,8 +1,7 @@
-"""Saved states: whole or not there, the last ones kept, one process at a time; and what a state's name depends on."""
+"""Saved states: whole or not there, the last ones kept, one process at a time."""
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import random
 import shutil
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from video_r2.errors import UserError
-from video_r2.training.snapshots import SUMS, Snapshots, state_name
+from video_r2.training.snapshots import SUMS, Snapshots
 
 FILES = {
     "optimizer.pt": bytes(range(256)) * 20,
@@ -173,9 +172,9 @@ def ask_another_process(folder: Path) -> str:
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     with Snapshots(tmp_path, keep=1):
-        assert "another process is at this training: process " in ask_another_process(tmp_path)
+        assert "another process is at this: process " in ask_another_process(tmp_path)
         # It stays locked after somebody was turned away.
-        assert "another process is at this training: process " in ask_another_process(tmp_path)
+        assert "another process is at this: process " in ask_another_process(tmp_path)
     assert ask_another_process(tmp_path) == "taken"
 
 
@@ -192,48 +191,3 @@ def test_room_is_needed_for_the_states_and_what_training_leaves(
             snapshots.make_room(100_000_000, 50_000_000)
         save(snapshots, 1)  # what is there already is not needed once more
         snapshots.make_room(100_000_000, 50_000_000)
-
-
-# --- the name ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def inputs(tmp_path: Path) -> list[Path]:
-    start = tmp_path / "start"
-    start.mkdir()
-    for name in ("model.safetensors", "config.json", "tokenizer.json", "log.jsonl", "manifest.json"):
-        (start / name).write_text(name)
-    rows = tmp_path / "rows.jsonl"
-    rows.write_text(json.dumps({"id": "a"}))
-    return [start, rows]
-
-
-PARAMS = {"seed": 0, "settings": {"learning_rate": 1e-3, "lora": {"r": 4}}, "code": "abc"}
-
-
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "../rows.jsonl"])
-def test_another_input_is_another_training(inputs: list[Path], name: str) -> None:
-    before = state_name(PARAMS, inputs)
-    (inputs[0] / name).write_text("other")
-    assert state_name(PARAMS, inputs) != before
-
-
-@pytest.mark.parametrize("name", ["log.jsonl", "manifest.json"])
-def test_how_long_the_start_took_to_train_is_nothing_to_this_training(inputs: list[Path], name: str) -> None:
-    before = state_name(PARAMS, inputs)
-    (inputs[0] / name).write_text("other")
-    (inputs[1]).touch()
-    assert state_name(PARAMS, inputs) == before
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"seed": 1}, {"code": "abd"}, {"settings": {"learning_rate": 1e-3, "lora": {"r": 5}}}, {"decoder": "pyav"}],
-)
-def test_another_parameter_is_another_training(inputs: list[Path], change: dict[str, object]) -> None:
-    assert state_name(PARAMS | change, inputs) != state_name(PARAMS, inputs)
-
-
-def test_an_input_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"rows\.jsonl: cannot be read"):
-        state_name({}, [tmp_path / "rows.jsonl"])

@@ -16,7 +16,7 @@ import torch
 from transformers import Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLAttention, rotate_half
 
-from video_r2.model.generation import Prompt, pad_right, read_prompts
+from video_r2.model.generation import Prompt, read_prompts
 
 WEIGHTS_AT_ONCE = 32_000_000  # attention weights in memory at a time: 128 MB in float32
 
@@ -83,27 +83,17 @@ def attention_to_video(
     longest = max(map(len, responses))
     keys, _ = reading.cache.of_layer(layer)
     queries = _queries(attention, asked["hidden_states"], asked["position_embeddings"], longest)
-    moment = pad_right([prompt.prefix.moment + 1 for prompt in prompts], reading.prefix_tokens)
-    moments = int(moment.max())
     tokens = reading.seen.shape[1]
-    # What each token belongs to: one of the temporal patches, the rest of the prompt, or the response.
-    classes = torch.full((len(given), tokens), moments, device=keys.device)
-    classes[:, : reading.prefix_tokens] = torch.where(moment > 0, moment - 1, moments)
-    for row, response in enumerate(responses):
-        classes[row, tokens - len(response) :] = moments + 1
-
-    shares = []
+    parts: list[list[torch.Tensor]] = [[] for _ in prompts]
     step = max(1, WEIGHTS_AT_ONCE // (len(given) * queries.shape[1] * tokens))
     for first in range(0, longest, step):
         some = queries[:, :, first : first + step]
-        at = tokens - longest + first
-        weights = _weights(some, keys, reading.seen, at, attention.scaling)
-        empty = weights.new_zeros(*weights.shape[:2], moments + 2)
-        shares.append(empty.scatter_add(2, classes[:, None].expand_as(weights), weights))
-    share = torch.cat(shares, dim=1).cpu()
+        weights = _weights(some, keys, reading.seen, tokens - longest + first, attention.scaling)
+        for shares, row, prompt, response in zip(parts, weights, prompts, responses, strict=True):
+            shares.append(_shares(row, prompt, len(response)))
     return [
-        _readout(share[row, longest - len(response) :], moments, prompt)
-        for row, (prompt, response) in enumerate(zip(prompts, responses, strict=True))
+        _readout(torch.cat(shares)[longest - len(response) :].cpu(), prompt)
+        for shares, prompt, response in zip(parts, prompts, responses, strict=True)
     ]
 
 
@@ -128,12 +118,23 @@ def _weights(queries: torch.Tensor, keys: torch.Tensor, seen: torch.Tensor, at: 
     return scores.masked_fill(~visible, torch.finfo(torch.float32).min).softmax(-1).mean(1)
 
 
-def _readout(share: torch.Tensor, moments: int, prompt: Prompt) -> AttentionReadout:
-    own = int(prompt.prefix.moment.max()) + 1
+def _shares(weights: torch.Tensor, prompt: Prompt, response: int) -> torch.Tensor:
+    """Sums of weights (queries x tokens) over each temporal patch, the rest of the prompt, and the response."""
+    moment = prompt.prefix.moment
+    of_video = (moment >= 0).nonzero()[:, 0]
+    first, last, moments = int(of_video[0]), int(of_video[-1]) + 1, int(moment.max()) + 1
+    by_moment = weights[:, first:last].unflatten(1, (moments, -1)).sum(2)
+    own = weights[:, -response:].sum(1, keepdim=True)
+    rest = weights[:, :first].sum(1, keepdim=True) + weights[:, last:-response].sum(1, keepdim=True)
+    return torch.cat([by_moment, rest, own], dim=1)
+
+
+def _readout(shares: torch.Tensor, prompt: Prompt) -> AttentionReadout:
+    moments = shares[:, :-2]
     return AttentionReadout(
-        video=share[:, :moments].sum(1),
-        prompt=share[:, moments],
-        response=share[:, moments + 1],
-        moments=share[:, :own],
+        video=moments.sum(1),
+        prompt=shares[:, -2],
+        response=shares[:, -1],
+        moments=moments,
         seconds_per_moment=prompt.prefix.seconds_per_moment,
     )

@@ -13,6 +13,8 @@ from typing import TypeVar
 import torch
 import torch.distributed
 
+from video_r2.errors import UserError
+
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 
@@ -34,7 +36,7 @@ def run_in_processes(work: Callable[[], Result], number: int) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
         others = [
-            get_context("fork").Process(target=_join, args=(work, rank, number, store), daemon=True)
+            get_context("fork").Process(target=_take_part, args=(work, rank, number, store), daemon=True)
             for rank in range(1, number)
         ]
         for other in others:
@@ -47,6 +49,14 @@ def run_in_processes(work: Callable[[], Result], number: int) -> Result:
             for other in others:
                 other.kill()
     return result
+
+
+def _take_part(work: Callable[[], Result], rank: int, number: int, store: Path) -> None:
+    """What the other processes do. Something that is wrong with the training is wrong in all of them: the first says it."""
+    try:
+        _join(work, rank, number, store)
+    except UserError:
+        sys.exit(1)
 
 
 def _join(work: Callable[[], Result], rank: int, number: int, store: Path) -> Result:

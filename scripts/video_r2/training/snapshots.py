@@ -6,60 +6,21 @@ A state lies outside of the declared outputs, which Snakemake deletes before a j
 from __future__ import annotations
 
 import errno
-import fcntl
-import hashlib
-import json
 import os
 import shutil
-import socket
-import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from video_r2.errors import UserError
+from video_r2.state import Lock, sha256
 
 SUMS = "SHA256SUMS"  # as `sha256sum -c` reads it
 WHOLE = "step-[0-9]*[0-9]"
 DIGITS = 9  # of a step in a folder's name, so that names sort as steps do
-LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "numpy")  # whose versions decide about bits
-RECORDS = frozenset({"log.jsonl", "manifest.json", "provenance.json", ".snakemake_timestamp"})  # of a checkpoint
 SCANT = 2**20  # bytes; with less than this left, a file that could not be written was too large for the disk
-
-
-def state_name(params: Mapping[str, Any], inputs: Sequence[str | Path]) -> str:
-    """Name that a training's state goes by: 16 hexadecimal digits, others for all that would give other weights.
-
-    Args:
-        params: settings, seed, digest of the code and the like.
-        inputs: files, taken by what they hold, and checkpoints, taken by their weights, tokenizer and settings.
-    """
-    parts = {
-        "params": params,
-        "inputs": [_contents(Path(path)) for path in inputs],
-        "libraries": {name: version(name) for name in LIBRARIES},
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def _contents(path: Path) -> dict[str, str]:
-    try:
-        if path.is_file():
-            return {"": _sha256(path)}
-        path.stat()
-        files = sorted(file for file in path.rglob("*") if file.is_file() and file.name not in RECORDS)
-        return {str(file.relative_to(path)): _sha256(file) for file in files}
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", file=path) from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Snapshots:
@@ -69,7 +30,7 @@ class Snapshots:
     and the one before it is used.
 
     Args:
-        folder: the training's own (`state_name`).
+        folder: the training's own (`video_r2.state`).
         keep: how many states are kept.
 
     Attributes:
@@ -80,7 +41,7 @@ class Snapshots:
         self.folder = Path(folder)
         self.last: Path | None = None
         self._keep = keep
-        self._lock = _Lock(self.folder / "lock")
+        self._lock = Lock(self.folder / "lock")
 
     def __enter__(self) -> Snapshots:
         self._lock.take()
@@ -180,7 +141,7 @@ def _seal(state: Path) -> None:
 
 
 def _sums(state: Path) -> str:
-    return "".join(f"{_sha256(file)}  {file.name}\n" for file in sorted(state.iterdir()) if file.name != SUMS)
+    return "".join(f"{sha256(file)}  {file.name}\n" for file in sorted(state.iterdir()) if file.name != SUMS)
 
 
 def _defect(state: Path) -> str | None:
@@ -216,44 +177,3 @@ def _synchronise(path: Path) -> None:
 
 def _size(number: int) -> str:
     return f"{number / 1e9:,.2f} GB" if number >= 1e7 else f"{number / 1e6:,.2f} MB"
-
-
-class _Lock:
-    """A file that one process at a time can hold, and that says who does. The system frees it when the process dies.
-
-    Forked processes do not hold it: what is left of a killed training does not keep its successor out.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._handle: int | None = None
-
-    def take(self) -> None:
-        while True:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-            except FileNotFoundError:  # whoever held it has just ended and removed the folder
-                continue
-            try:
-                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError) as error:
-                holder = os.read(handle, 1000).decode("utf-8", "replace").strip()
-                os.close(handle)
-                raise UserError(
-                    f"another process is at this training: {holder or 'it does not say which'}",
-                    file=self._path.parent,
-                    cure="wait until it has ended, or end it",
-                ) from error
-            if self._path.exists() and os.path.samestat(os.fstat(handle), self._path.stat()):
-                break
-            os.close(handle)  # of a file that has been removed meanwhile
-        holder = f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{holder}\n".encode())
-        self._handle = handle
-
-    def free(self) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None

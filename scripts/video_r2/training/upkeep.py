@@ -6,15 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from video_r2 import config
 from video_r2.run import Job
+from video_r2.state import state_folder
 from video_r2.training.guards import Guard
-from video_r2.training.snapshots import Snapshots, state_name
+from video_r2.training.snapshots import Snapshots
 from video_r2.training.watch import Watch, time_limit
-
-NO_EFFECT = frozenset({"upkeep", "judge_service", "cache"})  # parameters that no weight depends on
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,7 @@ def keep_up(job: Job) -> Iterator[Upkeep]:
     given = job.params.upkeep
     resumption = config.Resumption.model_validate(given["resumption"])
     guards = config.Guards.model_validate(given["guards"])
-    params = {name: value for name, value in job.params.items() if name not in NO_EFFECT}
-    name = state_name({**params, "output": str(job.output.checkpoint)}, [*job.input])
-    with Snapshots(Path(given["folder"], job.rule, name), resumption.keep) as snapshots:
+    folder = state_folder(given["folder"], job, job.output.checkpoint)
+    with Snapshots(folder, resumption.keep) as snapshots:
         watch = Watch(resumption, time_limit(job.resources, began))
         yield Upkeep(snapshots, watch, Guard(guards, lambda: snapshots.last))

@@ -1,0 +1,104 @@
+"""What a job keeps outside of its declared outputs, so that it can go on after it was broken off: where, and who is at it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from video_r2.errors import UserError
+from video_r2.run import Job
+
+LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "numpy")  # whose versions decide about bits
+RECORDS = frozenset({"log.jsonl", "manifest.json", "provenance.json", ".snakemake_timestamp"})  # of a checkpoint
+NO_EFFECT = frozenset({"upkeep", "state", "judge_service", "cache"})  # parameters that no result depends on
+
+
+def state_folder(folder: str | Path, job: Job, output: str | Path) -> Path:
+    """Folder of a job's state, below `folder`: another one for all that would give another result.
+
+    Args:
+        output: what tells the job from others of its rule.
+    """
+    params = {name: value for name, value in job.params.items() if name not in NO_EFFECT}
+    return Path(folder, job.rule, state_name({**params, "output": str(output)}, [*job.input]))
+
+
+def state_name(params: Mapping[str, Any], inputs: Sequence[str | Path]) -> str:
+    """Name that a state goes by: 16 hexadecimal digits, others for all that would give another result.
+
+    Args:
+        params: settings, seed, digest of the code and the like.
+        inputs: files, taken by what they hold, and checkpoints, taken by their weights, tokenizer and settings.
+    """
+    parts = {
+        "params": params,
+        "inputs": [_contents(Path(path)) for path in inputs],
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _contents(path: Path) -> dict[str, str]:
+    try:
+        if path.is_file():
+            return {"": sha256(path)}
+        path.stat()
+        files = sorted(file for file in path.rglob("*") if file.is_file() and file.name not in RECORDS)
+        return {str(file.relative_to(path)): sha256(file) for file in files}
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", file=path) from error
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Lock:
+    """A file that one process at a time can hold, and that says who does. The system frees it when the process dies.
+
+    Forked processes do not hold it: what is left of a killed training does not keep its successor out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    def take(self) -> None:
+        while True:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            except FileNotFoundError:  # whoever held it has just ended and removed the folder
+                continue
+            try:
+                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError) as error:
+                holder = os.read(handle, 1000).decode("utf-8", "replace").strip()
+                os.close(handle)
+                raise UserError(
+                    f"another process is at this: {holder or 'it does not say which'}",
+                    file=self._path.parent,
+                    cure="wait until it has ended, or end it",
+                ) from error
+            if self._path.exists() and os.path.samestat(os.fstat(handle), self._path.stat()):
+                break
+            os.close(handle)  # of a file that has been removed meanwhile
+        holder = f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{holder}\n".encode())
+        self._handle = handle
+
+    def free(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
