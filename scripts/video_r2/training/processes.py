@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ from video_r2.errors import UserError
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 
+PEER_IS_GONE = re.compile(r"Connection (?:closed|reset) by peer")  # what gloo says of it
 LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 
 
@@ -52,10 +54,14 @@ def run_in_processes(work: Callable[[], Result], number: int) -> Result:
 
 
 def _take_part(work: Callable[[], Result], rank: int, number: int, store: Path) -> None:
-    """What the other processes do. Something that is wrong with the training is wrong in all of them: the first says it."""
+    """What the other processes do. Where the first one ends, for whatever reason, they have nothing to say."""
     try:
         _join(work, rank, number, store)
     except UserError:
+        sys.exit(1)  # what is wrong with a training is wrong in all of them
+    except RuntimeError as error:
+        if not PEER_IS_GONE.search(str(error)):
+            raise
         sys.exit(1)
 
 
