@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from video_r2 import config, config_pages
 from video_r2.errors import UserError
+from video_r2.files import read_yaml
 from video_r2.workflow import read_config
 
 SOURCES = {
@@ -45,7 +46,7 @@ def test_the_paper_sets_every_key_of_what_it_uses(root: Path) -> None:
                 found += unset(value, given[key], f"{path}{key}.")
         return found
 
-    raw = config.read_yaml(root / "config.yaml")
+    raw = read_yaml(root / "config.yaml")
     # A generated world, and a base that is trained, are no part of the paper.
     assert set(unset(config.Config().model_dump(mode="json"), raw)) == {"data.world", "training.base"}
 
@@ -67,7 +68,7 @@ def test_the_paper_has_the_published_settings(root: Path) -> None:
     groups = [entry.group for entry in settings.benchmarks.values()]
     assert (groups.count("generic"), groups.count("reasoning")) == (5, 6)
     assert len(set(settings.benchmarks["mvbench"].configs)) == 20
-    rewards = {name: settings.settings_of(name).rewards for name in ("grpo", "grpo_tar", "grpo_tar_gate")}  # type: ignore[union-attr]
+    rewards = {name: settings.settings_of(name).rewards for name in ("grpo", "grpo_tar", "grpo_tar_gate")}
     assert [(entry.temporal_alignment, entry.gate) for entry in rewards.values()] == [(0, False), (1, False), (1, True)]
 
 
@@ -160,7 +161,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, compl
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError) as caught:
-        config.read_yaml(path)
+        read_yaml(path)
     assert complaint in str(caught.value)
     assert str(path) in str(caught.value)
 
@@ -194,7 +195,7 @@ def schema() -> jsonschema.Draft202012Validator:
 def test_the_schema_accepts_the_files_of_the_repository(
     root: Path, path: str, schema: jsonschema.Draft202012Validator
 ) -> None:
-    schema.validate(config.read_yaml(root / path))
+    schema.validate(read_yaml(root / path))
 
 
 @pytest.mark.parametrize(

@@ -1,93 +1,258 @@
-"""A digest of what a script means: it changes with the code that the script can reach, and not with comments.
+"""A digest of what a script means: it changes with the code that the script can reach, and with nothing else.
 
 Snakemake follows a script by its time stamp and does not follow the modules that it imports. The digest here is part of
-every rule's params instead: over the syntax trees, without docstrings, of the script and of every project module that
-it imports, directly or through others.
+every rule's params instead. It is taken of parts: the functions, classes and constants of the project that the script
+uses, directly or through others; what its modules do when they are imported; the data files that such parts name. Where it
+cannot be told which part of a module is used, all of the module counts: to run again is better than a result that is stale.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
+from video_r2.code_meaning import Meaning, meaning
+from video_r2.code_modules import Import, Module, file_of, read_module
 from video_r2.errors import UserError
 
-# What these hold reaches a result through a rule's params (config), or not at all (errors, run).
+# What these hold reaches a result through a rule's params (config, prompts), or not at all (errors, run).
 WITHOUT_EFFECT = frozenset({"video_r2.config", "video_r2.errors", "video_r2.run"})
+THROUGH_PARAMS = frozenset({"video_r2/judge/prompts"})
 
 
 def digest(script: Path, root: Path) -> str:
-    """Digest of `script` and of the modules below folder `root` that it imports: 16 hexadecimal digits.
+    """Digest of `script` and of what it uses of the modules below folder `root`: 16 hexadecimal digits.
 
     Raises:
         UserError: if a file cannot be read or is not valid Python.
     """
-    seen: dict[str, str] = {}
-    waiting = sorted(_imports(script, root))
-    while waiting:
-        module = waiting.pop()
-        path = _file(module, root)
-        if module in seen or module in WITHOUT_EFFECT or path is None:
-            continue
-        seen[module] = _meaning(path)
-        waiting.extend(_imports(path, root))
-    parts = [_meaning(script), *(f"{module}\n{seen[module]}" for module in sorted(seen))]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return digest_of(parts(script, root))
 
 
-def _file(module: str, root: Path) -> Path | None:
-    base = root.joinpath(*module.split("."))
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file():
-            return path
-    return None
+def digest_of(parts: dict[str, str]) -> str:
+    """The digest of code that has these parts."""
+    return _digest(sorted(parts.items()))
+
+
+def parts(script: Path, root: Path) -> dict[str, str]:
+    """What `digest` is taken of: the digest of every part by its name, such as "function video_r2.records.read_table".
+
+    Raises:
+        UserError: if a file cannot be read or is not valid Python.
+    """
+    return project(root).parts(script)
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
+def project(root: Path) -> Project:
+    """The code below folder `root` as it was when this process first asked."""
+    return Project(root)
+
+
+class _Node(NamedTuple):
+    """Something of the project that can be reached.
+
+    Args:
+        kind: "part" (a name of a module), "imported" (a module, as far as it does something when it is imported), "script"
+            (a module that is run), "whole" (all of a module), "file" (a data file).
+        module: the module's name, or the file's path below the root.
+        name: the part's.
+    """
+
+    kind: str
+    module: str
+    name: str = ""
+
+
+class Project:
+    """The modules below a folder.
+
+    Args:
+        root: the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._modules: dict[str, Module | None] = {}
+        self._meanings: dict[_Node, Meaning | None] = {}
+        self._successors: dict[_Node, list[_Node]] = {}
+        self._digests: dict[_Node, str | None] = {}
+
+    def parts(self, script: Path) -> dict[str, str]:
+        """The digest of every part that a script reaches, by its name."""
+        name = ".".join(script.relative_to(self.root).with_suffix("").parts)
+        if self._module(name) is None:
+            raise UserError("there is no such script", file=script)
+        counted = ((node, self._part_digest(node)) for node in self.reached(_Node("script", name)))
+        return {self._title(node): digest for node, digest in counted if digest is not None}
+
+    def reached(self, start: _Node) -> set[_Node]:
+        """All that can be reached from `start`, and `start`."""
+        seen = {start}
+        waiting = [start]
+        while waiting:
+            new = set(self._follow(waiting.pop())) - seen
+            seen |= new
+            waiting.extend(new)
+        return seen
+
+    # --- modules ------------------------------------------------------------------------------------------------------
+
+    def _module(self, name: str) -> Module | None:
+        """The project's module of that name; None of other projects' modules, and of those that change no result."""
+        if name not in self._modules:
+            path = None if name in WITHOUT_EFFECT else file_of(name, self.root)
+            self._modules[name] = None if path is None else read_module(name, path, self.root)
+        return self._modules[name]
+
+    def _statements(self, node: _Node) -> list[ast.stmt]:
+        module = self._module(node.module)
+        assert module is not None  # noqa: S101 - nodes are made of modules that are there
+        if node.kind == "part":
+            return module.definitions[node.name]
+        return [*module.effects, *(module.as_script if node.kind == "script" else [])]
+
+    def _meaning(self, node: _Node) -> Meaning | None:
+        """What a part, or a module at its import, says; None of what has no code of its own."""
+        if node not in self._meanings:
+            has_code = node.kind in ("part", "imported", "script")
+            self._meanings[node] = meaning(self._statements(node)) if has_code else None
+        return self._meanings[node]
+
+    # --- digests ------------------------------------------------------------------------------------------------------
+
+    def _part_digest(self, node: _Node) -> str | None:
+        """Digest of a part by itself; None of what has nothing that could change a result."""
+        if node not in self._digests:
+            self._digests[node] = self._make_part_digest(node)
+        return self._digests[node]
+
+    def _make_part_digest(self, node: _Node) -> str | None:
+        if node.kind == "file":
+            return hashlib.sha256((self.root / node.module).read_bytes()).hexdigest()[:16]
+        of = self._meaning(node)
+        if of is None or not of.text:
+            return None
+        module = self._module(node.module)
+        assert module is not None  # noqa: S101
+        heads = {use[0] for use in of.uses}
+        sources = sorted(
+            f"{name} = {source}" for name in heads & module.imported.keys() for source in module.imported[name]
+        )
+        return _digest([of.text, *sources])
+
+    def _title(self, node: _Node) -> str:
+        if node.kind == "file":
+            return f"file {node.module}"
+        if node.kind != "part":
+            return (
+                f"what is done at the import of {node.module}" if node.kind == "imported" else f"script {node.module}"
+            )
+        first = self._statements(node)[0]
+        kind = "class" if isinstance(first, ast.ClassDef) else "constant"
+        kind = "function" if isinstance(first, ast.FunctionDef | ast.AsyncFunctionDef) else kind
+        return f"{kind} {node.module}.{node.name}"
+
+    # --- what leads where ---------------------------------------------------------------------------------------------
+
+    def _follow(self, node: _Node) -> list[_Node]:
+        if node not in self._successors:
+            self._successors[node] = [*dict.fromkeys(self._lead(node))]
+        return self._successors[node]
+
+    def _lead(self, node: _Node) -> Iterator[_Node]:
+        if node.kind == "file":
+            text = (self.root / node.module).read_text(encoding="utf-8", errors="replace")
+            yield from self._named_in(re.findall(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", text))
+            return
+        module = self._module(node.module)
+        assert module is not None  # noqa: S101
+        if node.kind == "part":
+            yield _Node("imported", node.module)
+        elif node.kind == "whole":
+            yield _Node("imported", node.module)
+            for name in module.names:
+                yield from self._name(module, (name,))
+            for star in module.stars:
+                yield from self._attribute(star, ())
+        else:
+            package = node.module.rpartition(".")[0]
+            for name in [package, *module.imports]:
+                if self._module(name) is not None:
+                    yield _Node("imported", name)
+            for star in module.stars:
+                yield from self._attribute(star, ())
+        of = self._meaning(node)
+        if of is not None:
+            yield from self._used(module, of)
+
+    def _used(self, module: Module, of: Meaning) -> Iterator[_Node]:
+        for use in of.uses:
+            yield from self._name(module, use)
+        for source, level, name in of.imports:
+            yield from self._source(Import(module.absolute(source, level), "" if name == "*" else name), ())
+        if of.names_by_text:
+            yield _Node("whole", module.name)
+        if of.names_files:
+            yield from self._files(module, of.strings)
+        yield from self._named_in(of.strings)
+
+    def _name(self, module: Module, chain: tuple[str, ...]) -> Iterator[_Node]:
+        """What a global name of a module stands for, with the attributes that are taken of it."""
+        name, *attributes = chain
+        if name in module.definitions:
+            yield _Node("part", module.name, name)
+        for source in module.imported.get(name, ()):
+            yield from self._source(source, tuple(attributes))
+
+    def _source(self, source: Import, attributes: tuple[str, ...]) -> Iterator[_Node]:
+        yield from self._attribute(source.module, (source.name, *attributes) if source.name else attributes)
+
+    def _attribute(self, name: str, chain: tuple[str, ...]) -> Iterator[_Node]:
+        """What a chain of attributes of the module of that name stands for: all of it, where there is none."""
+        module = self._module(name)
+        if module is None:
+            return
+        yield _Node("imported", name)
+        if not chain:
+            yield _Node("whole", name)
+        elif chain[0] in module.names:
+            yield from self._name(module, chain)
+        elif file_of(f"{name}.{chain[0]}", self.root) is not None:
+            yield from self._attribute(f"{name}.{chain[0]}", chain[1:])
+        else:
+            yield _Node("whole", name)
+
+    def _named_in(self, texts: Iterable[str]) -> Iterator[_Node]:
+        """What dotted names in texts stand for, if they are of a package of the project."""
+        for text in texts:
+            top, *rest = text.split(".")
+            if rest and (self.root / top / "__init__.py").is_file():
+                yield from self._attribute(top, tuple(rest))
+
+    def _files(self, module: Module, strings: Iterable[str]) -> Iterator[_Node]:
+        """The data files that code names beside its module: those of its texts that are files, or else all that are there."""
+        folder = module.path.parent
+        named = [folder / string for string in strings if string and _is_path(folder / string)]
+        for path in named or [folder]:
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                shown = file.relative_to(self.root).as_posix()
+                through_params = any(shown.startswith(f"{other}/") for other in THROUGH_PARAMS)
+                if file.is_file() and file.suffix not in (".py", ".pyc") and not through_params:
+                    yield _Node("file", shown)
+
+
+def _is_path(path: Path) -> bool:
     try:
-        return ast.parse(path.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read as Python: {error}", file=path) from error
+        return path.exists()
+    except (OSError, ValueError):  # a text that can be no path: too long, or with a zero byte
+        return False
 
 
-@cache
-def _imports(path: Path, root: Path) -> frozenset[str]:
-    return frozenset(_imported(_tree(path), root))
-
-
-def _imported(tree: ast.Module, root: Path) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for name in node.names:
-                yield from _with_packages(name.name)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from _with_packages(node.module)
-            for name in node.names:
-                if _file(f"{node.module}.{name.name}", root):
-                    yield f"{node.module}.{name.name}"
-
-
-def _with_packages(module: str) -> Iterator[str]:
-    parts = module.split(".")
-    for length in range(1, len(parts) + 1):
-        yield ".".join(parts[:length])
-
-
-@cache
-def _meaning(path: Path) -> str:
-    """The syntax tree as text, without positions, and without docstrings and other strings that nothing uses."""
-    tree = _tree(path)
-    for node in ast.walk(tree):
-        for field in ("body", "orelse", "finalbody"):
-            statements = getattr(node, field, None)
-            if isinstance(statements, list):
-                setattr(node, field, [statement for statement in statements if not _is_bare_string(statement)])
-    return ast.dump(tree)
-
-
-def _is_bare_string(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+def _digest(of: object) -> str:
+    return hashlib.sha256(repr(of).encode()).hexdigest()[:16]

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from video_r2.errors import UserError
+from video_r2.files import read_yaml
 
 Semantics = Literal["reference", "corrected"]
 Trace = Literal["full", "without_times", "conclusion"]
@@ -89,7 +89,10 @@ class World(BenchmarkFilms):
     grpo_rows: Count = Field(1000, description="Rows of the GRPO set.")
     validation_rows: Count = Field(240, description="Rows of the validation split.")
     claim_error_rate: Fraction = Field(0.1, description="Share of SFT traces with a claim at a wrong time.")
-    hedge_rate: Fraction = Field(0.4, description="Share of SFT traces whose conclusion names a second answer.")
+    hedged_options: Count = Field(
+        1, description="SFT traces may hedge where the right one is among so many first options."
+    )
+    hedge_rate: Fraction = Field(1.0, description="Share of these traces whose conclusion names a second answer.")
 
 
 class Data(Section):
@@ -571,22 +574,6 @@ def load(paths: Sequence[str | Path]) -> Config:
     for path in paths:
         raw = merge(raw, read_yaml(path))
     return validate(raw, ", ".join(str(path) for path in paths))
-
-
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read one YAML mapping."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        content = yaml.safe_load(text) or {}
-    except FileNotFoundError as error:
-        raise UserError("there is no such file", file=path) from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"is not UTF-8 text (byte {error.start})", file=path, cure="save it as UTF-8") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"is not valid YAML: {error}", file=path) from error
-    if not isinstance(content, dict):
-        raise UserError(f"holds a {type(content).__name__} where a mapping is needed", file=path)
-    return content
 
 
 def _complaints(error: ValidationError, prefix: str) -> list[str]:

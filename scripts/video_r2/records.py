@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from video_r2.errors import UserError
+from video_r2.files import replacing
 
 
 @dataclass(frozen=True)
@@ -26,6 +23,7 @@ class Column:
 
 STRING, INTEGER, REAL, TRUTH = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 STRINGS = pa.list_(pa.string())
+REALS, IMAGES = pa.list_(pa.float64()), pa.list_(pa.binary())
 Table = dict[str, Column]
 
 VIDEO: Table = {
@@ -76,6 +74,14 @@ SCORE: Table = {
     "detail": Column(STRING, "JSON object: what the score was made of"),
 }
 
+SAMPLE: Table = {
+    "id": Column(STRING, "of the question"),
+    "benchmark": Column(STRING, "name in the configuration"),
+    "times": Column(REALS, "seconds from the beginning of the video, of each frame"),
+    "frames": Column(IMAGES, "frames as the models saw them, as JPEG files"),
+    "reason": Column(STRING, "why there are none; null if there are"),
+}
+
 
 def write_table(path: str | Path, rows: pd.DataFrame, table: Table) -> None:
     """Check `rows` against `table` and write them as Parquet, under a temporary name first."""
@@ -112,19 +118,3 @@ def read_table(path: str | Path, table: Table) -> pd.DataFrame:
         if arrow.schema.field(name).type not in (column.type, pa.null()):
             raise UserError(f"column {name!r} is {arrow.schema.field(name).type}, not {column.type}", file=path)
     return arrow.select(list(table)).to_pandas()
-
-
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, moved into place when the block ends well and removed when it does not."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from video_r2 import code_digest, config
 from video_r2.errors import UserError
+from video_r2.files import read_yaml
 
 PROMPTS = Path("video_r2", "judge", "prompts")
 
@@ -23,7 +25,7 @@ def read_config(paths: Iterable[str | Path], keys: Mapping[str, Any]) -> config.
     raw: dict[str, Any] = {}
     sources = []
     for path in paths:
-        raw = config.merge(raw, config.read_yaml(path))
+        raw = config.merge(raw, read_yaml(path))
         sources.append(str(path))
     if keys:
         sources.append("--config")
@@ -49,6 +51,19 @@ class Plan:
     def code(self, script: str) -> str:
         """Digest of what scripts/<script>.py means, for a rule's params."""
         return code_digest.digest(self.scripts / f"{script}.py", self.scripts)
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Versions of the packages of envs/<name>.yaml, for a rule's params: a comment there is no reason to run again."""
+        return dict(_environment(self.scripts.parent / "envs" / f"{name}.yaml"))
+
+    def captions(self) -> dict[str, str]:
+        """Digest of each text of the report, for the params of the rule that writes it."""
+        texts = sorted((self.scripts.parent / "workflow" / "report").glob("*.rst"))
+        return {path.stem: _digest(path) for path in texts}
+
+    def configuration(self, wildcards: Any, input: Any) -> dict[str, Any]:
+        """The whole configuration, for the record of the report: what the run was. Not compared, as `judge_service` is not."""
+        return self.config.model_dump(mode="json", exclude={"judge": {"url", "cache"}})
 
     def section(self, path: str, *keys: str) -> Any:
         """The part of the configuration at `path` ("data.overlay") as plain values; of a section, `keys` or all."""
@@ -82,8 +97,7 @@ class Plan:
         """Digest of each of these prompts, for the params of a rule that has a model judge by them."""
         if self.config.judge.kind == "rules":
             return {}
-        texts = {name: (self.scripts / PROMPTS / f"{name}.md").read_bytes() for name in names}
-        return {name: hashlib.sha256(text).hexdigest()[:16] for name, text in texts.items()}
+        return {name: _digest(self.scripts / PROMPTS / f"{name}.md") for name in names}
 
     def reward_prompts(self, wildcards: Any) -> dict[str, str]:
         """Digests of the prompts that the rewards of a model's training ask by."""
@@ -268,6 +282,18 @@ class Plan:
 def one_of(names: Iterable[str]) -> str:
     """A pattern for a wildcard that is one of `names`, and that matches nothing where there are none."""
     return "|".join(re.escape(name) for name in names) or "(?!)"
+
+
+@cache
+def _environment(path: Path) -> Mapping[str, str]:
+    named = read_yaml(path).get("dependencies", [])
+    packages = [package for entry in named for package in (entry["pip"] if isinstance(entry, dict) else [entry])]
+    versions = (re.fullmatch(r"([^=<>~!\s]+)\s*=*(.*)", package) for package in packages)
+    return {version[1]: version[2] for version in versions if version}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -1,29 +1,145 @@
-"""The digest of a rule's code follows what the code means."""
+"""The digest of a rule's code follows what the code means, and only the code that the rule can reach."""
 
 from __future__ import annotations
 
+import ast
+import random
+import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from video_r2 import code_digest
-from video_r2.code_digest import digest
+from video_r2.code_digest import Project, digest, parts
 from video_r2.errors import UserError
 
 SCRIPT = '''"""A script."""
 
+from video_r2 import tools
+from video_r2.judge import judge_of
 from video_r2.metrics import mean
+from video_r2.registry import Registered
 
 
 def main(job):
     """Do it."""
-    return mean.mean(job)
+    value = mean.mean(job)
+    return judge_of(value), tools.chosen(job), Registered
+
+
+if __name__ == "__main__":
+    main(globals()["snakemake"])
 '''
 MODULES = {
     "video_r2/__init__.py": "",
     "video_r2/metrics/__init__.py": '"""Metrics."""\n',
-    "video_r2/metrics/mean.py": "from video_r2.numbers import ZERO\n\ndef mean(of):\n    return sum(of, ZERO) / 2\n",
-    "video_r2/numbers.py": "ZERO = 0\n",
+    "video_r2/metrics/mean.py": """
+import numpy as np
+
+from video_r2.numbers import ZERO, scaled
+
+
+def mean(of):
+    return sum(scaled(value) for value in of) / 2 + ZERO
+
+
+def median(of):
+    return np.median(of)
+
+
+def other():
+    return 3
+""",
+    "video_r2/numbers.py": """
+from dataclasses import dataclass, field
+
+ZERO = 0
+LIMIT = 5
+UNUSED = 7
+SCALE: int = 2
+
+
+def scaled(value, limit=LIMIT):
+    return min(value * SCALE, limit)
+
+
+@dataclass
+class Base:
+    shown: int = 1
+
+
+@dataclass
+class Pair(Base):
+    size: int = field(default=4)
+
+    def total(self):
+        return self.size
+
+
+def unused(pair: Pair) -> int:
+    return 1
+""",
+    # A package that passes on what a module of it has.
+    "video_r2/judge/__init__.py": "from video_r2.judge.rules import judge as judge_of\n",
+    "video_r2/judge/rules.py": """
+from pathlib import Path
+
+from video_r2.numbers import Pair
+
+TEXTS = Path(__file__).parent / "texts"
+
+
+def judge(value):
+    return TEXTS / "a.txt", Pair(value)
+
+
+def silent():
+    return None
+""",
+    "video_r2/judge/texts/a.txt": "Judge.",
+    "video_r2/judge/texts/use.yaml": "function: video_r2.named.by_a_file\n",
+    "video_r2/named.py": "def by_a_file():\n    return 1\n\n\ndef by_nobody():\n    return 1\n",
+    "video_r2/tools.py": """
+from video_r2 import computed
+
+
+def chosen(job):
+    return getattr(computed, job)
+""",
+    "video_r2/computed.py": "def one():\n    return 1\n\n\ndef two():\n    return 2\n",
+    # What is done at import counts, although nobody uses a name of it.
+    "video_r2/registry.py": """
+from video_r2 import plugins
+
+KNOWN = {}
+
+
+def register(of):
+    KNOWN[of.__name__] = of
+    return of
+
+
+@register
+class Registered:
+    size = 1
+""",
+    "video_r2/plugins.py": """
+import os
+
+from video_r2.numbers import ZERO
+
+
+def start():
+    return 1
+
+
+def never():
+    return 1
+
+
+os.environ["PLUGINS"] = str(start())
+""",
     "video_r2/config.py": "KEY = 1\n",
     "video_r2/unrelated.py": "ONE = 1\n",
 }
@@ -43,14 +159,11 @@ def after(scripts: Path, name: str, old: str, new: str) -> str:
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
-    forget()
+    code_digest.project.cache_clear()  # a process reads the code once: these tests change it
     return digest(scripts / "score.py", scripts)
 
 
-def forget() -> None:
-    """Drop the trees of files, which are kept as long as a process lives: these tests change files."""
-    for cached in (code_digest._tree, code_digest._imports, code_digest._meaning):
-        cached.cache_clear()
+MEAN, NUMBERS, PLUGINS = "video_r2/metrics/mean.py", "video_r2/numbers.py", "video_r2/plugins.py"
 
 
 @pytest.mark.parametrize(
@@ -58,9 +171,20 @@ def forget() -> None:
     [
         ("score.py", "def main", "# Why.\n\n\ndef main"),
         ("score.py", '"""Do it."""', '"""Do it well."""'),
-        ("score.py", "    return mean.mean(job)", "    return mean.mean(\n        job,\n    )"),
-        ("video_r2/numbers.py", "ZERO = 0", "ZERO = 0  # nothing"),
+        ("score.py", "value = mean.mean(job)", "value = mean.mean(\n        job,\n    )"),
+        ("score.py", "value", "found"),
+        (MEAN, "scaled(value) for value in of", "scaled(each) for each in of"),
+        (MEAN, "return np.median(of)", "return np.max(of)"),
+        (MEAN, "def other():\n    return 3\n", ""),
+        (MEAN, "def other():", "import scipy\n\n\ndef other():\n    scipy.test()"),
+        (NUMBERS, "ZERO = 0", "ZERO = 0  # nothing"),
+        (NUMBERS, "UNUSED = 7", "UNUSED = 8"),
+        (NUMBERS, "SCALE: int", "SCALE: float"),
+        (NUMBERS, "def unused(pair: Pair) -> int:", "def unused(pair: object, more: int) -> float:"),
         ("video_r2/metrics/__init__.py", "Metrics", "All metrics"),
+        ("video_r2/judge/rules.py", "return None", "return 0"),
+        ("video_r2/named.py", "def by_nobody():\n    return 1", "def by_nobody():\n    return 2"),
+        (PLUGINS, "def never():\n    return 1", "def never():\n    return 2"),
         ("video_r2/unrelated.py", "1", "2"),
     ],
 )
@@ -73,14 +197,71 @@ def test_what_changes_no_result_changes_no_digest(scripts: Path, name: str, old:
     ("name", "old", "new"),
     [
         ("score.py", "mean.mean(job)", "mean.mean(job) + 1"),
-        ("video_r2/metrics/mean.py", "/ 2", "/ 3"),
-        ("video_r2/numbers.py", "0", "1"),
-        ("video_r2/metrics/__init__.py", '"""Metrics."""', "from video_r2 import unrelated"),
+        ("score.py", "mean.mean", "mean.median"),
+        (MEAN, "/ 2", "/ 3"),
+        (MEAN, "import ZERO, scaled", "import LIMIT as ZERO, scaled"),
+        (NUMBERS, "ZERO = 0", "ZERO = 1"),
+        (NUMBERS, "ZERO = 0", "ZERO = 0\nZERO += 1"),
+        (NUMBERS, "LIMIT = 5", "LIMIT = 6"),
+        (NUMBERS, "limit=LIMIT", "limit=9"),
+        (NUMBERS, "SCALE: int = 2", "SCALE: int = 3"),
+        (NUMBERS, "shown: int = 1", "shown: int = 2"),
+        (NUMBERS, "size: int", "size: float"),
+        (NUMBERS, "return self.size", "return -self.size"),
+        ("video_r2/metrics/__init__.py", '"""Metrics."""', "from video_r2 import plugins\nprint(plugins)"),
+        ("video_r2/judge/__init__.py", "import judge as", "import silent as"),
+        ("video_r2/judge/texts/a.txt", "Judge.", "Judge well."),
+        ("video_r2/judge/texts/use.yaml", "by_a_file", "by_nobody"),
+        ("video_r2/named.py", "def by_a_file():\n    return 1", "def by_a_file():\n    return 2"),
+        ("video_r2/computed.py", "return 2", "return 3"),
+        ("video_r2/registry.py", "size = 1", "size = 2"),
+        ("video_r2/registry.py", "KNOWN[of.__name__]", "KNOWN[of]"),
+        (PLUGINS, '"PLUGINS"', '"OTHERS"'),
+        (PLUGINS, "def start():\n    return 1", "def start():\n    return 2"),
     ],
 )
 def test_what_may_change_a_result_changes_the_digest(scripts: Path, name: str, old: str, new: str) -> None:
     before = digest(scripts / "score.py", scripts)
     assert after(scripts, name, old, new) != before
+
+
+def test_what_is_set_before_another_projects_import_is_not_the_same_as_after_it(scripts: Path) -> None:
+    setting = 'os.environ["OFFLINE"] = "1"\n'
+    before = after(scripts, "score.py", "from video_r2 import tools\n", f"import os\n{setting}import torch\n")
+    assert after(scripts, "score.py", f"{setting}import torch\n", f"import torch\n{setting}") != before
+
+
+def test_a_module_that_is_imported_for_what_it_does_counts(scripts: Path) -> None:
+    before = digest(scripts / "score.py", scripts)
+    assert after(scripts, NUMBERS, "ZERO = 0", "import readline\n\nZERO = 0") != before
+
+
+def test_parts_have_names_that_a_person_can_find(scripts: Path) -> None:
+    assert set(parts(scripts / "score.py", scripts)) == {
+        "script score",
+        "function score.main",
+        "function video_r2.metrics.mean.mean",
+        "function video_r2.numbers.scaled",
+        "constant video_r2.numbers.ZERO",
+        "constant video_r2.numbers.LIMIT",
+        "constant video_r2.numbers.SCALE",
+        "class video_r2.numbers.Base",
+        "class video_r2.numbers.Pair",
+        "function video_r2.judge.rules.judge",
+        "constant video_r2.judge.rules.TEXTS",
+        "file video_r2/judge/texts/a.txt",
+        "file video_r2/judge/texts/use.yaml",
+        "function video_r2.named.by_a_file",
+        "function video_r2.tools.chosen",
+        "function video_r2.computed.one",
+        "function video_r2.computed.two",
+        "class video_r2.registry.Registered",
+        "function video_r2.registry.register",
+        "constant video_r2.registry.KNOWN",
+        "what is done at the import of video_r2.registry",
+        "what is done at the import of video_r2.plugins",
+        "function video_r2.plugins.start",
+    }
 
 
 def test_the_configuration_reaches_a_rule_through_its_params_only(scripts: Path) -> None:
@@ -93,16 +274,97 @@ def test_the_digest_does_not_depend_on_the_place(scripts: Path, tmp_path_factory
     scripts.rename(elsewhere)
     moved = digest(elsewhere / "score.py", elsewhere)
     elsewhere.rename(scripts)
+    code_digest.project.cache_clear()
     assert digest(scripts / "score.py", scripts) == moved
 
 
 def test_code_that_is_no_python_is_named(scripts: Path) -> None:
-    (scripts / "video_r2/numbers.py").write_text("def", encoding="utf-8")
+    (scripts / NUMBERS).write_text("def", encoding="utf-8")
+    code_digest.project.cache_clear()
     with pytest.raises(UserError, match=r"numbers\.py"):
         digest(scripts / "score.py", scripts)
+
+
+# --- the library itself -----------------------------------------------------------------------------------------------
 
 
 def test_every_script_has_a_digest_of_its_own(root: Path) -> None:
     folder = root / "scripts"
     digests = {path.name: digest(path, folder) for path in sorted(folder.glob("*.py"))}
     assert len(set(digests.values())) == len(digests) > 20
+
+
+def test_what_only_some_rules_use_counts_for_those_only(root: Path) -> None:
+    users: dict[str, set[str]] = {}
+    for script in (root / "scripts").glob("*.py"):
+        for part in parts(script, root / "scripts"):
+            users.setdefault(part, set()).add(script.stem)
+    rules = {path.stem for path in (root / "scripts").glob("*.py")} - {
+        "score",
+        "fuzz_parsers",
+        "published",
+        "why",
+        "from_frozen",
+    }
+    assert users["function video_r2.rewards.format.format_reward"] & rules == {"train_grpo"}
+    assert users["function video_r2.paper.figures.curves"] & rules == {"training_curves"}
+    assert users["file video_r2/evaluation/task.yaml"] & rules == {"predict"}
+    # lmms-eval finds this one by its name in task.yaml.
+    assert users["function video_r2.evaluation.tasks.process_results"] & rules == {"predict"}
+
+
+SOME = ["score_accuracy", "train_sft", "predict", "main_accuracy"]
+
+
+def mutated(scripts: Path, folder: Path, functions: set[str]) -> Path:
+    """A copy of the scripts and the library in which these functions begin with another statement."""
+    shutil.copytree(scripts, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in {function.rpartition(".")[0] for function in functions}:
+        path = folder.joinpath(*name.split(".")).with_suffix(".py")
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for node in reversed(ast.parse("\n".join(lines)).body):
+            if isinstance(node, ast.FunctionDef) and f"{name}.{node.name}" in functions:
+                lines.insert(node.body[0].lineno - 1, f"{' ' * node.body[0].col_offset}assert {node.name!r}")
+        path.write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+def functions_of(scripts: Path) -> set[str]:
+    """Names of all functions of the library's modules."""
+    found = set()
+    for path in scripts.glob("video_r2/**/[a-z]*.py"):
+        module = ".".join(path.relative_to(scripts).with_suffix("").parts)
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found |= {f"{module}.{node.name}" for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return {name for name in found if name.rpartition(".")[0] not in code_digest.WITHOUT_EFFECT}
+
+
+@pytest.mark.parametrize("script", SOME)
+def test_to_change_all_functions_that_a_script_does_not_reach_changes_nothing(
+    root: Path, tmp_path: Path, script: str
+) -> None:
+    before = parts(root / f"scripts/{script}.py", root / "scripts")
+    others = functions_of(root / "scripts") - {name.removeprefix("function ") for name in before}
+    assert len(others) > 150
+    folder = mutated(root / "scripts", tmp_path / "scripts", others)
+    assert parts(folder / f"{script}.py", folder) == before
+
+
+def test_to_change_one_function_changes_it_for_the_scripts_that_reach_it(root: Path, tmp_path: Path) -> None:
+    before = {script: parts(root / f"scripts/{script}.py", root / "scripts") for script in SOME}
+    reached = {name.removeprefix("function ") for of in before.values() for name in of} & functions_of(root / "scripts")
+    for at, function in enumerate(random.Random(0).sample(sorted(reached), 8)):
+        folder = mutated(root / "scripts", tmp_path / str(at), {function})
+        for script in SOME:
+            now = parts(folder / f"{script}.py", folder)
+            part = f"function {function}"
+            differs = {name for name in now.keys() | before[script].keys() if now.get(name) != before[script].get(name)}
+            assert differs == ({part} if part in before[script] else set())
+
+
+def test_all_digests_take_less_than_two_seconds(root: Path) -> None:
+    began = time.process_time()
+    project = Project(root / "scripts")
+    for script in (root / "scripts").glob("*.py"):
+        project.parts(script)
+    assert time.process_time() - began < 2

@@ -1,0 +1,57 @@
+"""How files are written (whole, or not at all) and set aside, and how those that users write are read."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from video_r2.errors import UserError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, moved into place when the block ends well and removed when it does not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what is damaged, so that it is not used and can be looked at; its new path."""
+    aside = path.with_name(f"{path.name}.damaged")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+    path.rename(aside)
+    return aside
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read one YAML mapping."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        content = yaml.safe_load(text) or {}
+    except FileNotFoundError as error:
+        raise UserError("there is no such file", file=path) from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"is not UTF-8 text (byte {error.start})", file=path, cure="save it as UTF-8") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"is not valid YAML: {error}", file=path) from error
+    if not isinstance(content, dict):
+        raise UserError(f"holds a {type(content).__name__} where a mapping is needed", file=path)
+    return content

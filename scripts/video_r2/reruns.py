@@ -1,0 +1,336 @@
+"""Why jobs would run: of each, which input, which setting or which piece of code is not what it was.
+
+The reasons are Snakemake's, asked through its API by a dry run; the old values are those that it recorded when a job last
+ran, and the old parts of the code those that `video_r2.run` recorded beside the results.
+"""
+
+from __future__ import annotations
+
+import ast
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from snakemake.api import SnakemakeApi
+from snakemake.cli import parse_args, parse_config
+from snakemake.settings.enums import Quietness
+from snakemake.settings.types import (
+    ConfigSettings,
+    DAGSettings,
+    DeploymentSettings,
+    ExecutionSettings,
+    OutputSettings,
+    ResourceSettings,
+)
+
+from video_r2 import code_digest, code_record
+
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+_SHOWN = 6  # causes in a group
+_WIDTH = 80  # signs of a value
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One reason of a job's own.
+
+    Args:
+        kind: "output missing", "output incomplete", "input changed", "input added", "input gone", "setting", "code",
+            "environment" or "forced".
+        what: the file, with wildcards in place of what differs between the jobs of a rule; the setting's dotted path in the
+            rule's params; the piece of code.
+        change: for code, "changed", "added" or "gone".
+        old: the setting's recorded value, as Python writes it; "" where it was not there.
+        new: the setting's value now.
+    """
+
+    kind: str
+    what: str = ""
+    change: str = ""
+    old: str = ""
+    new: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "setting":
+            return f"{self.what or 'another setting'}: {self.old or 'not set'} -> {self.new or 'not set'}"
+        if self.kind == "code":
+            return f"{self.what} {self.change}".strip()
+        return f"{self.kind}: {self.what}" if self.what else self.kind
+
+
+@dataclass
+class Rerun:
+    """A job that would run.
+
+    Args:
+        rule: name of its rule.
+        outputs: the files that it makes.
+        causes: reasons of its own; none where it only follows from others.
+        follows: the jobs that it waits for, by their number in the list of all.
+    """
+
+    rule: str
+    outputs: list[str]
+    causes: list[Cause] = field(default_factory=list)
+    follows: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Plan:
+    """What would run.
+
+    Args:
+        jobs: each behind those that it waits for.
+        unrecorded: results that are there, and of which Snakemake does not know what they were made with.
+    """
+
+    jobs: list[Rerun]
+    unrecorded: list[str]
+
+
+def planned(arguments: Sequence[str], scripts: Path) -> Plan | None:
+    """What `snakemake` would run with these arguments.
+
+    Args:
+        arguments: of Snakemake's command line: targets, --profile, --configfile, --config.
+        scripts: folder of the rules' scripts and of the library.
+
+    Returns:
+        None where Snakemake cannot plan; it has said why.
+    """
+    _, given = parse_args([*arguments, "--dry-run"])
+    # With this quietness Snakemake stops when the plan is made.
+    output = OutputSettings(dryrun=True, quiet={Quietness.RULES, Quietness.PROGRESS}, log_level_override=logging.ERROR)
+    with SnakemakeApi(output) as api:
+        try:
+            workflow_api = api.workflow(
+                resource_settings=ResourceSettings(cores=1),
+                config_settings=ConfigSettings(
+                    config=parse_config(given.config), configfiles=given.configfile or (), config_args=given.config
+                ),
+                deployment_settings=DeploymentSettings(deployment_method=given.software_deployment_method),
+                snakefile=given.snakefile,
+                workdir=given.directory,
+            )
+            dag_api = workflow_api.dag(
+                DAGSettings(
+                    targets=given.targets,
+                    forceall=given.forceall,
+                    forcerun=given.forcerun,
+                    force_incomplete=True,
+                    allowed_rules=given.allowed_rules,
+                    rerun_triggers=given.rerun_triggers,
+                    max_checksum_file_size=given.max_checksum_file_size,
+                )
+            )
+            dag_api.execute_workflow(executor="dryrun", execution_settings=ExecutionSettings(lock=False))
+            return _plan(workflow_api._workflow, scripts)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the plan, Snakemake words it
+            api.print_exception(error)
+            return None
+
+
+def _plan(workflow: Any, scripts: Path) -> Plan:
+    dag = workflow.dag
+    jobs = [
+        job
+        for level in dag.toposorted()
+        for job in sorted(level, key=lambda job: (job.rule.lineno, str(job)))
+        if dag.needrun(job) and not job.rule.norun
+    ]
+    numbers = {job: number for number, job in enumerate(jobs)}
+    unknown = sorted(
+        str(job.output[0]) for job in dag.jobs if not dag.needrun(job) and dag.reason(job).no_metadata and job.output
+    )
+    reruns = [
+        Rerun(
+            job.rule.name,
+            [str(path) for path in job.output],
+            list(dict.fromkeys(_causes(workflow, job, scripts))),
+            sorted(numbers[other] for other in dag.dependencies[job] if other in numbers),
+        )
+        for job in jobs
+    ]
+    return Plan(reruns, unknown)
+
+
+def _causes(workflow: Any, job: Any, scripts: Path) -> Iterator[Cause]:
+    records = workflow.persistence
+    reason = workflow.dag.reason(job)
+    if any(workflow.async_run(records.incomplete(job))):
+        yield Cause("output incomplete")
+    elif reason.forced:
+        yield Cause("forced")
+    if any(not Path(path).exists() for path in job.output):
+        yield Cause("output missing")
+        return
+    for path in sorted(reason.updated_input):
+        yield Cause("input changed", _pattern(path, job))
+    if any(records.input_changed(job)):
+        old, new = set(records.input(job.output[0]) or ()), {str(path) for path in job.input}
+        yield from (Cause("input gone", _pattern(path, job)) for path in sorted(old - new))
+        yield from (Cause("input added", _pattern(path, job)) for path in sorted(new - old))
+    if any(records.software_stack_changed(job)):
+        yield Cause("environment", str(job.rule.conda_env))
+    change = records.params_changed(job)
+    if change:
+        yield from _changed_params(job, change.only_old, change.only_new, scripts)
+
+
+def _pattern(path: str, job: Any) -> str:
+    """A path with the names of the job's wildcards in place of their values, so that jobs of a rule say the same."""
+    parts = str(path).split("/")
+    for name, value in job.wildcards.items():
+        parts = [re.sub(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", f"{{{name}}}", part) for part in parts]
+    return "/".join(parts)
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def _changed_params(job: Any, old: set[str], new: set[str], scripts: Path) -> Iterator[Cause]:
+    """What differs between recorded params and those of now; Snakemake records their values without their names."""
+    before = [_value(text) for text in sorted(old)]
+    now = {name: value for name, value in job.params.items() if repr(value) in new}
+    for name, value in now.items():
+        match = max(before, key=lambda candidate: _likeness(candidate, value), default=None)
+        if match is None or _likeness(match, value) == 0:
+            yield Cause("setting", name, new=_short(value))
+            continue
+        before.remove(match)
+        if name == "code":
+            yield from _changed_code(job, str(match), str(value), scripts)
+        else:
+            yield from _differences(name, match, value)
+    yield from (Cause("setting", old=_short(value)) for value in before)
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _likeness(old: Any, new: Any) -> float:
+    """How well an old value could be that of the same setting: 0 (not at all) to 2."""
+    if type(old) is not type(new):
+        return 0.1 if {type(old), type(new)} <= {int, float, type(None)} else 0.0
+    if isinstance(old, Mapping):
+        shared = old.keys() & new.keys()
+        return 2 * len(shared) / (len(old.keys() | new.keys()) or 1) + 0.1
+    if isinstance(old, str):
+        return 1.0 if bool(_DIGEST.fullmatch(old)) == bool(_DIGEST.fullmatch(new)) else 0.0
+    return 1.0
+
+
+def _differences(path: str, old: Any, new: Any) -> Iterator[Cause]:
+    """The leaves that differ between two nested values, by their dotted paths."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*old, *(key for key in new if key not in old)]:
+            below = f"{path}.{key}"
+            if key not in new:
+                yield Cause("setting", below, old=_short(old[key]))
+            elif key not in old:
+                yield Cause("setting", below, new=_short(new[key]))
+            else:
+                yield from _differences(below, old[key], new[key])
+        if old == new and list(old) != list(new):
+            yield Cause("setting", f"order of {path}", old=", ".join(map(str, old)), new=", ".join(map(str, new)))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for at, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(f"{path}[{at}]", one, other)
+    elif old != new or type(old) is not type(new):
+        one, other = repr(old), repr(new)
+        same = next((at for at, signs in enumerate(zip(one, other, strict=False)) if signs[0] != signs[1]), 0)
+        yield Cause("setting", path, old=_cut(one, same), new=_cut(other, same))
+
+
+def _short(value: Any) -> str:
+    return _cut(repr(value), 0)
+
+
+def _cut(text: str, at: int) -> str:
+    """A long text, from a little before the place that matters on."""
+    if len(text) <= _WIDTH:
+        return text
+    begin = max(at - 20, 0)
+    return f"{'…' if begin else ''}{text[begin : begin + _WIDTH]}{'…' if begin + _WIDTH < len(text) else ''}"
+
+
+def _changed_code(job: Any, old: str, new: str, scripts: Path) -> Iterator[Cause]:
+    before = code_record.read(job.output[0], old)
+    if before is None:
+        yield Cause("code", "code", "changed (its parts were not recorded)")
+        return
+    now = code_digest.parts(scripts / Path(job.rule.script).name, scripts)
+    for part in sorted(before.keys() | now.keys()):
+        if part not in now:
+            yield Cause("code", part, "gone")
+        elif part not in before:
+            yield Cause("code", part, "added")
+        elif before[part] != now[part]:
+            yield Cause("code", part, "changed")
+
+
+# --- how it is told ---------------------------------------------------------------------------------------------------
+
+
+def told(plan: Plan) -> str:
+    """The jobs that would run as a few lines: what is not as it was, the jobs that it concerns, and how many follow."""
+    jobs = plan.jobs
+    some = f"Of {len(plan.unrecorded)} results it is not recorded what made them, such as "
+    unknown = [f"{some}{path}." for path in plan.unrecorded[:1]]
+    if not jobs:
+        known = "Nothing to do: every result is as its data, settings and code would make it."
+        return "\n".join(["Nothing to do.", *unknown]) if unknown else known
+    groups: dict[tuple[Cause, ...], list[int]] = {}
+    for number, job in enumerate(jobs):
+        if job.causes:
+            groups.setdefault(tuple(job.causes), []).append(number)
+    followers: list[list[int]] = [[] for _ in jobs]
+    for number, job in enumerate(jobs):
+        for other in job.follows:
+            followers[other].append(number)
+    lines = []
+    for causes, numbers in groups.items():
+        lines += [str(cause) for cause in causes[:_SHOWN]]
+        if len(causes) > _SHOWN:
+            lines.append(f"… and {len(causes) - _SHOWN} more")
+        by_rule: dict[str, list[int]] = {}
+        for number in numbers:
+            by_rule.setdefault(jobs[number].rule, []).append(number)
+        for rule, own in by_rule.items():
+            more = f" and {len(own) - 1} more" if len(own) > 1 else ""
+            lines.append(f"  {rule}: {jobs[own[0]].outputs[0]}{more}")
+        after = [number for number in _behind(numbers, followers) if not jobs[number].causes]
+        if after:
+            lines.append(f"  … and {_counted(jobs[number].rule for number in after)} that follow")
+        lines.append("")
+    lines.append(f"In all {_jobs_in_words(len(jobs))} would run.")
+    lines += unknown
+    return "\n".join(lines)
+
+
+def _behind(numbers: Iterable[int], followers: Sequence[Sequence[int]]) -> list[int]:
+    """Numbers of all jobs that follow from these, directly or through others."""
+    seen: set[int] = set()
+    waiting = list(numbers)
+    while waiting:
+        new = [number for number in followers[waiting.pop()] if number not in seen]
+        seen.update(new)
+        waiting += new
+    return sorted(seen)
+
+
+def _counted(rules: Iterable[str]) -> str:
+    counts = Counter(rules)
+    return f"{_jobs_in_words(counts.total())} ({', '.join(f'{count} {rule}' for rule, count in counts.items())})"
+
+
+def _jobs_in_words(number: int) -> str:
+    return "1 job" if number == 1 else f"{number} jobs"

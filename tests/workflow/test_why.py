@@ -1,0 +1,188 @@
+"""`make why`: the jobs that would run and what of them is not as it was, after real jobs; and two runs in one folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from repository_copy import copy_repository, restore, snakemake, state, why
+
+SMOKE = ["--profile", "local", "--configfile", "profiles/local/smoke.yaml"]
+RAW = "results/smoke/raw/benchmarks/tempcompass"
+QUESTIONS = "results/smoke/data/questions/tempcompass.parquet"
+NOTHING = "Nothing to do: every result is as its data, settings and code would make it.\n"
+
+
+@pytest.fixture(scope="module")
+def made(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository in which one benchmark's questions are made."""
+    folder = copy_repository(root, tmp_path_factory.mktemp("why"))
+    snakemake(folder, QUESTIONS, *SMOKE)
+    return folder
+
+
+@contextlib.contextmanager
+def edited(folder: Path, path: str, old: str, new: str) -> Iterator[None]:
+    before = state([folder / path])
+    text = (folder / path).read_text(encoding="utf-8")
+    assert old in text
+    (folder / path).write_text(text.replace(old, new, 1), encoding="utf-8")
+    try:
+        yield
+    finally:
+        restore(before)
+
+
+def test_where_nothing_is_to_do_one_line_says_so(made: Path) -> None:
+    assert why(made, QUESTIONS, *SMOKE) == NOTHING
+
+
+def test_a_changed_setting_is_told_by_its_path_with_both_values(made: Path) -> None:
+    with edited(made, "profiles/local/smoke.yaml", "benchmark_questions: 40", "benchmark_questions: 41"):
+        assert why(made, QUESTIONS, *SMOKE).splitlines() == [
+            "world.benchmark_questions: 40 -> 41",
+            f"  generate_benchmark: {RAW}",
+            "  … and 1 job (1 prepare_benchmark) that follow",
+            "",
+            "In all 2 jobs would run.",
+        ]
+
+
+def test_changed_code_is_told_by_its_name(made: Path) -> None:
+    new = """    return _joined(blocks)
+
+
+GAP = ""
+
+
+def _joined(blocks: list[str]) -> str:
+    return GAP.join(blocks)
+"""
+    with edited(made, "scripts/video_r2/data/subtitles.py", '    return "\\n".join(blocks)\n', new):
+        assert why(made, QUESTIONS, *SMOKE).splitlines() == [
+            "constant video_r2.data.subtitles.GAP added",
+            "function video_r2.data.subtitles._joined added",
+            "function video_r2.data.subtitles.format_srt changed",
+            f"  generate_benchmark: {RAW}",
+            f"  prepare_benchmark: {QUESTIONS}",
+            "",
+            "In all 2 jobs would run.",
+        ]
+
+
+def test_code_of_which_no_parts_were_recorded_is_told_as_that(made: Path) -> None:
+    recorded = made / "results/smoke/code"
+    recorded.rename(made / "elsewhere")
+    with edited(made, "scripts/prepare_benchmark.py", "    run(main,", "    print(1)\n    run(main,"):
+        said = why(made, QUESTIONS, *SMOKE)
+    (made / "elsewhere").rename(recorded)
+    assert said.splitlines()[:2] == ["code changed (its parts were not recorded)", f"  prepare_benchmark: {QUESTIONS}"]
+
+
+def test_a_changed_package_is_told_with_both_versions(made: Path) -> None:
+    with edited(made, "envs/data.yaml", "numpy==2.4.6", "numpy==2.4.7"):
+        said = why(made, QUESTIONS, *SMOKE).splitlines()
+    assert said[0] == "environment.numpy: '2.4.6' -> '2.4.7'"
+    assert said[-1] == "In all 2 jobs would run."
+
+
+def test_missing_incomplete_and_changed_files_are_told(made: Path) -> None:
+    rejected = made / "results/smoke/data/rejected/tempcompass.jsonl"
+    moved = rejected.rename(made / "rejected.jsonl")
+    assert why(made, str(rejected.relative_to(made)), *SMOKE).splitlines()[:2] == [
+        "output missing",
+        f"  prepare_benchmark: {QUESTIONS}",
+    ]
+    moved.rename(rejected)
+
+    stamp = made / RAW / ".snakemake_timestamp"
+    assert stamp.is_file()
+    os.utime(stamp, (time.time() + 5, time.time() + 5))
+    said = why(made, QUESTIONS, *SMOKE)
+    assert said.splitlines()[0] == "input changed: results/smoke/raw/benchmarks/{benchmark}"
+    snakemake(made, QUESTIONS, *SMOKE, "--touch", "--forceall")
+    assert why(made, QUESTIONS, *SMOKE) == NOTHING
+
+
+def test_as_json_every_job_has_its_causes_and_what_it_follows_from(made: Path) -> None:
+    with edited(made, "profiles/local/smoke.yaml", "benchmark_questions: 40", "benchmark_questions: 41"):
+        plan = json.loads(why(made, QUESTIONS, *SMOKE, "--json"))
+    first, second = plan["jobs"]
+    assert (first["rule"], first["outputs"], first["follows"]) == ("generate_benchmark", [RAW], [])
+    setting = {"kind": "setting", "what": "world.benchmark_questions", "change": "", "old": "40", "new": "41"}
+    assert first["causes"] == [setting]
+    assert (second["rule"], second["causes"], second["follows"]) == ("prepare_benchmark", [], [0])
+    assert plan["unrecorded"] == []
+
+
+def test_nothing_is_written(made: Path) -> None:
+    def times() -> dict[str, int]:
+        kept = [made / "results", made / ".snakemake/metadata", made / ".snakemake/incomplete", made / ".snakemake/log"]
+        return {str(path): path.stat().st_mtime_ns for folder in kept for path in folder.rglob("*")}
+
+    before = times()
+    why(made, "all", *SMOKE)
+    assert times() == before
+
+
+def test_a_wrong_configuration_is_refused(made: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/why.py", "--config", "sedes=[0]"],
+        cwd=made,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "sedes: there is no such key" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_second_of_two_runs_in_a_folder_says_so_and_leaves(made: Path) -> None:
+    target = "results/smoke/raw/benchmarks/mvbench"
+    command = [sys.executable, "-m", "snakemake", target, *SMOKE]
+    first = subprocess.Popen(command, cwd=made, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        wait_until(lambda: any((made / ".snakemake/locks").glob("*")))
+        first.send_signal(signal.SIGSTOP)  # its job goes on, and it is not done before the second has looked
+        second = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)
+        assert second.returncode == 1
+        assert "Directory cannot be locked" in second.stderr
+        assert "no other Snakemake process" in second.stderr
+        assert "Traceback" not in second.stderr
+        assert why(made, QUESTIONS, *SMOKE) == NOTHING  # to ask is allowed
+        first.send_signal(signal.SIGCONT)
+        said, _ = first.communicate(timeout=300)
+    finally:
+        first.kill()
+    assert first.returncode == 0, said
+    assert any((made / target).iterdir())
+    assert not any((made / ".snakemake/locks").glob("*"))
+
+
+def test_what_a_killed_run_left_is_told_as_incomplete(made: Path) -> None:
+    target = "results/smoke/raw/benchmarks/mmvu"
+    command = [sys.executable, "-m", "snakemake", target, *SMOKE]
+    killed = subprocess.Popen(
+        command, cwd=made, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_until(lambda: any((made / ".snakemake/incomplete").glob("*")))
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    (made / target).mkdir(parents=True, exist_ok=True)
+    assert why(made, target, *SMOKE).splitlines()[:2] == ["output incomplete", f"  generate_benchmark: {target}"]
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
