@@ -1,0 +1,123 @@
+"""Checksums of files and folders, and when they are taken again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from video_r2.provenance.circumstances import commit, imported_packages
+from video_r2.provenance.record import Contents, Record, contents_of, is_part, place, read, shown_path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "folder"
+    (path / "below").mkdir(parents=True)
+    (path / "a b.txt").write_text("one")
+    (path / "below" / "c.txt").write_text("two")
+    (path / ".snakemake_timestamp").touch()
+    return path
+
+
+def record_of(contents: Contents) -> Record:
+    return Record.model_construct(**contents._asdict())
+
+
+def test_a_folders_checksum_is_that_of_what_sha256sum_prints(folder: Path) -> None:
+    contents = contents_of(folder)
+    printed = subprocess.run(
+        ["sha256sum", "a b.txt", "below/c.txt"], cwd=folder, capture_output=True, check=True
+    ).stdout
+    (folder.parent / "list").write_bytes(printed)
+    assert contents.sha256 == contents_of(folder.parent / "list").sha256
+    summed = subprocess.run(["sha256sum"], input=printed, capture_output=True, check=True).stdout.decode()
+    assert summed.split()[0] == contents.sha256
+    assert contents.size == 6
+
+
+def test_a_file_that_kept_size_and_time_is_not_read_again(folder: Path) -> None:
+    known = record_of(contents_of(folder))
+    file = folder / "below" / "c.txt"
+    changed = file.stat().st_mtime_ns
+    file.write_text("six")
+    os.utime(file, ns=(changed, changed))
+    assert contents_of(folder, known).sha256 == known.sha256
+    assert contents_of(folder).sha256 != known.sha256
+    os.utime(file, ns=(changed, changed + 1))
+    assert contents_of(folder, known).sha256 != known.sha256
+
+
+def test_a_folder_that_lacks_files_is_part_of_what_it_was_and_one_with_others_is_not(folder: Path) -> None:
+    known = record_of(contents_of(folder))
+    assert not is_part(contents_of(folder), known)
+    (folder / "a b.txt").unlink()
+    assert is_part(contents_of(folder), known)
+    (folder / "below" / "c.txt").write_text("six")
+    assert not is_part(contents_of(folder), known)
+
+
+def test_records_lie_beside_the_results_and_nothing_else_has_any() -> None:
+    assert place("results/e/tables/main.csv") == Path("results/e/provenance/tables/main.csv.json")
+    assert place("results/e/report.html") == Path("results/e/provenance/report.html.json")
+    others = ("/results/e/a", "results/a", "results/e/../a", "a.csv", "scripts/video_r2/paper/reported.yaml")
+    assert [place(path) for path in others] == [None] * 5
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"output": "a"}', "\udcff"])
+def test_a_damaged_record_is_none(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("results/e/provenance/a.csv.json")
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    assert read("results/e/a.csv") is None
+
+
+def test_a_path_says_nothing_about_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert shown_path(tmp_path / "mine" / "data.json") == "mine/data.json"
+    assert shown_path(root / "rules" / ".." / "scripts" / "a.yaml") == "scripts/a.yaml"
+    assert shown_path("/somewhere/else/data.json") == "data.json"
+    # As Snakemake copies a rule's file before a job reads it.
+    reported = "scripts/video_r2/paper/reported.yaml"
+    assert shown_path(f"/home/a/.cache/snakemake/b/file/repository/rules/../{reported}") == reported
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    return subprocess.run(["git", *identity, *arguments], cwd=folder, text=True, capture_output=True, check=True).stdout
+
+
+def test_the_commit_is_that_of_this_checkout_and_changes_have_a_digest(tmp_path: Path) -> None:
+    assert commit(tmp_path) is None
+    git(tmp_path, "init")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "a.txt").write_text("one\n")
+    assert commit(tmp_path) is None  # there is no commit yet
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--message", "first")
+    found = commit(tmp_path)
+    assert found is not None
+    assert (found.id, found.difference) == (git(tmp_path, "rev-parse", "HEAD").strip(), None)
+    assert commit(tmp_path / "below") is None  # a folder of another checkout is none of its own
+
+    seen = []
+    for text in ("two\n", "three\n", "one\n"):
+        (tmp_path / "below" / "a.txt").write_text(text)
+        found = commit(tmp_path)
+        assert found is not None
+        seen.append(found.difference)
+    assert seen[2] is None
+    assert len({*seen}) == 3
+
+
+def test_packages_are_those_that_were_imported_by_whatever_name() -> None:
+    import PIL
+    import yaml
+
+    found = imported_packages()
+    assert (found["pillow"], found["PyYAML"]) == (PIL.__version__, yaml.__version__)
+    assert "pytest" in found
+    assert "snakefmt" not in found
