@@ -13,16 +13,16 @@ from video_r2.data.conversations import read_jsonl
 from video_r2.data.frames import FrameCache
 from video_r2.data.rejected import require_few
 from video_r2.errors import RejectedRecord, UserError
-from video_r2.evaluation.adapter import VideoR2Model
+from video_r2.evaluation.adapter import Response, VideoR2Model
 from video_r2.evaluation.controls import clip_change, forced_starts
-from video_r2.evaluation.predictions import ask, make_predictions, read_questions
+from video_r2.evaluation.kept import kept_results
+from video_r2.evaluation.predictions import answers_size, ask, make_predictions, read_questions
 from video_r2.evaluation.prefixes import PrefixReader
 from video_r2.evaluation.prompts import shared_instruction
-from video_r2.journal import Journal
 from video_r2.model.loading import load_model, load_processor
 from video_r2.records import PREDICTION, read_table, write_table
 from video_r2.run import Job, paths, run
-from video_r2.state import state_folder
+from video_r2.space import require_space
 
 
 def main(job: Job) -> None:
@@ -44,20 +44,22 @@ def main(job: Job) -> None:
         starts.update({(name, question): start for question, start in forced.items()})
 
     folder = paths(job.input.checkpoint)[0]
-    reader = PrefixReader(
-        load_model(folder, decoding.attention, decoding.bf16, "cuda" if torch.cuda.is_available() else "cpu").eval(),
-        load_processor(folder),
-        FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder),
-        clip_change(evaluation.control),
-    )
-    state = state_folder(params.state, job, paths(job.output.predictions)[0])
-    with Journal(state / "answers.jsonl") as journal:
-        if journal.entries:
-            print(f"{len(journal.entries)} questions were answered before this job was broken off")
-        model = VideoR2Model(reader, decoding, params.seed, starts, journal)
+    predictions = paths(job.output.predictions)
+    asked = sum(map(len, questions.values()))
+    require_space(params.state, answers_size(asked, decoding.max_new_tokens), f"answering {asked} questions")
+    with kept_results(job, Response, predictions[0]) as kept:
+        reader = PrefixReader(
+            load_model(
+                folder, decoding.attention, decoding.bf16, "cuda" if torch.cuda.is_available() else "cpu"
+            ).eval(),
+            load_processor(folder),
+            FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder),
+            clip_change(evaluation.control),
+        )
+        model = VideoR2Model(reader, decoding, params.seed, starts, kept)
         accuracy = ask(model, tables, benchmarks, prompts, evaluation.prompt, decoding.max_new_tokens)
 
-        for name, path in zip(benchmarks, paths(job.output.predictions), strict=True):
+        for name, path in zip(benchmarks, predictions, strict=True):
             rows = questions[name]
             missing = {
                 question: reason
@@ -72,7 +74,6 @@ def main(job: Job) -> None:
                 path, make_predictions(rows, model.responses, params.name, params.seed, evaluation.prompt), PREDICTION
             )
             print(f"{name}: {len(rows) - len(missing)} of {len(rows)} answered, {accuracy[name]:.1f}% right")
-        journal.remove()
 
 
 def with_instruction(prompts: config.Prompts, training: str | None) -> config.Prompts:

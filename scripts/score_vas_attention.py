@@ -9,8 +9,9 @@ import torch
 from video_r2 import config
 from video_r2.data.frames import FrameCache
 from video_r2.errors import RejectedRecord
-from video_r2.evaluation.attention_scores import describe, evenly_spaced, read_attention
+from video_r2.evaluation.attention_scores import AttentionShare, evenly_spaced, read_attention
 from video_r2.evaluation.controls import clip_change
+from video_r2.evaluation.kept import Question, kept_results
 from video_r2.evaluation.prefixes import PrefixReader
 from video_r2.metrics.accuracy import Score
 from video_r2.metrics.summaries import score_files
@@ -26,29 +27,32 @@ def main(job: Job) -> None:
     decoding = config.Decoding.model_validate(params.decoding)
     data = config.Data.model_validate(params.data)
     folder = paths(job.input.checkpoint)[0]
-    reader = PrefixReader(
-        load_model(folder, decoding.attention, decoding.bf16, "cuda" if torch.cuda.is_available() else "cpu").eval(),
-        load_processor(folder),
-        FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder),
-        clip_change(evaluation.control),
-    )
-    chosen: set[tuple[str, str]] = set()
+    chosen: set[Question] = set()
     for path in paths(job.input.predictions):
         rows = read_table(path, PREDICTION)
         ids = evenly_spaced(rows["id"].tolist(), params.attention_questions)
         chosen |= {
             (benchmark, name) for benchmark, name in zip(rows["benchmark"], rows["id"], strict=True) if name in ids
         }
+    with kept_results(job, AttentionShare, paths(job.output.scores)[0]) as kept:
+        reader = PrefixReader(
+            load_model(
+                folder, decoding.attention, decoding.bf16, "cuda" if torch.cuda.is_available() else "cpu"
+            ).eval(),
+            load_processor(folder),
+            FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder),
+            clip_change(evaluation.control),
+        )
 
-    def score(records: Sequence[Mapping[str, Any]], adapter: str) -> list[Score]:
-        return [
-            Score(None, {"missing": attention.reason})
-            if isinstance(attention, RejectedRecord)
-            else Score(100 * float(attention.readout.video.mean()), describe(attention))
-            for attention in read_attention(reader, records, decoding.batch)
-        ]
+        def score(records: Sequence[Mapping[str, Any]], adapter: str) -> list[Score]:
+            return [
+                Score(None, {"missing": share.reason})
+                if isinstance(share, RejectedRecord)
+                else Score(100 * share.video, share.detail)
+                for share in read_attention(reader, records, decoding.batch, kept)
+            ]
 
-    score_files(job, "vas_attention", score, lambda record: (record["benchmark"], record["id"]) in chosen)
+        score_files(job, "vas_attention", score, lambda record: (record["benchmark"], record["id"]) in chosen)
 
 
 if __name__ == "__main__":

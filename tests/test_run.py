@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import io
-import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -65,19 +63,6 @@ def test_a_full_disk_is_an_error_of_the_users(job: Any) -> None:
     assert "Traceback" not in log(job)
 
 
-@pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "full"
-    folder.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True
-    )
-    if not mounted or mounted.returncode:
-        pytest.skip("a disk of 64 kB can be mounted by root only")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
 def write_text(path: Path) -> None:
     path.write_text("x" * 10**6)
 
@@ -90,10 +75,11 @@ def write_table(path: Path) -> None:
     pq.write_table(pa.table({"number": list(range(10**5))}), path)
 
 
+@pytest.mark.parametrize("small_disk", [64 * 2**10], indirect=True)
 @pytest.mark.parametrize("write", [write_text, write_weights, write_table])
-def test_whoever_writes_a_full_disk_is_told_as_one(job: Any, full_disk: Path, write: Callable[[Path], None]) -> None:
+def test_whoever_writes_a_full_disk_is_told_as_one(job: Any, small_disk: Path, write: Callable[[Path], None]) -> None:
     with pytest.raises(SystemExit):
-        run(lambda _: write(full_disk / "file"), job)
+        run(lambda _: write(small_disk / "file"), job)
     assert "the disk is full (cure: free some space and run again)" in log(job)
     assert "Traceback" not in log(job)
 

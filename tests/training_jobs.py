@@ -193,7 +193,7 @@ def _start_server() -> None:
 
 def _work(training: Training, moment: Moment | None) -> None:
     torch.set_num_threads(1)
-    train_grpo.RewardModel = training.rewards  # type: ignore[assignment, misc]
+    train_grpo.RewardModel = training.rewards
     if moment is not None:
         _arrange(moment)
     run(SCRIPTS[training.rule].main, training.job())
@@ -213,9 +213,7 @@ def _arrange(moment: Moment) -> None:
 
     count = _counter(happen)
     if moment.step is not None:
-        register_optimizer_step_post_hook(
-            lambda *_: count(moment.step) if place()[0] == moment.rank else None  # type: ignore[arg-type]
-        )
+        register_optimizer_step_post_hook(lambda *_: count(moment.step) if place()[0] == moment.rank else None)
     else:
         sys.addaudithook(
             lambda event, given: (

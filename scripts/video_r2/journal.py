@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from video_r2.records import replacing
+from video_r2.files import replacing
 from video_r2.state import Lock
 
 CHECKSUM = 16  # hexadecimal digits

@@ -17,7 +17,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, Protocol, TextIO, cast
 
+from video_r2 import code_record
 from video_r2.errors import Interrupted, UserError
+from video_r2.provenance import record
+from video_r2.provenance.circumstances import Beginning
 
 
 class Job(Protocol):
@@ -81,8 +84,10 @@ def run(main: Callable[[Job], None], job: Job) -> None:
     with _logged(job):
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else tokenizers warn about every forked data loader
         signal.signal(signal.SIGTERM, _leave)
+        beginning = Beginning()
         try:
             main(job)
+            _remember(main, job, beginning)
         except Interrupted as notice:
             print(notice, file=sys.stderr)
             sys.exit(os.EX_TEMPFAIL)  # to a scheduler: not done, run it again
@@ -94,6 +99,26 @@ def run(main: Callable[[Job], None], job: Job) -> None:
                 _stop(str(UserError("the disk is full", file=file, cure="free some space and run again")))
             traceback.print_exc()
             sys.exit(1)
+
+
+def _remember(main: Callable[[Job], None], job: Job, beginning: Beginning) -> None:
+    """Write down how the outputs came about, and what the code was made of.
+
+    Snakemake tells a script where it is from as its `__file__`. Whatever is wrong here, the result is there and good.
+    """
+    digest = getattr(job.params, "code", None)
+    if digest is None:
+        return
+    root = Path(__file__).parents[1]
+    script = root / Path(main.__globals__["__file__"]).name
+    for told, write in (
+        ("what the code was made of", lambda: code_record.keep(job.output[0], digest, script, root)),
+        ("how the outputs came about", lambda: record.keep(job, script, beginning)),
+    ):
+        try:
+            write()
+        except Exception as error:
+            print(f"warning: {told} is not recorded: {error}", file=sys.stderr)
 
 
 @contextmanager

@@ -11,13 +11,16 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from video_r2.checksums import SUMS, defect, sha256_of
 from video_r2.errors import UserError
-from video_r2.run import Job
+
+if TYPE_CHECKING:
+    from video_r2.run import Job
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "numpy")  # whose versions decide about bits
-RECORDS = frozenset({"log.jsonl", "manifest.json", "provenance.json", ".snakemake_timestamp"})  # of a checkpoint
+RECORDS = frozenset({SUMS, "log.jsonl", "manifest.json", ".snakemake_timestamp"})  # of a checkpoint
 NO_EFFECT = frozenset({"upkeep", "state", "judge_service", "cache"})  # parameters that no result depends on
 
 
@@ -26,6 +29,9 @@ def state_folder(folder: str | Path, job: Job, output: str | Path) -> Path:
 
     Args:
         output: what tells the job from others of its rule.
+
+    Raises:
+        UserError: if an input is missing or damaged (`state_name`).
     """
     params = {name: value for name, value in job.params.items() if name not in NO_EFFECT}
     return Path(folder, job.rule, state_name({**params, "output": str(output)}, [*job.input]))
@@ -37,6 +43,10 @@ def state_name(params: Mapping[str, Any], inputs: Sequence[str | Path]) -> str:
     Args:
         params: settings, seed, digest of the code and the like.
         inputs: files, taken by what they hold, and checkpoints, taken by their weights, tokenizer and settings.
+
+    Raises:
+        UserError: if an input is missing, or a checkpoint is not as it was written. To be asked before it is loaded: its
+            checksums are computed here anyway.
     """
     parts = {
         "params": params,
@@ -49,31 +59,49 @@ def state_name(params: Mapping[str, Any], inputs: Sequence[str | Path]) -> str:
 def _contents(path: Path) -> dict[str, str]:
     try:
         if path.is_file():
-            return {"": sha256(path)}
+            return {"": sha256_of(path)}
         path.stat()
-        files = sorted(file for file in path.rglob("*") if file.is_file() and file.name not in RECORDS)
-        return {str(file.relative_to(path)): sha256(file) for file in files}
+        found = contents(path)
+        wrong = defect(path, found) if (path / SUMS).exists() else None
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", file=path) from error
+    if wrong is not None:
+        raise UserError(
+            f"this checkpoint is damaged: {wrong}",
+            file=path,
+            cure=f"put a copy back, or delete the folder; it will be made again. If it was changed on purpose: delete {SUMS}",
+        )
+    return found
 
 
-def sha256(path: Path) -> str:
-    """Checksum of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def contents(checkpoint: Path) -> dict[str, str]:
+    """Checksums of what a checkpoint's results depend on, by path below its folder: weights, tokenizer and settings."""
+    files = (file for file in checkpoint.rglob("*") if file.is_file() and file.name not in RECORDS)
+    return {str(file.relative_to(checkpoint)): sha256_of(file) for file in sorted(files)}
 
 
 class Lock:
     """A file that one process at a time can hold, and that says who does. The system frees it when the process dies.
 
-    Forked processes do not hold it: what is left of a killed training does not keep its successor out.
+    Forked processes do not hold it: what is left of a killed training does not keep its successor out. A process that holds
+    it must not ask about it: to the system, whoever closes the file lets go of it.
+
+    Args:
+        path: the file.
+        place: what is locked, to be named to who is kept out; the file's folder by default.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, place: Path | None = None) -> None:
         self._path = path
+        self._place = place or path.parent
         self._handle: int | None = None
 
     def take(self) -> None:
+        """Hold the lock.
+
+        Raises:
+            UserError: if another process holds it.
+        """
         while True:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -87,7 +115,7 @@ class Lock:
                 os.close(handle)
                 raise UserError(
                     f"another process is at this: {holder or 'it does not say which'}",
-                    file=self._path.parent,
+                    file=self._place,
                     cure="wait until it has ended, or end it",
                 ) from error
             if self._path.exists() and os.path.samestat(os.fstat(handle), self._path.stat()):
@@ -102,3 +130,24 @@ class Lock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+    def last_holder(self) -> str | None:
+        """Who holds the lock, or held it last; None if nobody ever did."""
+        try:
+            return self._path.read_text(encoding="utf-8", errors="replace").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def is_held(self) -> bool:
+        """Whether another process holds the lock."""
+        try:
+            handle = os.open(self._path, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return True
+        finally:
+            os.close(handle)
+        return False

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 import pytest
 import torch
+from job_files import named_files
 from snakemake.iocontainers import InputFiles, OutputFiles, Params
 
 from video_r2 import config
@@ -32,7 +33,6 @@ BENCHMARKS = {
     "orders": config.Benchmark(label="Orders", group="reasoning", adapter="orders", option_format="({letter}) {text}"),
 }
 PROMPTS = config.Prompts()
-Files = TypeVar("Files", InputFiles, OutputFiles)
 
 
 @dataclass(frozen=True)
@@ -108,16 +108,6 @@ class Settings:
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     return Settings(BENCHMARKS, PROMPTS, FRAMES)
-
-
-def named_files(kind: type[Files], **groups: Path | Sequence[Path]) -> Files:
-    """Inputs or outputs as Snakemake gives them: one list, parts of which have names."""
-    files = kind()
-    for name, group in groups.items():
-        first = len(files)
-        files.extend([str(group)] if isinstance(group, Path) else [str(path) for path in group])
-        files._set_name(name, first, end=None if isinstance(group, Path) else len(files))
-    return files
 
 
 @pytest.fixture

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
+from job_files import named_files
+from snakemake.iocontainers import InputFiles, OutputFiles
 
 import score_vas_attention
+from video_r2.evaluation import attention_scores
 from video_r2.evaluation.attention_scores import evenly_spaced
 from video_r2.records import PREDICTION, QUESTION, SCORE, read_table, write_table
 
@@ -37,14 +39,20 @@ def job(make_job: Callable[..., Any], world, tmp_path: Path) -> Any:
         }
         predictions.append(tmp_path / f"{name}.parquet")
         write_table(predictions[-1], rows.assign(**given), PREDICTION)
-    made.input = SimpleNamespace(checkpoint=made.input.checkpoint, predictions=predictions)
-    made.output = SimpleNamespace(
-        scores=[tmp_path / "scores" / path.name for path in predictions],
-        summaries=[tmp_path / "scores" / f"{path.stem}.json" for path in predictions],
-    )
+    made.rule = "score_vas_attention"
+    made.input = named_files(InputFiles, checkpoint=world.checkpoint, predictions=predictions)
+    made.output = scores_below(tmp_path / "scores", predictions)
     for name, value in {"semantics": "corrected", "bootstrap": 50, "attention_questions": 0}.items():
         setattr(made.params, name, value)
     return made
+
+
+def scores_below(folder: Path, predictions: list[Path]) -> OutputFiles:
+    return named_files(
+        OutputFiles,
+        scores=[folder / path.name for path in predictions],
+        summaries=[folder / f"{path.stem}.json" for path in predictions],
+    )
 
 
 def scores(job: Any) -> pd.DataFrame:
@@ -87,6 +95,41 @@ def test_so_many_questions_are_read_as_configured(job: Any) -> None:
     job.params.attention_questions = 5
     frame = scores(job)
     assert frame.groupby("benchmark").size().tolist() == [5, 5]
+
+
+class BrokenOffError(Exception):
+    """Stands for a kill between two batches; the journal itself is killed in tests/test_journal.py."""
+
+
+@pytest.mark.parametrize("batches", [0, 1, 2, 4])
+def test_a_job_that_was_broken_off_reads_what_is_missing_only(
+    job: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: int
+) -> None:
+    # In each of two benchmarks, six of twelve questions have a response; four are read together: 4, 2, 4, 2.
+    score_vas_attention.main(job)
+    undisturbed = job.output
+    job.output = scores_below(tmp_path / "broken", [Path(path) for path in job.input.predictions])
+    read, done = attention_scores.attention_to_video, []
+
+    def at_most(model: Any, prompts: Any, responses: Any) -> Any:
+        if len(done) == batches:
+            raise BrokenOffError
+        done.append(len(prompts))
+        return read(model, prompts, responses)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(attention_scores, "attention_to_video", at_most)
+        if batches < 4:
+            with pytest.raises(BrokenOffError):
+                score_vas_attention.main(job)
+            assert done == [4, 2, 4, 2][:batches]
+            batches = 4
+        score_vas_attention.main(job)
+    assert done == [4, 2, 4, 2]
+    for one, other in zip(undisturbed, job.output, strict=True):
+        assert Path(one).read_bytes() == Path(other).read_bytes()
+    # What was kept to go on from is not needed any more.
+    assert not [path for path in Path(job.params.state).rglob("*") if path.is_file()]
 
 
 def test_chosen_questions_are_spread_over_the_table() -> None:

@@ -13,6 +13,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 import predict
+from video_r2.checksums import write_sums
 from video_r2.data.conversations import Conversation, write_jsonl
 from video_r2.data.encode import write_video
 from video_r2.data.videos import probe
@@ -23,6 +24,7 @@ from video_r2.evaluation.adapter import question_seed
 from video_r2.evaluation.prompts import build_prompt
 from video_r2.journal import Journal
 from video_r2.records import PREDICTION, QUESTION, read_table, write_table
+from video_r2.state import contents
 
 Job = Callable[..., Any]
 
@@ -77,10 +79,23 @@ def test_sampling_follows_the_seed(make_job: Job) -> None:
     assert len({question_seed(0, "a", "q"), question_seed(1, "a", "q"), question_seed(0, "b", "q")}) == 3
 
 
-def test_a_video_that_fails_costs_its_own_questions_only(make_job: Job, tables, tmp_path: Path, capsys) -> None:
+def not_a_video(path: Path, whole: Path) -> None:
+    path.write_bytes(b"not a video")
+
+
+def cut_off(path: Path, whole: Path) -> None:
+    path.write_bytes(whole.read_bytes()[:500])
+
+
+def read_error(path: Path, whole: Path) -> None:
+    path.symlink_to("/proc/self/mem")  # EIO, as of a bad disk
+
+
+@pytest.mark.parametrize("harm", [not_a_video, cut_off, read_error])
+def test_a_video_that_fails_costs_its_own_questions_only(make_job: Job, tables, tmp_path: Path, capsys, harm) -> None:
     expected = responses(make_job())
     broken = tmp_path / "broken.mp4"
-    broken.write_bytes(b"not a video")
+    harm(broken, Path(tables["clocks"]["video"].iloc[4]))
     rows = tables["clocks"].copy()
     lost = rows["video"] == rows["video"].iloc[4]
     rows.loc[lost, "video"] = str(broken)
@@ -143,7 +158,7 @@ def test_answers_of_another_model_are_not_taken(make_job: Job, world, tmp_path: 
         patch.setattr(predict, "write_table", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             predict.main(job)
-    (kept,) = Path(job.params.state).rglob("answers.jsonl")
+    (kept,) = Path(job.params.state).rglob("results.jsonl")
     other = tmp_path / "other"
     shutil.copytree(world.checkpoint, other)
     weights = load_file(other / "model.safetensors")
@@ -154,6 +169,28 @@ def test_answers_of_another_model_are_not_taken(make_job: Job, world, tmp_path: 
     assert kept.exists()
     frame = pd.concat([read_table(path, PREDICTION) for path in again.output.predictions])
     assert set(frame["response"]) != {entry["text"] for entry in Journal(kept).entries}
+
+
+def test_a_damaged_checkpoint_is_not_asked(make_job: Job, world, tmp_path: Path) -> None:
+    job = make_job()
+    shutil.copytree(world.checkpoint, tmp_path / "damaged")
+    job.input[0] = job.input.checkpoint = str(tmp_path / "damaged")
+    write_sums(tmp_path / "damaged", contents(tmp_path / "damaged"))
+    weights = tmp_path / "damaged/model.safetensors"
+    flipped = bytearray(weights.read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    weights.write_bytes(flipped)
+    with pytest.raises(
+        UserError, match=r"this checkpoint is damaged: model\.safetensors .* does not agree with SHA256SUMS"
+    ):
+        predict.main(job)
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_answers_do_not_begin_where_there_is_no_space_for_them(make_job: Job, small_disk: Path) -> None:
+    job = make_job(state=str(small_disk / "state"), decoding={"max_new_tokens": 30_000})
+    with pytest.raises(UserError, match=r"answering 24 questions needs 11\.72 MB on this disk, and 8\.39 MB are free"):
+        predict.main(job)
 
 
 def test_an_empty_benchmark_is_an_error(make_job: Job, tables, tmp_path: Path) -> None:

@@ -92,8 +92,11 @@ def test_failures_are_not_kept(server: Server, path: Path) -> None:
 
 def test_a_kept_reply_that_does_not_fit_is_asked_for_again(server: Server, path: Path) -> None:
     server.judge(cache=str(path)).visual_evidence("t")
-    with sqlite3.connect(path) as base:
-        base.execute("UPDATE replies SET reply = '{\"score\": 99}'")
+    with closing(sqlite3.connect(path)) as base:
+        ((key,),) = base.execute("SELECT key FROM replies")
+    replies = ReplyCache(path)
+    replies.put(key, {"score": 99})
+    replies.close()
     assert server.judge(cache=str(path)).visual_evidence("t") == 6.0
     assert len(server.requests) == 2
     assert server.judge(cache=str(path)).visual_evidence("t") == 6.0
@@ -169,6 +172,24 @@ def test_a_damaged_file_is_set_aside_and_begun_anew(server: Server, path: Path, 
         warnings.simplefilter("error")
         assert server.judge(cache=str(path)).visual_evidence("t") == 6.0
     assert len(server.requests) == 201
+
+
+@pytest.mark.parametrize(("old", "new"), [(b'"score": 6', b'"score": 7'), (b'"score": 6', b'"score\xff: 6')])
+def test_a_kept_reply_with_a_damaged_byte_is_asked_for_again(
+    server: Server, path: Path, old: bytes, new: bytes
+) -> None:
+    # Within a value SQLite notices nothing.
+    server.judge(cache=str(path)).evidence_of(["t", "u"])
+    content = path.read_bytes()
+    assert content.count(old) == 2
+    path.write_bytes(content.replace(old, new, 1))
+    with pytest.warns(UserWarning, match=r"judge\.sqlite: a kept reply is damaged; the judge is asked again"):
+        assert server.judge(cache=str(path)).evidence_of(["t", "u"]) == [6.0, 6.0]
+    assert len(server.requests) == 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert server.judge(cache=str(path)).evidence_of(["t", "u"]) == [6.0, 6.0]
+    assert len(server.requests) == 3
 
 
 def test_two_that_find_the_damage_set_one_file_aside(path: Path) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
-import random
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from damages import DAMAGES, empty, fold
 
+from video_r2.checksums import SUMS
 from video_r2.errors import UserError
-from video_r2.training.snapshots import SUMS, Snapshots
+from video_r2.training.snapshots import Snapshots
 
 FILES = {
     "optimizer.pt": bytes(range(256)) * 20,
@@ -73,28 +74,8 @@ def test_what_was_being_written_is_no_state(tmp_path: Path) -> None:
     assert there(tmp_path) == ["lock", "step-000000001"]
 
 
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    bit = random.Random(path.name).randrange(8 * len(content))
-    content[bit // 8] ^= 1 << bit % 8
-    path.write_bytes(content)
-
-
-def fold(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
 @pytest.mark.parametrize("name", STATE_FILES)
-@pytest.mark.parametrize("damage", [truncate, empty, flip, fold, Path.unlink])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_state_is_set_aside_with_what_is_wrong(
     tmp_path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
@@ -187,7 +168,9 @@ def test_room_is_needed_for_the_states_and_what_training_leaves(
         monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=350_000_000))
         snapshots.make_room(100_000_000, 50_000_000)
         monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=349_999_999))
-        with pytest.raises(UserError, match=r"needs 0\.35 GB on this disk, for 3 states of 0\.10 GB and 0\.05 GB"):
+        with pytest.raises(
+            UserError, match=r"for 3 states of 0\.10 GB and 50\.00 MB of weights, needs 0\.35 GB on this disk"
+        ):
             snapshots.make_room(100_000_000, 50_000_000)
         save(snapshots, 1)  # what is there already is not needed once more
         snapshots.make_room(100_000_000, 50_000_000)

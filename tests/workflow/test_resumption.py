@@ -4,32 +4,44 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from repository_copy import copy_repository
 
-COPIED = ["config.yaml", "envs", "local", "profiles", "rules", "scripts", "workflow"]
 BASE = "results/small/models/base/seed-0"
+OTHER = "results/small/raw/benchmarks/tempcompass"
 STEPS = 40
 
 
 class Small:
-    """A copy of the repository, and a base model that is trained in seconds."""
+    """A copy of the repository, and a base model that is trained in seconds.
+
+    Attributes:
+        processes: the run that was killed, and the one that came after it.
+        same: what a run said that was started beside the first, and its exit code.
+        beside: the same of a dry run.
+        beside_jobs: the same of a run that was started when Snakemake had been killed, and its job had not.
+        other: the same of a run that was started beside the second, to make other files.
+        again: what the second said.
+    """
+
+    processes: tuple[int, int]
+    same: tuple[str, int]
+    beside: tuple[str, int]
+    beside_jobs: tuple[str, int]
+    other: tuple[str, int]
+    again: str
 
     def __init__(self, root: Path, folder: Path) -> None:
-        self.folder = folder
-        for name in COPIED:
-            source = root / name
-            if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, folder / name)
+        self.folder = copy_repository(root, folder)
         overlay = {
             "experiment": "small",
             "training": {
@@ -43,20 +55,10 @@ class Small:
         }
         (folder / "small.yaml").write_text(yaml.safe_dump(overlay))
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            BASE,
-            "--profile",
-            "local",
-            "--configfile",
-            "small.yaml",
-            *arguments,
-        ]
+    def start(self, *arguments: str, target: str = BASE) -> subprocess.Popen[str]:
+        settings = ["--profile", "local", "--configfile", "small.yaml"]
         return subprocess.Popen(
-            command,
+            [sys.executable, "-m", "snakemake", target, *settings, *arguments],
             cwd=self.folder,
             text=True,
             stdout=subprocess.PIPE,
@@ -65,10 +67,15 @@ class Small:
         )
 
     def snakemake(self, *arguments: str) -> str:
-        running = self.start(*arguments)
-        said, _ = running.communicate()
-        assert running.returncode == 0, said[-6000:]
+        said, code = self.attempt(*arguments)
+        assert code == 0, said[-6000:]
         return said
+
+    def attempt(self, *arguments: str, target: str = BASE) -> tuple[str, int]:
+        """Run Snakemake; what it said, and its exit code."""
+        running = self.start(*arguments, target=target)
+        said, _ = running.communicate()
+        return said, running.returncode
 
     @property
     def states(self) -> list[Path]:
@@ -77,18 +84,72 @@ class Small:
 
 @pytest.fixture(scope="module")
 def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Small:
-    """Trained in two runs, the first of which was killed with all its processes."""
+    """Trained in two runs, the first of which was killed with all its processes; others were started beside it."""
     small = Small(root, tmp_path_factory.mktemp("small"))
-    running = small.start()
-    while not small.states:
+    first = small.start()
+    wait_for(first, lambda: small.states)
+    os.killpg(first.pid, signal.SIGSTOP)  # it does not end before the others have been turned away
+    small.same = small.attempt()
+    small.beside = small.attempt("--dry-run")
+    first.kill()
+    small.beside_jobs = small.attempt()
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    assert not (small.folder / BASE / "model.safetensors").exists()
+
+    second = small.start()
+    lock = small.folder / ".snakemake/runs/small.lock"
+    wait_for(second, lambda: f"process {second.pid} " in lock.read_text(encoding="utf-8"))
+    os.killpg(second.pid, signal.SIGSTOP)
+    small.other = small.attempt(target=OTHER)
+    os.killpg(second.pid, signal.SIGCONT)
+    small.again, _ = second.communicate()
+    assert second.returncode == 0, small.again[-6000:]
+    small.processes = (first.pid, second.pid)
+    return small
+
+
+def wait_for(running: subprocess.Popen[str], event: Callable[[], object]) -> None:
+    while not event():
         assert running.poll() is None, running.communicate()[0][-6000:]
         time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.communicate()
-    assert not (small.folder / BASE / "model.safetensors").exists()
-    small.snakemake("--unlock")  # Snakemake's own lock of the folder outlives it
-    small.snakemake()
-    return small
+
+
+def who(process: int) -> str:
+    return f"process {process} on {socket.gethostname()}, since "
+
+
+def test_a_second_run_says_who_is_at_it_and_leaves(trained: Small) -> None:
+    first, second = trained.processes
+    (same, code), (other, code_of_other) = trained.same, trained.other
+    assert (code, code_of_other) == (1, 1)
+    assert f"note: {who(first)}" in same
+    assert "is making results/small" in same
+    assert "Directory cannot be locked" in same
+    # Snakemake itself lets runs go on beside each other that make different files.
+    assert f"error: results/small: another process is at this: {who(second)}" in other
+    assert "(cure: wait until it has ended, or end it)" in other
+    assert not (trained.folder / OTHER).exists()
+    assert "Traceback" not in same + other
+
+
+def test_a_dry_run_beside_a_run_tells_what_would_run(trained: Small) -> None:
+    said, code = trained.beside
+    assert code == 0
+    assert "train_base" in said
+
+
+def test_the_lock_of_a_killed_run_is_told_from_a_live_one(trained: Small) -> None:
+    said, _ = trained.beside_jobs
+    assert f"note: {who(trained.processes[0])}" in said
+    assert "has not ended well; its lock of results/small is removed" in said
+
+
+def test_a_run_does_not_begin_beside_the_jobs_of_one_that_was_killed(trained: Small) -> None:
+    said, code = trained.beside_jobs
+    assert code == 1
+    assert "error: results/small: jobs of a run that was killed are still at work: processes " in said
+    assert "still at work" not in trained.again
 
 
 def test_killed_with_snakemake_it_goes_on(trained: Small) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NoReturn, TextIO
 
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from video_r2 import config
 from video_r2.errors import RejectedRecord
+from video_r2.evaluation.kept import Kept, Question
 from video_r2.evaluation.prefixes import PrefixReader
-from video_r2.journal import Journal
 from video_r2.model.generation import Completion, Prompt, batches_of, generate, make_suffix
 
 BATCHES_AT_ONCE = 8  # batches whose videos are held in memory together, and among which prompts are sorted by length
@@ -50,8 +50,8 @@ class VideoR2Model(lmms):
         seed: of sampling; every question draws from its own random numbers, whatever stands beside it in a batch.
         starts: beginnings that responses are given, by benchmark and question id; a question with a reason in place of
             a beginning is not put.
-        journal: keeps the answers as they come, and knows those of a run that was broken off, which are not asked for
-            again; None keeps none. What is left is asked in the same batches as without a break.
+        kept: takes the answers as they come, and knows those of a job that was broken off, which are not asked for again;
+            None keeps them in memory only.
         progress: where the progress bar is drawn; None for the standard error stream.
     """
 
@@ -60,8 +60,8 @@ class VideoR2Model(lmms):
         reader: PrefixReader,
         decoding: config.Decoding,
         seed: int,
-        starts: Mapping[tuple[str, str], str | RejectedRecord] | None = None,
-        journal: Journal | None = None,
+        starts: Mapping[Question, str | RejectedRecord] | None = None,
+        kept: Kept[Response] | None = None,
         progress: TextIO | None = None,
     ) -> None:
         super().__init__()
@@ -71,8 +71,8 @@ class VideoR2Model(lmms):
         self.seed = seed
         self.starts = starts or {}
         self.progress = progress
-        self.journal = journal
-        self.responses: dict[tuple[str, str], Response] = dict(map(_remembered, journal.entries if journal else []))
+        self.kept = kept or Kept(Response)
+        self.responses = self.kept.results
 
     def generate_until(self, requests: Sequence[Instance]) -> list[GenerationResult]:
         """Answer every request, those about one video together; the answers come in the order of `requests`."""
@@ -92,9 +92,9 @@ class VideoR2Model(lmms):
             return
         shown = [(str(doc["video"]), str(doc["subtitle"])) for doc, _, _ in questions]
         prefixes = self.reader.read(shown, self.decoding.batch)
-        prompts: dict[tuple[str, str], Prompt] = {}
-        texts: dict[tuple[str, str], tuple[str, str]] = {}
-        rejected: dict[tuple[str, str], Response] = {}
+        prompts: dict[Question, Prompt] = {}
+        texts: dict[Question, tuple[str, str]] = {}
+        rejected: dict[Question, Response] = {}
         for doc, text, settings in questions:
             key = _key(doc)
             prefix = prefixes[str(doc["video"]), str(doc["subtitle"])]
@@ -107,7 +107,7 @@ class VideoR2Model(lmms):
                 suffix = make_suffix(self.reader.processor, text, start)
                 prompts[key] = Prompt(prefix, suffix, settings["max_new_tokens"], question_seed(self.seed, *key))
                 texts[key] = (text, start)
-        self._keep(rejected)
+        self.responses.update(rejected)
         bar.update(len(rejected))
         keys = list(prompts)
         for batch in batches_of(list(prompts.values()), self.decoding.batch):
@@ -121,22 +121,12 @@ class VideoR2Model(lmms):
                     top_k=self.decoding.top_k,
                 )
                 said = zip(some, completions, strict=True)
-                self._keep({key: self._response(*texts[key], completion) for key, completion in said})
+                self.kept.add({key: self._response(*texts[key], completion) for key, completion in said})
             bar.update(len(some))
 
     def _response(self, prompt: str, start: str, completion: Completion) -> Response:
         text = start + self.reader.processor.tokenizer.decode(completion.tokens)
         return Response(prompt, text, len(completion.tokens), completion.finished)
-
-    def _keep(self, responses: Mapping[tuple[str, str], Response]) -> None:
-        new = {key: response for key, response in responses.items() if key not in self.responses}
-        if self.journal is not None:
-            self.journal.append(
-                {"benchmark": benchmark, "id": name, **asdict(response)}
-                for (benchmark, name), response in new.items()
-                if response.rejected is None
-            )
-        self.responses.update(responses)
 
     def _doc(self, request: Instance) -> Mapping[str, Any]:
         _, _, _, at, task, split = request.args
@@ -159,13 +149,8 @@ def question_seed(seed: int, benchmark: str, question: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{benchmark}/{question}".encode()).digest()[:8], "big")
 
 
-def _key(doc: Mapping[str, Any]) -> tuple[str, str]:
+def _key(doc: Mapping[str, Any]) -> Question:
     return str(doc["benchmark"]), str(doc["id"])
-
-
-def _remembered(entry: Mapping[str, Any]) -> tuple[tuple[str, str], Response]:
-    values = {name: value for name, value in entry.items() if name not in ("benchmark", "id")}
-    return (entry["benchmark"], entry["id"]), Response(**values)
 
 
 def _result(response: Response) -> GenerationResult:

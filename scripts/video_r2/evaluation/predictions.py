@@ -23,6 +23,14 @@ from video_r2.evaluation.tasks import write_tasks
 from video_r2.reading.responses import parse_response
 from video_r2.records import PREDICTION, QUESTION, read_table
 
+BYTES_PER_TOKEN = 16  # four characters, in the journal and three times in the table: response, think block, answer
+BYTES_PER_QUESTION = 8192  # question, options, grounding and prompt, in the same places
+
+
+def answers_size(questions: int, max_new_tokens: int) -> int:
+    """Bytes that answers take on the disk, at most, in their journal and their tables together."""
+    return questions * (BYTES_PER_QUESTION + BYTES_PER_TOKEN * max_new_tokens)
+
 
 def read_questions(path: str | Path, benchmark: str) -> pd.DataFrame:
     """Read a benchmark's questions.

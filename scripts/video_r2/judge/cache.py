@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
+CHECKSUM = 16  # hexadecimal digits
 BUSY_SECONDS = 60.0  # how long one waits for another that writes
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -43,16 +44,22 @@ class ReplyCache:
 
     def get(self, key: str) -> Any | None:
         """The reply that was kept for a key; None if there is none."""
-        row = self._use(lambda base: base.execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone(), None)
-        try:
-            return None if row is None else json.loads(row[0])
-        except ValueError:
+        # As bytes: what damage has left need not be text.
+        ask = "SELECT CAST(reply AS BLOB) FROM replies WHERE key = ?"
+        row = self._use(lambda base: base.execute(ask, (key,)).fetchone(), None)
+        if row is None:
             return None
+        checksum, _, text = row[0].decode("utf-8", "replace").partition(" ")
+        if checksum != _checksum(key, text):
+            warnings.warn(f"{self._path}: a kept reply is damaged; the judge is asked again", stacklevel=2)
+            return None
+        return json.loads(text)
 
     def put(self, key: str, reply: Any) -> None:
         """Keep a reply."""
-        text = json.dumps(reply, ensure_ascii=False)
-        self._use(lambda base: base.execute("INSERT OR REPLACE INTO replies VALUES (?, ?)", (key, text)), None)
+        text = json.dumps(reply)
+        row = (key, f"{_checksum(key, text)} {text}")  # SQLite does not notice damage within a value
+        self._use(lambda base: base.execute("INSERT OR REPLACE INTO replies VALUES (?, ?)", row), None)
 
     def close(self) -> None:
         """Close the file; it opens again when it is needed."""
@@ -111,6 +118,10 @@ class ReplyCache:
         warnings.warn(
             f"{self._path}: the judge's cache is damaged; set aside as {aside.name}, begun anew", stacklevel=5
         )
+
+
+def _checksum(key: str, text: str) -> str:
+    return hashlib.sha256(f"{key} {text}".encode()).hexdigest()[:CHECKSUM]
 
 
 def _open(path: Path) -> sqlite3.Connection:

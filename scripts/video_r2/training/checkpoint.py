@@ -10,6 +10,9 @@ from typing import Any
 
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
+from video_r2.checksums import write_sums
+from video_r2.state import contents
+
 
 def save_checkpoint(
     folder: str | Path,
@@ -18,13 +21,17 @@ def save_checkpoint(
     manifest: Mapping[str, Any],
     log: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Write weights (safetensors), processor, manifest.json and log.jsonl, and move the folder into place when whole."""
+    """Write weights (safetensors), processor, checksums, manifest.json and log.jsonl; move the folder into place when whole.
+
+    Whoever asks for a state that begins with the checkpoint compares it with the checksums (`video_r2.state`).
+    """
     folder = Path(folder)
     temporary = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     model.save_pretrained(temporary)
     processor.save_pretrained(temporary)
+    write_sums(temporary, contents(temporary))
     (temporary / "manifest.json").write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
     with (temporary / "log.jsonl").open("w", encoding="utf-8") as file:
         for entry in log:

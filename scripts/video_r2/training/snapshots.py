@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from video_r2.errors import UserError
-from video_r2.state import Lock, sha256
+from video_r2.checksums import SUMS, defect, sha256_of, write_sums
+from video_r2.files import set_aside
+from video_r2.space import require_space, size
+from video_r2.state import Lock
 
-SUMS = "SHA256SUMS"  # as `sha256sum -c` reads it
 WHOLE = "step-[0-9]*[0-9]"
 DIGITS = 9  # of a step in a folder's name, so that names sort as steps do
 SCANT = 2**20  # bytes; with less than this left, a file that could not be written was too large for the disk
@@ -94,15 +95,12 @@ class Snapshots:
             UserError: if there is not.
         """
         there = sum(file.stat().st_size for state in self._states() for file in state.iterdir())
-        needed = snapshot * (self._keep + 1) + output - there
-        free = shutil.disk_usage(self.folder).free
-        if free < needed:
-            raise UserError(
-                f"training needs {_size(needed)} on this disk, for {self._keep + 1} states of {_size(snapshot)} and "
-                f"{_size(output)} of weights, and {_size(free)} are free",
-                file=self.folder,
-                cure="free some space, or keep fewer states (training.resumption.keep)",
-            )
+        require_space(
+            self.folder,
+            snapshot * (self._keep + 1) + output - there,
+            f"training, for {self._keep + 1} states of {size(snapshot)} and {size(output)} of weights,",
+            "free some space, or keep fewer states (training.resumption.keep)",
+        )
 
     def remove(self) -> None:
         """Remove all states: the training has ended, and what it was for is in place."""
@@ -114,19 +112,14 @@ class Snapshots:
 
     def _is_whole(self, state: Path) -> bool:
         try:
-            defect = _defect(state)
+            wrong = defect(state, _found(state))
         except OSError as error:
-            defect = f"cannot be read ({error.strerror})"
-        if defect is None:
+            wrong = f"cannot be read ({error.strerror})"
+        if wrong is None:
             return True
-        aside = state.with_name(f"{state.name}.damaged")
-        number = 1
-        while aside.exists():
-            number += 1
-            aside = state.with_name(f"{state.name}.damaged-{number}")
-        state.rename(aside)
+        aside = set_aside(state)
         warnings.warn(
-            f"{state}: this state of the training is damaged: {defect}; set aside as {aside.name}, the one before it is used",
+            f"{state}: this state of the training is damaged: {wrong}; set aside as {aside.name}, the one before it is used",
             stacklevel=2,
         )
         return False
@@ -134,36 +127,14 @@ class Snapshots:
 
 def _seal(state: Path) -> None:
     """Write the checksums of a state, and see that all of it is on the disk."""
-    (state / SUMS).write_text(_sums(state), encoding="utf-8")
+    write_sums(state, _found(state))
     for file in state.iterdir():
         _synchronise(file)
     _synchronise(state)
 
 
-def _sums(state: Path) -> str:
-    return "".join(f"{sha256(file)}  {file.name}\n" for file in sorted(state.iterdir()) if file.name != SUMS)
-
-
-def _defect(state: Path) -> str | None:
-    """What is wrong with a state; None if it is as it was written."""
-    try:
-        written = (state / SUMS).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return f"{SUMS} is missing"
-    found = _sums(state)
-    if written == found:
-        return None
-    expected, there = _by_name(written), _by_name(found)
-    for name in sorted({*expected, *there}):
-        if name not in there:
-            return f"{name}, which {SUMS} lists, is missing"
-        if there[name] != expected.get(name):
-            return f"{name} ({(state / name).stat().st_size:,} bytes) does not agree with {SUMS}"
-    return f"{SUMS} is not what was written"
-
-
-def _by_name(sums: str) -> dict[str, str]:
-    return {name: digest for digest, _, name in (line.partition("  ") for line in sums.splitlines())}
+def _found(state: Path) -> dict[str, str]:
+    return {file.name: sha256_of(file) for file in state.iterdir() if file.name != SUMS}
 
 
 def _synchronise(path: Path) -> None:
@@ -173,7 +144,3 @@ def _synchronise(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _size(number: int) -> str:
-    return f"{number / 1e9:,.2f} GB" if number >= 1e7 else f"{number / 1e6:,.2f} MB"

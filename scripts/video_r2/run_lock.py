@@ -1,0 +1,93 @@
+"""One run of the workflow at a time for an experiment, and the next one after a run that was killed.
+
+Snakemake's own lock is a list of files that stays when the process dies, and does not say whose it is.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from video_r2.errors import UserError
+from video_r2.state import Lock
+
+LOCKS = Path(".snakemake", "locks")  # Snakemake's own
+RUNS = Path(".snakemake", "runs")
+
+
+def orphans() -> list[int]:
+    """Processes on this machine that run scripts of this folder's workflow, for a Snakemake that is no more."""
+    scripts = str(Path.cwd() / ".snakemake" / "scripts")
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if any(word.startswith(scripts) for word in words):
+            with suppress(psutil.Error):  # it has ended, or is not ours to look at
+                if not any(map(_is_snakemake, process.parents())):
+                    found.append(process.pid)
+    return found
+
+
+def _another_is_here() -> bool:
+    """Whether another Snakemake works in this folder: one that has just begun has Snakemake's lock before it has ours."""
+    own = {psutil.Process().pid, *(process.pid for process in psutil.Process().parents())}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.pid not in own and process.cwd() == str(Path.cwd()) and _is_snakemake(process):
+                return True
+    return False
+
+
+def _is_snakemake(process: psutil.Process) -> bool:
+    return any(Path(word).name == "snakemake" for word in process.cmdline())
+
+
+class RunLock:
+    """The lock of an experiment's runs, in the folder that Snakemake works in.
+
+    Args:
+        results: the experiment's folder.
+    """
+
+    def __init__(self, results: str) -> None:
+        self._results = results
+        self._lock = Lock(RUNS / f"{Path(results).name}.lock", Path(results))
+
+    def take(self) -> None:
+        """Hold the lock until this process ends, in whatever way.
+
+        Raises:
+            UserError: if another run has it, or jobs of one that was killed have not ended; it says which.
+        """
+        self._lock.take()
+        if left := orphans():
+            raise UserError(
+                f"jobs of a run that was killed are still at work: processes {', '.join(map(str, left))}",
+                file=self._results,
+                cure="wait until they have ended, or end them",
+            )
+
+    def clear(self) -> None:
+        """Remove what Snakemake has locked for a run that has died on this machine, which Snakemake itself cannot tell.
+
+        Of a run on another machine too little is known: there Snakemake stops, and says what to do.
+        """
+        left = [path for path in LOCKS.glob("*.lock") if self._is_ours(path)]
+        if not left or (holder := self._lock.last_holder()) is None:
+            return
+        if self._lock.is_held():
+            print(f"note: {holder} is making {self._results}", file=sys.stderr)
+        elif f" on {socket.gethostname()}, since" in holder and not _another_is_here():
+            for path in left:
+                path.unlink(missing_ok=True)
+            print(f"note: {holder} has not ended well; its lock of {self._results} is removed", file=sys.stderr)
+
+    def _is_ours(self, path: Path) -> bool:
+        try:
+            return any(line.startswith(f"{self._results}/") for line in path.read_text(encoding="utf-8").splitlines())
+        except FileNotFoundError:  # the run has just ended
+            return False

@@ -1,0 +1,73 @@
+"""Locks that a run of the workflow has left, and whose they are."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from video_r2.run_lock import LOCKS, RUNS, RunLock
+
+HERE = f"process 1 on {socket.gethostname()}, since 2026-01-01 00:00:00"
+
+
+@pytest.fixture
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What Snakemake has locked for two experiments, in the folder that it works in."""
+    monkeypatch.chdir(tmp_path)
+    LOCKS.mkdir(parents=True)
+    RUNS.mkdir()
+    (LOCKS / "0.input.lock").write_text("config.yaml\nresults/one/a.json\n")
+    (LOCKS / "0.output.lock").write_text("results/one/b.json\n")
+    (LOCKS / "1.output.lock").write_text("results/one-more/a.json\n")
+    return LOCKS
+
+
+def names(locks: Path) -> list[str]:
+    return sorted(path.name for path in locks.iterdir())
+
+
+def test_what_a_dead_run_of_this_machine_has_left_is_removed(locks: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (RUNS / "one.lock").write_text(f"{HERE}\n")
+    RunLock("results/one").clear()
+    assert names(locks) == ["1.output.lock"]
+    assert capsys.readouterr().err == f"note: {HERE} has not ended well; its lock of results/one is removed\n"
+
+
+@pytest.mark.parametrize("holder", [f"process 1 on not-{socket.gethostname()}, since 2026-01-01 00:00:00", "", None])
+def test_what_may_be_alive_elsewhere_stays(locks: Path, holder: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    if holder is not None:
+        (RUNS / "one.lock").write_text(holder)
+    RunLock("results/one").clear()
+    assert len(names(locks)) == 3
+    assert capsys.readouterr().err == ""
+
+
+HOLDER = """
+import sys
+from video_r2.run_lock import RunLock
+RunLock("results/one").take()
+print("taken", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_live_run_has_locked_stays(locks: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER],
+        env={"PYTHONPATH": str(root / "scripts")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "taken\n"
+        RunLock("results/one").clear()
+        assert len(names(locks)) == 3
+        assert f"note: process {holder.pid} on {socket.gethostname()}, since " in capsys.readouterr().err
+        holder.kill()
+    RunLock("results/one").clear()
+    assert names(locks) == ["1.output.lock"]

@@ -1,0 +1,106 @@
+"""A part of the chain that is killed, runs out of space or cannot read a video ends as it should once that is over.
+
+The whole chain, and more kills: tests/chaos.py.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from chaos import Run, differences, moments
+from disks import small_disk
+
+METRICS = ("accuracy", "vas_attention")
+SCORES = [f"results/part/scores/{metric}/base_think/seed-0/tempcompass.parquet" for metric in METRICS]
+FRAMES = "results/part/data/frames/tempcompass.json"
+MODEL = "results/part/models/base/seed-0"
+OVERLAY = {
+    "experiment": "part",
+    "evaluation": {"jobs": "per_benchmark"},
+    "data": {"world": {"benchmark_videos": 6, "benchmark_questions": 20}},
+    "training": {"resumption": {"steps": 1}},
+}
+
+
+class Part(Run):
+    """Some jobs of the chain at smoke size."""
+
+    def __init__(self, root: Path, folder: Path, *targets: str) -> None:
+        settings = ["--profile", "local", "--configfile", "profiles/local/smoke.yaml", "part.yaml", "--cores", "1"]
+        super().__init__(root, folder, "part", *targets, *settings)
+        (folder / "part.yaml").write_text(yaml.safe_dump(OVERLAY), encoding="utf-8")
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        return pd.read_parquet(self.results / "predictions/base_think/seed-0/tempcompass.parquet")
+
+
+@pytest.fixture(scope="module")
+def calm(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Part, list[float], dict[str, str]]:
+    """A run to one model's scores that nothing happened to, when its jobs ended, and what it made."""
+    part = Part(root, tmp_path_factory.mktemp("calm") / "part", *SCORES)
+    assert part.ends_well(), part.said[-6000:]
+    return part, part.ends(), part.made()
+
+
+def test_killed_again_and_again_it_ends_with_the_same_bytes(root: Path, tmp_path: Path, calm) -> None:
+    _, ends, expected = calm
+    assert len(ends) == 7
+    for of in ("models/base/seed-0/model.safetensors", "predictions/base_think/seed-0/tempcompass.parquet"):
+        assert of in expected
+    assert len([name for name in expected if name.startswith("scores/")]) == 2 * len(METRICS)
+
+    part = Part(root, tmp_path / "part", *SCORES)
+    assert part.disturbed(moments(ends, kills=4, seed=1)) == 4
+    assert part.starts >= 3
+    assert part.unlocked == 0
+    assert differences(expected, part.made()) == []
+
+
+def test_a_full_disk_costs_what_was_being_written(root: Path, tmp_path: Path, calm) -> None:
+    _, _, expected = calm
+    part = Part(root, tmp_path / "part", FRAMES, MODEL)
+    with ExitStack() as stack:
+        try:
+            enlarge = stack.enter_context(small_disk(part.folder / "results", 100 * 2**10))
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("a small disk can be mounted by root only")
+        assert not part.ends_well()
+        assert "error: the disk is full" in part.said or "No space left on device" in part.said
+        enlarge(4 * 2**20)
+        assert not part.ends_well()
+        assert "training, for 3 states of" in part.said
+        assert "(cure: free some space, or keep fewer states" in part.said
+        enlarge(128 * 2**20)
+        assert part.ends_well(), part.said[-6000:]
+        made = part.made()
+    assert {"models/base/seed-0/model.safetensors", "data/frames/tempcompass.json"} <= set(made)
+    assert differences({name: expected.get(name, "") for name in made}, made) == []
+
+
+def test_a_video_that_cannot_be_read_costs_its_own_questions(calm) -> None:
+    part, _, _ = calm
+    before = part.predictions
+    video = before["video"].iloc[0]
+    lost = before["video"] == video
+    (part.folder / video).unlink()
+    (part.folder / video).symlink_to("/proc/self/mem")  # reading this fails as a bad disk does
+
+    assert not part.ends_well("--forcerun", "build_frames", "--config", "data={'max_rejected': 0}")
+    assert f"{lost.sum()} of 20 records cannot be used, more than data.max_rejected = 0 allows" in part.said
+    assert part.ends_well(), part.said[-6000:]
+    (rejected,) = (part.results / "data/rejected/frames-tempcompass.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(rejected)["file"] == video
+    assert json.loads(rejected)["reason"] == "cannot be read: Input/output error"
+    after = part.predictions
+    assert after["response"][lost].isna().all()
+    assert after["response"][~lost].tolist() == before["response"][~lost].tolist()
+    scored = pd.read_parquet(part.folder / SCORES[1])
+    asked = scored["id"].isin(before["id"][lost])
+    assert scored["score"].isna().tolist() == asked.tolist()
