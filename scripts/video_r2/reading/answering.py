@@ -115,7 +115,7 @@ def answering_number(text: str, asked: Asked) -> Number | None:
     after "=", "total" or "so", the one that counts the question's things, the first.
     """
     numbers = find_numbers(text)
-    numbers = [each for each in numbers if not _DENIED.search(text[max(0, each.begin - 24) : each.begin])] or numbers
+    numbers = [each for each in numbers if not is_denied(text, each)] or numbers
     fitting = [number for number in numbers if _fits(number, asked)] or numbers
     if not fitting:
         return _unwritten_number(text, asked)
@@ -130,6 +130,11 @@ def answering_number(text: str, asked: Asked) -> Number | None:
     counting = [number for number in fitting if counts_things(text, number.end, asked)]
     measured = [number for number in fitting if asked.unit and number.quantity.within(asked.unit)]
     return (counting or measured or fitting)[0]
+
+
+def is_denied(text: str, number: Number) -> bool:
+    """Whether a plain text in lower case denies a number of its own: "not 6"."""
+    return _DENIED.search(text[max(0, number.begin - 24) : number.begin]) is not None
 
 
 def _unwritten_number(text: str, asked: Asked) -> Number | None:

@@ -13,7 +13,7 @@ from string import ascii_uppercase
 from typing import NamedTuple
 
 from video_r2.reading import cues
-from video_r2.reading.answering import Asked, answering_number, asked_of, counts_things, value_of, written
+from video_r2.reading.answering import Asked, answering_number, asked_of, counts_things, is_denied, value_of, written
 from video_r2.reading.choices import Options, mentions_in, options_of
 from video_r2.reading.mentions import Mention, grouped, joins
 from video_r2.reading.phrases import answer_in, is_alternative, phrase_in
@@ -264,6 +264,8 @@ def _numbers(sentence: Sentence, asked: Asked) -> list[Said]:
     if (number.kind == "ordinal" and asked.counts) or sentence.leaves_open(at + number.begin):
         return _left_open(sentence)
     begin, end, quantity = at + number.begin, at + number.end, value_of(number, asked)
+    if quantity is not None and is_denied(lowered[at:], number):
+        return [*_left_open(sentence), Said(begin, written(quantity), Weight.MENTIONED, denied=True)]
     weight = sentence.weight_of(begin, end)
     if number.kind == "result" or counts_things(lowered, end, asked):
         weight = max(weight, Weight.STATED)
