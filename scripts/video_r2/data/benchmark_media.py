@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from video_r2 import records
 from video_r2.data.subtitles import format_srt
 from video_r2.data.videos import VIDEO_SUFFIXES
 from video_r2.errors import RejectedRecord
+from video_r2.files import replacing
 
 
 class Media:
@@ -113,7 +113,7 @@ def convert_subtitle(path: Path, offset: float, target: Path) -> Path | None:
     shifted = [(max(0.0, start - offset), end - offset, text) for start, end, text in cues if end > offset and text]
     if not shifted:
         return None
-    with records.replacing(target) as temporary:
+    with replacing(target) as temporary:
         temporary.write_text(format_srt(shifted), encoding="utf-8")
     return target
 

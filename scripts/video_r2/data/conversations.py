@@ -12,7 +12,7 @@ from typing import Any
 
 from video_r2.data.subtitles import read_srt
 from video_r2.errors import RejectedRecord, UserError
-from video_r2.records import replacing
+from video_r2.files import replacing
 
 PLACEHOLDERS = {"video": "<video>", "image": "<image>"}
 _RESPONSE = re.compile(r"<think>(.*)</think>\s*<answer>(.*)</answer>\s*", re.DOTALL)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from video_r2.data import world
 from video_r2.data.subtitles import format_srt
 from video_r2.errors import UserError
-from video_r2.records import replacing
+from video_r2.files import replacing
 
 # One thread and no timestamps of the build: a file depends on its film alone, not on the machine's number of cores.
 ENCODER = {"preset": "ultrafast", "crf": "20", "threads": "1", "fflags": "+bitexact"}

@@ -6,12 +6,11 @@ import hashlib
 import json
 import math
 import os
-import re
 import time
 import warnings
 import zipfile
-import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,16 +18,16 @@ import numpy as np
 from PIL import Image
 
 from video_r2 import config
+from video_r2.checksums import sha256_of
 from video_r2.data import videos
 from video_r2.data.overlay import draw, font_digest
 from video_r2.data.subtitles import Cue, active_text, read_srt
 from video_r2.errors import RejectedRecord
-from video_r2.records import replacing
+from video_r2.files import replacing, set_aside
 
 VERSION = 1  # to be raised when the same files and settings give other frames
 PATCH = 28  # Qwen2.5-VL: sides are multiples of the patch of 14 pixels times the merge of 2
 MAX_ASPECT = 200  # Qwen2.5-VL: limit of its processor
-DIGEST = re.compile("[0-9a-f]{64}")
 SETTLED = 2.0  # seconds after which a file's time of change tells it from a later version
 
 
@@ -83,8 +82,10 @@ class FrameCache:
         if path.exists():
             try:
                 return _read_clip(path)
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-                warnings.warn(f"{path}: the cached clip is damaged ({error}) and is made again", stacklevel=2)
+            except Exception as error:  # noqa: BLE001 - what a damaged archive makes of its readers, they do not say
+                with suppress(FileNotFoundError):  # another process has set it aside
+                    set_aside(path)
+                warnings.warn(f"{path}: the cached clip is damaged ({error}); set aside and made again", stacklevel=2)
         clip = build_clip(video, subtitle, self.frames, self.overlay, self.decoder)
         _write_clip(path, clip)
         return clip
@@ -119,10 +120,10 @@ class FrameCache:
             name = hashlib.sha256("\0".join(map(str, identity)).encode()).hexdigest()
             note = self.root / "digests" / name[:2] / name
             settled = time.time() - status.st_mtime > SETTLED
-            if settled and note.exists() and DIGEST.fullmatch(noted := note.read_text("ascii", "replace")):
+            if settled and note.exists() and (noted := _read_note(note)) is not None:
                 self._digests[identity] = noted
                 return noted
-            digest = videos.file_digest(path)
+            digest = sha256_of(path)
         except OSError as error:
             raise RejectedRecord(
                 f"cannot be read: {error.strerror}", file=path, cure="fetch the file, or leave it out"
@@ -130,7 +131,7 @@ class FrameCache:
         if settled:
             self._digests[identity] = digest
             with replacing(note) as temporary:
-                temporary.write_text(digest, encoding="ascii")
+                temporary.write_text(_note(digest), encoding="ascii")
         return digest
 
 
@@ -219,6 +220,17 @@ def model_size(height: int, width: int, frames: config.Frames, patch: int = PATC
         scale = math.sqrt(frames.min_pixels / (height * width))
         sides = [math.ceil(side * scale / patch) * patch for side in (height, width)]
     return sides[0], sides[1]
+
+
+def _note(digest: str) -> str:
+    return f"{digest} {hashlib.sha256(digest.encode()).hexdigest()}"
+
+
+def _read_note(path: Path) -> str | None:
+    """The digest that was noted; None if the note is damaged."""
+    note = path.read_text("ascii", "replace")
+    digest = note.partition(" ")[0]
+    return digest if note == _note(digest) else None
 
 
 def _write_clip(path: Path, clip: Clip) -> None:

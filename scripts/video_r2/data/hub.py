@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import re
@@ -26,9 +25,12 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import filter_repo_objects
 from tqdm import tqdm
 
+from video_r2.checksums import sha256_of
 from video_r2.errors import UserError
+from video_r2.space import require_space
 
 Kind = Literal["model", "dataset"]
 
@@ -59,8 +61,8 @@ def download(repo: str, kind: Kind, revision: str, cache: Path, patterns: Sequen
         patterns: which files; default all.
 
     Raises:
-        UserError: if the repository, the revision or the network is not there, access is not granted, or a file came
-            damaged; each with its cure.
+        UserError: if the repository, the revision or the network is not there, access is not granted, a file came
+            damaged, or there is no space for them; each with its cure.
     """
     api = HfApi()
     try:
@@ -69,16 +71,23 @@ def download(repo: str, kind: Kind, revision: str, cache: Path, patterns: Sequen
             raise UserError(f"the hub names no commit for revision {revision!r}", record=repo)
         print(f"{repo}: revision {revision} is commit {commit}")
         folder = cache / f"{repo.replace('/', '--')}-{commit[:12]}"
-        snapshot_download(
-            repo, repo_type=kind, revision=commit, local_dir=folder, allow_patterns=list(patterns) if patterns else None
+        entries = api.list_repo_tree(repo, recursive=True, revision=commit, repo_type=kind)
+        wanted = list(patterns) if patterns else None
+        files = list(
+            filter_repo_objects(
+                (entry for entry in entries if isinstance(entry, RepoFile)),
+                allow_patterns=wanted,
+                key=lambda entry: entry.path,
+            )
         )
-        files = list(api.list_repo_tree(repo, recursive=True, revision=commit, repo_type=kind))
+        require_space(cache, _size(folder, files), f"downloading and unpacking {repo}")
+        snapshot_download(repo, repo_type=kind, revision=commit, local_dir=folder, allow_patterns=wanted)
     except Exception as error:
         explained = _explained(error, repo, kind, revision)
         if explained is None:
             raise
         raise explained from error
-    _verify(folder, [file for file in files if isinstance(file, RepoFile)])
+    _verify(folder, files)
     return Download(folder, commit)
 
 
@@ -118,21 +127,22 @@ def _explained(error: Exception, repo: str, kind: Kind, revision: str) -> UserEr
     return None
 
 
+def _size(folder: Path, files: Iterable[RepoFile]) -> int:
+    """Bytes that are still to come, and those of the archives once more: what they hold is videos, which do not shrink."""
+    archives = sum(file.size for file in files if ARCHIVE.search(file.path) or PART.match(file.path))
+    return archives + sum(file.size for file in files if not (folder / file.path).is_file())
+
+
 def _verify(folder: Path, files: Iterable[RepoFile]) -> None:
     """Compare every downloaded file with the size and, for large files, the checksum that the hub states."""
     present = [(folder / file.path, file) for file in files if (folder / file.path).is_file()]
     for path, file in tqdm(present, desc="checking", unit="file"):
-        whole = path.stat().st_size == file.size and (file.lfs is None or _sha256(path) == file.lfs.sha256)
+        whole = path.stat().st_size == file.size and (file.lfs is None or sha256_of(path) == file.lfs.sha256)
         if not whole:
             path.unlink()
             raise UserError(
                 "came damaged and was removed", file=path, cure="run again: only this file is downloaded anew"
             )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def place(source: Path, target: Path, leave: Sequence[str] = ()) -> None:

@@ -26,7 +26,7 @@ from video_r2.data.miniature_columns import Question, Row
 from video_r2.data.questions import Places, choose_items
 from video_r2.data.world import Film, draw_film
 from video_r2.errors import UserError
-from video_r2.records import replacing
+from video_r2.files import replacing
 
 SPOKEN_EVERY = 4  # one benchmark film in so many has subtitles
 THIRDS = ("short", "medium", "long")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from video_r2.errors import RejectedRecord, UserError
-from video_r2.records import replacing
+from video_r2.files import replacing
 
 
 def write_rejected(path: str | Path, rejected: Sequence[RejectedRecord]) -> None:

@@ -13,7 +13,7 @@ from video_r2.data.corpus import OPTION_COUNTS, Asker
 from video_r2.data.questions import KINDS, Item, Places, choose_items
 from video_r2.data.traces import misplace, write_response, write_trace
 from video_r2.data.world import Film, Scene, draw_film
-from video_r2.records import replacing
+from video_r2.files import replacing
 
 Row = dict[str, Any]
 
@@ -38,9 +38,9 @@ def validation_films(world: config.World) -> list[Film]:
 def sft_rows(films: Sequence[Film], world: config.World, ask: Asker) -> tuple[list[Row], list[Row]]:
     """Rows of the SFT set, with the errors that annotators make, and the same rows without them.
 
-    In a share of the traces one claim stands at a wrong time (`World.claim_error_rate`), and a share hedges: the conclusion
-    names a second answer (`World.hedge_rate`). The answer given after it is right, so that a reward for right answers
-    has nothing to mend.
+    In a share of the traces one claim stands at a wrong time (`World.claim_error_rate`). Where the right option is among the
+    first (`World.hedged_options`), they hedge: the conclusion names a second answer (`World.hedge_rate`). The answer given
+    after it is right.
     """
     rng = random.Random(f"sft {world.seed}")
     noisy: list[Row] = []
@@ -50,8 +50,8 @@ def sft_rows(films: Sequence[Film], world: config.World, ask: Asker) -> tuple[li
         identity = f"{item.kind}-{len(clean):04d}"
         clean.append(_conversation(identity, film, prompt, item, options, film.scenes))
         scenes = misplace(film.scenes, rng) if rng.random() < world.claim_error_rate else film.scenes
-        others = [value for value in (options or item.values) if value != item.answer]
-        hedge = rng.choice(others) if rng.random() < world.hedge_rate else None
+        hedges = item.answer in options[: world.hedged_options] and rng.random() < world.hedge_rate
+        hedge = rng.choice([option for option in options if option != item.answer]) if hedges else None
         noisy.append(_conversation(identity, film, prompt, item, options, scenes, hedge))
     return noisy, clean
 

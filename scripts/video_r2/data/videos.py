@@ -6,7 +6,6 @@ decodes it; decord or PyAV decodes, and both give the same pixels.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -159,12 +158,6 @@ def read_frames(
         raise RejectedRecord(reason, file=path, cure=FETCH_AGAIN)
     held = wanted - starts[shown] >= 1 / index.fps
     return np.stack([decoded[number] for number in shown[usable]]), np.where(held, wanted, starts[shown])[usable]
-
-
-def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file's contents, in hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # --- the index of a file ----------------------------------------------------------------------------------------------
