@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# Where it is set, every job compiles the libraries that it imports: ten seconds of a job of thirty.
+# Where it is set, every job compiles the libraries that it imports, which takes as long again as importing them.
 unexport PYTHONDONTWRITEBYTECODE
 
 UV := 0.13.8
@@ -52,7 +52,15 @@ results: env ## Write docs/results.md and its figures from the finished run
 
 .PHONY: why
 why: env ## Say which jobs would run, and why (PROFILE=local|slurm TARGET=all)
-	@$(SNAKEMAKE) --profile $(PROFILE) $(TARGET) --dry-run --quiet host
+	@$(PYTHON) scripts/why.py $(TARGET) --profile $(PROFILE)
+
+.PHONY: freeze
+freeze: env ## Pack the finished run into results/<experiment>-frozen.tar.gz (EXPERIMENT=miniature)
+	@$(PYTHON) scripts/freeze.py results/$(EXPERIMENT)
+
+.PHONY: from-frozen
+from-frozen: env ## Make every exhibit of such an archive anew, without data and models (ARCHIVE=...)
+	@$(PYTHON) scripts/from_frozen.py $(or $(ARCHIVE),$(error name the archive: make from-frozen ARCHIVE=...))
 
 .PHONY: env
 env: $(ENVIRONMENT)/.complete ## Make the environment from the lock file
@@ -72,4 +80,4 @@ clean: ## Delete the miniature's results; the environment stays
 
 .PHONY: help
 help: ## List the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14

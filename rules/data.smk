@@ -18,6 +18,7 @@ rule index_videos:
         "../envs/data.yaml"
     params:
         data=PLAN.section("data", "max_rejected"),
+        environment=PLAN.environment("data"),
         code=PLAN.code("index_videos"),
     script:
         "../scripts/index_videos.py"
@@ -42,6 +43,7 @@ rule prepare_training:
         "../envs/data.yaml"
     params:
         data=PLAN.section("data", "heldout_fraction", "max_rejected"),
+        environment=PLAN.environment("data"),
         code=PLAN.code("prepare_training"),
     script:
         "../scripts/prepare_training.py"
@@ -63,6 +65,7 @@ rule prepare_benchmark:
     params:
         benchmark=lambda wildcards: PLAN.benchmark(wildcards.benchmark),
         max_rejected=PLAN.config.data.max_rejected,
+        environment=PLAN.environment("data"),
         code=PLAN.code("prepare_benchmark"),
     script:
         "../scripts/prepare_benchmark.py"
@@ -86,6 +89,7 @@ rule build_training_frames:
         overlay=PLAN.section("data.overlay"),
         decoder=PLAN.config.data.decoder,
         cache=PLAN.frame_cache,
+        environment=PLAN.environment("data"),
         code=PLAN.code("build_frames"),
     script:
         "../scripts/build_frames.py"
@@ -106,4 +110,31 @@ use rule build_training_frames as build_frames with:
         overlay=PLAN.section("data.overlay"),
         decoder=PLAN.config.data.decoder,
         cache=PLAN.frame_cache,
+        environment=PLAN.environment("data"),
         code=PLAN.code("build_frames"),
+
+
+# For the report, so that it can be made where the videos are not.
+rule sample_frames:
+    input:
+        questions=[
+            f"<results>/data/questions/{name}.parquet"
+            for name in PLAN.benchmarks("generic", "reasoning")
+        ],
+    output:
+        samples="<results>/data/samples.parquet",
+    log:
+        "<logs>/sample_frames.log",
+    benchmark:
+        "<benchmarks>/sample_frames.jsonl"
+    conda:
+        "../envs/data.yaml"
+    params:
+        shown=PLAN.section("figures", "sample_questions", "sample_frames"),
+        frames=PLAN.section("evaluation.frames"),
+        data=PLAN.section("data", "overlay", "decoder"),
+        cache=PLAN.frame_cache,
+        environment=PLAN.environment("data"),
+        code=PLAN.code("sample_frames"),
+    script:
+        "../scripts/sample_frames.py"

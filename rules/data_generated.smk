@@ -24,6 +24,7 @@ rule generate_world:
     params:
         world=PLAN.section("data.world"),
         prompts=PLAN.section("prompts"),
+        environment=PLAN.environment("data"),
         code=PLAN.code("generate_world"),
     script:
         "../scripts/generate_world.py"
@@ -42,6 +43,7 @@ rule generate_benchmark:
     params:
         world=PLAN.section("data.world", *BenchmarkFilms.model_fields),
         benchmark=lambda wildcards: PLAN.benchmark(wildcards.benchmark),
+        environment=PLAN.environment("data"),
         code=PLAN.code("generate_benchmark"),
     script:
         "../scripts/generate_benchmark.py"

@@ -22,6 +22,7 @@ rule fetch_dataset:
     params:
         dataset=PLAN.config.data.dataset,
         revision=PLAN.config.data.revision,
+        environment=PLAN.environment("data"),
         code=PLAN.code("fetch_dataset"),
     script:
         "../scripts/fetch_dataset.py"
@@ -38,6 +39,7 @@ rule fetch_benchmark:
         "../envs/data.yaml"
     params:
         benchmark=lambda wildcards: PLAN.benchmark(wildcards.benchmark),
+        environment=PLAN.environment("data"),
         code=PLAN.code("fetch_benchmark"),
     script:
         "../scripts/fetch_benchmark.py"

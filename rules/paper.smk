@@ -7,6 +7,7 @@ SHOWN = {
     "bootstrap": PLAN.config.evaluation.bootstrap,
     "semantics": PLAN.config.semantics,
 }
+LOOK = PLAN.section("figures", "font_size", "dpi", "palette", "heatmap", "smoothing")
 
 # Rows with a published counterpart, and all that is measured on them.
 COMPARED = {**PLAN.rows("main"), **PLAN.rows("heatmaps"), **PLAN.rows("ablation")}
@@ -35,6 +36,7 @@ rule main_accuracy:
     params:
         **SHOWN,
         evaluations=PLAN.rows("main"),
+        environment=PLAN.environment("paper"),
         code=PLAN.code("main_accuracy"),
     script:
         "../scripts/main_accuracy.py"
@@ -55,7 +57,8 @@ rule tac_heatmap:
     params:
         **SHOWN,
         evaluations=PLAN.rows("heatmaps"),
-        figures=PLAN.section("figures"),
+        figures=LOOK,
+        environment=PLAN.environment("paper"),
         code=PLAN.code("tac_heatmap"),
     script:
         "../scripts/tac_heatmap.py"
@@ -76,7 +79,8 @@ rule vas_heatmap:
     params:
         **SHOWN,
         evaluations=PLAN.rows("heatmaps"),
-        figures=PLAN.section("figures"),
+        figures=LOOK,
+        environment=PLAN.environment("paper"),
         code=PLAN.code("vas_heatmap"),
     script:
         "../scripts/vas_heatmap.py"
@@ -96,6 +100,7 @@ rule ablation:
     params:
         **SHOWN,
         evaluations=PLAN.rows("ablation"),
+        environment=PLAN.environment("paper"),
         code=PLAN.code("ablation"),
     script:
         "../scripts/ablation.py"
@@ -116,7 +121,8 @@ rule bars:
     params:
         **SHOWN,
         evaluations=PLAN.rows("bars"),
-        figures=PLAN.section("figures"),
+        figures=LOOK,
+        environment=PLAN.environment("paper"),
         code=PLAN.code("bars"),
     script:
         "../scripts/bars.py"
@@ -137,7 +143,8 @@ rule attention_boxplot:
     params:
         **SHOWN,
         evaluations=PLAN.rows("boxplot"),
-        figures=PLAN.section("figures"),
+        figures=LOOK,
+        environment=PLAN.environment("paper"),
         code=PLAN.code("attention_boxplot"),
     script:
         "../scripts/attention_boxplot.py"
@@ -158,6 +165,7 @@ rule controls:
     params:
         **SHOWN,
         evaluations=PLAN.rows("controls"),
+        environment=PLAN.environment("paper"),
         code=PLAN.code("controls"),
     script:
         "../scripts/controls.py"
@@ -183,6 +191,7 @@ rule learning:
     params:
         **SHOWN,
         evaluations=PLAN.rows(),
+        environment=PLAN.environment("paper"),
         code=PLAN.code("learning"),
     script:
         "../scripts/learning.py"
@@ -202,7 +211,8 @@ rule training_curves:
         "../envs/paper.yaml"
     params:
         labels=PLAN.labels(),
-        figures=PLAN.section("figures"),
+        figures=LOOK,
+        environment=PLAN.environment("paper"),
         code=PLAN.code("training_curves"),
     script:
         "../scripts/training_curves.py"
@@ -232,6 +242,7 @@ rule differences:
         **SHOWN,
         evaluations=COMPARED,
         temporal_alignment=PLAN.section("temporal_alignment"),
+        environment=PLAN.environment("paper"),
         code=PLAN.code("differences"),
     script:
         "../scripts/differences.py"
@@ -252,6 +263,7 @@ rule reproduction:
     params:
         **SHOWN,
         evaluations=COMPARED,
+        environment=PLAN.environment("paper"),
         code=PLAN.code("reproduction"),
     script:
         "../scripts/reproduction.py"
@@ -287,7 +299,8 @@ rule published:
     conda:
         "../envs/paper.yaml"
     params:
-        figures=PLAN.section("figures"),
+        figures=LOOK,
+        environment=PLAN.environment("paper"),
         code=PLAN.code("published"),
     script:
         "../scripts/published.py"
@@ -295,6 +308,7 @@ rule published:
 
 rule sample_answers:
     input:
+        samples=rules.sample_frames.output.samples,
         predictions=PLAN.predictions(PLAN.evaluations("heatmaps"), PAPERS),
         scores=scores("heatmaps", "accuracy"),
     output:
@@ -312,10 +326,7 @@ rule sample_answers:
     params:
         **SHOWN,
         evaluations=PLAN.rows("heatmaps"),
-        frames=PLAN.section("evaluation.frames"),
-        figures=PLAN.section("figures"),
-        data=PLAN.section("data", "overlay", "decoder"),
-        cache=PLAN.frame_cache,
+        environment=PLAN.environment("paper"),
         code=PLAN.code("sample_answers"),
     script:
         "../scripts/sample_answers.py"
@@ -339,6 +350,7 @@ rule rejected:
     conda:
         "../envs/paper.yaml"
     params:
+        environment=PLAN.environment("paper"),
         code=PLAN.code("rejected"),
     script:
         "../scripts/rejected.py"
@@ -417,6 +429,9 @@ rule report:
         snakefile=relpath(workflow.main_snakefile),
         configfiles=[relpath(path) for path in workflow.overwrite_configfiles],
         config=workflow.config_settings.config,
+        captions=PLAN.captions(),
+        configuration=PLAN.configuration,
+        environment=PLAN.environment("report"),
         code=PLAN.code("report"),
     script:
         "../scripts/report.py"

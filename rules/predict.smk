@@ -33,6 +33,7 @@ rule predict:
         data=PLAN.section("data", "overlay", "decoder", "max_rejected"),
         cache=PLAN.frame_cache,
         state=PLAN.state,
+        environment=PLAN.environment("predict"),
         code=PLAN.code("predict"),
     script:
         "../scripts/predict.py"

@@ -23,6 +23,7 @@ rule score_accuracy:
         "../envs/paper.yaml"
     params:
         **MEASURED,
+        environment=PLAN.environment("paper"),
         code=PLAN.code("score_accuracy"),
     script:
         "../scripts/score_accuracy.py"
@@ -44,6 +45,7 @@ rule score_tac:
         judge=PLAN.judge(),
         judge_prompts=PLAN.judge_prompts("answer"),
         judge_service=PLAN.judge_service,
+        environment=PLAN.environment("paper"),
         code=PLAN.code("score_tac"),
     script:
         "../scripts/score_tac.py"
@@ -65,6 +67,7 @@ rule score_vas_judge:
         judge=PLAN.judge(),
         judge_prompts=PLAN.judge_prompts("evidence"),
         judge_service=PLAN.judge_service,
+        environment=PLAN.environment("paper"),
         code=PLAN.code("score_vas_judge"),
     script:
         "../scripts/score_vas_judge.py"
@@ -96,6 +99,8 @@ rule score_vas_attention:
         frames=PLAN.section("evaluation.frames"),
         data=PLAN.section("data", "overlay", "decoder", "max_rejected"),
         cache=PLAN.frame_cache,
+        state=PLAN.state,
+        environment=PLAN.environment("predict"),
         code=PLAN.code("score_vas_attention"),
     script:
         "../scripts/score_vas_attention.py"
@@ -121,6 +126,7 @@ rule score_temporal_alignment:
         judge=PLAN.judge(),
         judge_prompts=PLAN.judge_prompts("claims"),
         judge_service=PLAN.judge_service,
+        environment=PLAN.environment("paper"),
         code=PLAN.code("score_temporal_alignment"),
     script:
         "../scripts/score_temporal_alignment.py"

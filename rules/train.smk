@@ -14,6 +14,7 @@ rule fetch_model:
         "../envs/data.yaml"
     params:
         model=lambda wildcards: PLAN.model(wildcards.model),
+        environment=PLAN.environment("data"),
         code=PLAN.code("fetch_model"),
     script:
         "../scripts/fetch_model.py"
@@ -37,6 +38,7 @@ rule train_base:
         prompts=PLAN.section("prompts"),
         overlay=PLAN.section("data.overlay"),
         upkeep=PLAN.upkeep,
+        environment=PLAN.environment("train"),
         code=PLAN.code("train_base"),
     script:
         "../scripts/train_base.py"
@@ -71,6 +73,7 @@ rule train_sft:
         decoder=PLAN.config.data.decoder,
         cache=PLAN.frame_cache,
         upkeep=PLAN.upkeep,
+        environment=PLAN.environment("train"),
         code=PLAN.code("train_sft"),
     script:
         "../scripts/train_sft.py"
@@ -110,6 +113,7 @@ rule train_grpo:
         decoder=PLAN.config.data.decoder,
         cache=PLAN.frame_cache,
         upkeep=PLAN.upkeep,
+        environment=PLAN.environment("train"),
         code=PLAN.code("train_grpo"),
     script:
         "../scripts/train_grpo.py"

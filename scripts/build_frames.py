@@ -4,7 +4,8 @@ A video without a clip is set aside here. Its questions stay: they are asked, an
 """
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,12 @@ from video_r2.data.conversations import read_jsonl
 from video_r2.data.frames import FrameCache
 from video_r2.data.rejected import write_rejected
 from video_r2.errors import RejectedRecord
-from video_r2.records import replacing
-from video_r2.run import Job, run
+from video_r2.files import replacing
+from video_r2.run import Job, paths, run
+from video_r2.space import require_space
+
+Work = tuple[FrameCache, str, str]
+MEASURED = 32  # clips from whose sizes that of all is estimated
 
 
 def main(job: Job) -> None:
@@ -25,10 +30,11 @@ def main(job: Job) -> None:
         FrameCache(Path(job.params.cache), config.Frames.model_validate(frames), drawn, job.params.decoder)
         for frames in job.params.frames
     ]
-    videos = sorted({pair for path in job.input.rows for pair in videos_of(path)})
+    videos = sorted({pair for path in paths(job.input.rows) for pair in videos_of(path)})
     work = [(cache, video, subtitle) for video, subtitle in videos for cache in caches]
 
     with ThreadPoolExecutor(job.threads) as pool:
+        require_room(pool, work, Path(job.params.cache))
         clips = list(
             tqdm(pool.map(lambda item: build(*item), work), total=len(work), desc="drawing frames", unit="clip")
         )
@@ -47,6 +53,25 @@ def videos_of(path: str) -> set[tuple[str, str]]:
         return {(row.video, row.subtitle or "") for row in read_jsonl(path) if row.video}
     questions = records.read_table(path, records.QUESTION)
     return set(zip(questions["video"], questions["subtitle"], strict=True))
+
+
+def require_room(pool: Executor, work: list[Work], folder: Path) -> None:
+    """Draw a few of the clips that are missing, and see that there is space for the others, should they be as large."""
+    missing = list(compress(work, pool.map(lambda item: stored_size(*item) == 0, work)))
+    some = missing[:: max(1, len(missing) // MEASURED)]
+    list(pool.map(lambda item: build(*item), some))
+    taken = sum(pool.map(lambda item: stored_size(*item), some))
+    left = len(missing) - len(some)
+    if left:
+        require_space(folder, taken * left / len(some), f"drawing {left} clips")
+
+
+def stored_size(cache: FrameCache, video: str, subtitle: str) -> int:
+    """Bytes of a clip in the cache; 0 if it is not there, or will never be."""
+    try:
+        return cache.path(video, subtitle or None).stat().st_size
+    except (RejectedRecord, FileNotFoundError):
+        return 0
 
 
 def build(cache: FrameCache, video: str, subtitle: str) -> dict[str, Any] | RejectedRecord:

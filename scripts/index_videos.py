@@ -9,9 +9,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from video_r2 import config, records
+from video_r2.checksums import sha256_of
 from video_r2.data.rejected import require_few, write_rejected
 from video_r2.data.subtitles import read_srt
-from video_r2.data.videos import VIDEO_SUFFIXES, file_digest, probe
+from video_r2.data.videos import VIDEO_SUFFIXES, probe
 from video_r2.errors import RejectedRecord, UserError
 from video_r2.run import Job, run
 
@@ -43,7 +44,7 @@ def describe(path: Path) -> dict[str, Any] | RejectedRecord:
         info = probe(path, check_tail=True)
         return {
             "bytes": path.stat().st_size,
-            "sha256": file_digest(path),
+            "sha256": sha256_of(path),
             "seconds": info.seconds,
             "fps": info.fps,
             "frames": info.frames,

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from video_r2.errors import UserError
-from video_r2.records import replacing
+from video_r2.files import replacing
 from video_r2.run import Job, run
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import disks
 import pytest
 from hypothesis import settings
 
@@ -18,6 +22,17 @@ ROOT = Path(__file__).parents[1]
 def root() -> Path:
     """The repository."""
     return ROOT
+
+
+@pytest.fixture
+def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own: 8 MB, or as many bytes as the test's parameter says."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(disks.small_disk(tmp_path / "disk", getattr(request, "param", 8 * 2**20)))
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("a small disk can be mounted by root only")
+        yield tmp_path / "disk"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from torchvision.transforms.v2 import functional as transforms
 from transformers.models.qwen2_vl.video_processing_qwen2_vl import smart_resize
 
 from video_r2.config import Frames, Overlay
-from video_r2.data import overlay
+from video_r2.data import frames, overlay
 from video_r2.data.frames import PATCH, Clip, FrameCache, build_clip, model_size, resize
 from video_r2.errors import RejectedRecord
 
@@ -97,8 +97,12 @@ def test_what_cannot_be_used_is_refused_and_not_remembered(
     video.write_bytes(content[:200])
     with pytest.raises(RejectedRecord, match="cannot be read as a video"):
         clips.load(video, None)
-    with pytest.raises(RejectedRecord, match="cannot be read"):
+    with pytest.raises(RejectedRecord, match="cannot be read: No such file"):
         clips.load(tmp_path / "none.mp4", None)
+    # Reading this fails as a bad disk does.
+    (tmp_path / "unreadable.mp4").symlink_to("/proc/self/mem")
+    with pytest.raises(RejectedRecord, match=r"unreadable\.mp4: cannot be read: Input/output error"):
+        clips.load(tmp_path / "unreadable.mp4", None)
     video.write_bytes(content)
     assert len(clips.load(video, None).frames) == 8
     subtitle.write_bytes(b"\xff\xfe")
@@ -222,11 +226,13 @@ def test_the_digest_of_a_settled_file_is_remembered_by_later_processes(tmp_path:
     assert cache(tmp_path / "cache").key(video, None) == key
     os.utime(video, (long_ago + 1, long_ago + 1))
     assert cache(tmp_path / "cache").key(video, None) != key
-    # A note that is damaged is made again.
-    for note in (tmp_path / "cache" / "digests").rglob("*"):
-        if note.is_file():
-            note.write_bytes(b"\xff\x00")
-    assert cache(tmp_path / "cache").key(video, None) != key
+    # A note that is damaged, and be it by a digit, is made again.
+    changed = cache(tmp_path / "cache").key(video, None)
+    for damage in (b"\xff\x00", b"", b"0" * 64, b"0"):
+        for note in (tmp_path / "cache" / "digests").rglob("*"):
+            if note.is_file():
+                note.write_bytes(damage + (note.read_bytes()[1:] if len(damage) == 1 else b""))
+        assert cache(tmp_path / "cache").key(video, None) == changed != key
 
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.9, 0.999])
@@ -243,15 +249,36 @@ def test_a_damaged_clip_is_made_again_with_a_warning(
     if harm == "flip":
         content[at] ^= 0xFF
     stored.write_bytes({"flip": content, "cut": content[:at], "empty": b""}[harm])
-    try:
-        with pytest.warns(UserWarning, match=re.escape(str(stored))):
-            again = clips.load(video, None)
-    except pytest.fail.Exception:
-        # A flipped byte may lie in a field of the archive that nothing rests on, such as a file's date.
-        assert harm == "flip"
-        again = clips.load(video, None)
-    assert same(again, clip)
+    damaged = stored.read_bytes()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert same(clips.load(video, None), clip)
+    # A flipped byte may lie in a field of the archive that nothing rests on, such as a file's date.
+    assert told or harm == "flip"
+    if told:
+        assert f"{stored}: the cached clip is damaged" in str(told[0].message)
+        assert stored.with_name(f"{stored.name}.damaged").read_bytes() == damaged
     assert same(clips.load(video, None), clip)
+
+
+@pytest.mark.filterwarnings("ignore:.*the cached clip is damaged")
+def test_no_damage_to_the_archives_own_fields_gives_another_clip_or_an_error(
+    tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = FRAMES.model_copy(update={"max_frames": 2, "min_pixels": 28 * 28, "max_pixels": 28 * 28})
+    clips = cache(tmp_path / "cache", small)
+    video = make_video(frames=4)
+    clip = clips.load(video, None)
+    monkeypatch.setattr(frames, "build_clip", lambda *arguments: clip)  # built once is enough here
+    stored = clips.path(video, None)
+    content = stored.read_bytes()
+    directory = content.index(b"PK\x01\x02")
+    for at in [*range(0, directory, 23), *range(directory, len(content))]:
+        for bit in (0, 3, 6):
+            spoiled = bytearray(content)
+            spoiled[at] ^= 1 << bit
+            stored.write_bytes(spoiled)
+            assert same(clips.load(video, None), clip), (at, bit)
 
 
 def test_processes_share_a_cache(tmp_path: Path, make_video: MakeVideo, subtitle: Path) -> None:

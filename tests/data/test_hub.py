@@ -201,6 +201,7 @@ def test_a_model_comes_without_code_and_with_its_weights(hub: Hub, tmp_path: Pat
     found = contents(checkpoint)
     assert found["model.safetensors"] == b"weights"
     assert "modeling.py" not in found
+    assert f"{hashlib.sha256(b'weights').hexdigest()}  model.safetensors" in found["SHA256SUMS"].decode().splitlines()
 
 
 def test_a_model_without_safetensors_is_refused(hub: Hub, tmp_path: Path) -> None:
@@ -260,6 +261,22 @@ def test_a_hub_that_is_not_there_and_one_that_is_switched_off(tmp_path: Path) ->
     raw = tmp_path / "results/paper/raw/benchmarks/x"
     assert "the hub cannot be reached (cure: check the network" in fetch_benchmark("http://127.0.0.1:9", raw)
     assert "downloads are switched off (cure: unset" in fetch_benchmark("http://127.0.0.1:9", raw, HF_HUB_OFFLINE="1")
+
+
+def test_a_download_that_does_not_fit_is_not_begun(hub: Hub, small_disk: Path) -> None:
+    # 3 MB of an archive and as much of what it holds, and 3 MB of a model, on a disk of 8 MB.
+    hub.files["videos/one.tar"] = tar_of({"a.mp4": bytes(3 * 10**6)})
+    hub.files["model.safetensors"] = bytes(3 * 10**6)
+    message = fetch_benchmark(hub.address, small_disk / "results/paper/raw/benchmarks/x")
+    assert "downloading and unpacking owner/name needs 9." in message
+    assert "MB on this disk, and 8.3" in message
+    assert hub.fetched == []
+    del hub.files["model.safetensors"]
+    assert not fetch_benchmark(hub.address, small_disk / "results/paper/raw/benchmarks/x")
+    # What is there already is not needed once more.
+    (small_disk / "results/paper/raw/benchmarks/x/videos/a.mp4").unlink()
+    (small_disk / "ballast").write_bytes(bytes(2 * 10**6))
+    assert not fetch_benchmark(hub.address, small_disk / "results/paper/raw/benchmarks/x")
 
 
 # --- archives ---------------------------------------------------------------------------------------------------------

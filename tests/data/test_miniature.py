@@ -233,19 +233,21 @@ def test_a_prior_that_does_help_is_found(
 
 def test_errors_are_put_into_the_share_of_traces_that_is_configured() -> None:
     films = training_sets.training_films(WORLD)
-    world = WORLD.model_copy(update={"sft_rows": 600, "claim_error_rate": 0.25, "hedge_rate": 0.4})
+    world = WORLD.model_copy(update={"sft_rows": 600, "claim_error_rate": 0.25, "hedge_rate": 0.4, "hedged_options": 2})
     noisy, clean = training_sets.sft_rows(films, world, ask)
     traces = [
         (row["conversations"][1]["value"], other["conversations"][1]["value"])
         for row, other in zip(noisy, clean, strict=True)
     ]
     claims = sum(one.split("So the answer")[0] != other.split("So the answer")[0] for one, other in traces)
-    hedges = sum(one.split("So the answer")[1] != other.split("So the answer")[1] for one, other in traces)
-    # Within four standard deviations of a binomial of 600.
+    hedges = [one.split("So the answer")[1] != other.split("So the answer")[1] for one, other in traces]
+    first = [other.endswith(("<answer>A</answer>", "<answer>B</answer>")) for _, other in traces]
+    # Within four standard deviations of a binomial.
     assert abs(claims / 600 - 0.25) < 4 * (0.25 * 0.75 / 600) ** 0.5
-    assert abs(hedges / 600 - 0.4) < 4 * (0.4 * 0.6 / 600) ** 0.5
+    assert abs(sum(hedges) / sum(first) - 0.4) < 4 * (0.4 * 0.6 / sum(first)) ** 0.5
+    assert all(asked for asked, hedged in zip(first, hedges, strict=True) if hedged)
     # A hedge names the right answer and another.
-    assert sum(one.split("So the answer")[1].count(", ") for one, _ in traces) == hedges
+    assert [one.split("So the answer")[1].count(", ") for one, _ in traces] == hedges
     # The answer block stays right; only the trace before it errs.
     assert all(one.split("<answer>")[1] == other.split("<answer>")[1] for one, other in traces)
     assert [row["temporal_grounding"] for row in noisy] == [row["temporal_grounding"] for row in clean]

@@ -163,8 +163,11 @@ def test_prepare_training_stops_where_too_much_is_unusable(raw: Path) -> None:
 def test_build_frames_fills_the_cache_and_lists_it(raw: Path, tmp_path: Path) -> None:
     outputs = prepare(raw, [row(0), row(1)], [row(0)], heldout_fraction=0)
     question = dict.fromkeys(records.QUESTION, "") | {"options": [], "video": str(tmp_path / "none.mp4")}
+    # Reading this fails as a bad disk does.
+    (tmp_path / "unreadable.mp4").symlink_to("/proc/self/mem")
     questions = tmp_path / "questions.parquet"
-    records.write_table(questions, pd.DataFrame([question]), records.QUESTION)
+    rows = [question, question | {"video": str(tmp_path / "unreadable.mp4")}]
+    records.write_table(questions, pd.DataFrame(rows), records.QUESTION)
     frames = [config.Frames(fps=fps, min_pixels=1, max_pixels=112 * 84) for fps in (1.0, 2.0)]
     work = job(
         {"rows": [outputs["sft"], questions]},
@@ -182,10 +185,46 @@ def test_build_frames_fills_the_cache_and_lists_it(raw: Path, tmp_path: Path) ->
         ("film-1.mp4", 2, 84, 112, 3),
         ("film-1.mp4", 4, 84, 112, 3),
     ]
-    (failed,) = lines(tmp_path / "rejected.jsonl")
-    assert failed["file"] == str(tmp_path / "none.mp4")
-    assert failed["reason"] == "cannot be read: No such file or directory"
+    assert [(failed["file"], failed["reason"]) for failed in lines(tmp_path / "rejected.jsonl")] == [
+        (str(tmp_path / "none.mp4"), "cannot be read: No such file or directory"),
+        (str(tmp_path / "unreadable.mp4"), "cannot be read: Input/output error"),
+    ]
     # The clip of film-0 with its subtitle lies where a reader of the cache looks for it.
     cache = FrameCache(tmp_path / "cache", frames[0], config.Overlay(), "decord")
     video = raw / "videos" / "film-0.mp4"
     assert cache.path(video, video.with_suffix(".srt")).exists()
+
+
+def test_frames_are_not_drawn_where_there_is_no_space_for_them(
+    make_video: MakeVideo, tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = dict.fromkeys(records.QUESTION, "") | {"options": []}
+    rows = [question | {"video": str(make_video(f"{number}.mp4", frames=20 + number))} for number in range(9)]
+    records.write_table(tmp_path / "questions.parquet", pd.DataFrame(rows), records.QUESTION)
+    monkeypatch.setattr(build_frames, "MEASURED", 3)
+
+    def draw(folder: Path) -> list[Path]:
+        build_frames.main(
+            job(
+                {"rows": tmp_path / "questions.parquet"},  # one file, as where a job is about one benchmark
+                {"listing": tmp_path / "listing.json", "rejected": tmp_path / "rejected.jsonl"},
+                frames=[
+                    config.Frames(fps=2.0, min_pixels=1, max_pixels=112 * 84, overlay=False).model_dump(mode="json")
+                ],
+                overlay=config.Overlay().model_dump(mode="json"),
+                decoder="pyav",
+                cache=str(folder),
+            )
+        )
+        return list(folder.rglob("*.npz"))
+
+    sizes = [clip.stat().st_size for clip in draw(tmp_path / "roomy")]
+    assert len(sizes) == 9
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(shutil.disk_usage(small_disk).free - 6 * max(sizes)))
+    with pytest.raises(UserError, match=r"drawing 6 clips needs .* on this disk, and .* are free"):
+        draw(small_disk / "cache")
+    # What was drawn to know the sizes is not drawn again, and needs no space any more.
+    assert len(list((small_disk / "cache").rglob("*.npz"))) == 3
+    ballast.write_bytes(b"")
+    assert len(draw(small_disk / "cache")) == 9

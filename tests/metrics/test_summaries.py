@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from predictions import prediction
+from snakemake.iocontainers import Params
 
 from video_r2.records import PREDICTION, SCORE, read_table, write_table
 
@@ -54,7 +55,7 @@ def score(tmp_path: Path) -> Callable[..., list[tuple[pd.DataFrame, dict]]]:
                 scores=files["parquet"][0] if one else files["parquet"],
                 summaries=files["json"][0] if one else files["json"],
             ),
-            params=_Params(settings),
+            params=Params(fromdict=settings),
             log=[],
             threads=1,
             rule=script,
@@ -64,10 +65,6 @@ def score(tmp_path: Path) -> Callable[..., list[tuple[pd.DataFrame, dict]]]:
         return list(zip(tables, [json.loads(Path(path).read_text()) for path in files["json"]], strict=True))
 
     return run
-
-
-class _Params(dict):
-    __getattr__ = dict.__getitem__
 
 
 def test_accuracy_of_several_benchmarks_at_once(score) -> None:

@@ -89,9 +89,9 @@ class LargestTensor(TorchDispatchMode):
         return result
 
 
+# Eager attention itself makes the matrix of all tokens by all tokens.
+@pytest.mark.parametrize("tiny", ["sdpa"], indirect=True)
 def test_memory_grows_with_generated_tokens_times_all_tokens(tiny) -> None:
-    if tiny.model.config.text_config._attn_implementation != "sdpa":
-        pytest.skip("eager attention itself makes the matrix of all tokens by all tokens")
     clips = [make_patches(tiny.processor, np.zeros((frames, 56, 56, 3), dtype=np.uint8), 1.0) for frames in (900, 600)]
     features = compute_features(tiny.model, clips)
     suffix = make_suffix(tiny.processor, QUESTIONS[0])

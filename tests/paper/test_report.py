@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from video_r2 import records
-from video_r2.errors import RejectedRecord, UserError
-from video_r2.paper.report import Strip, choose_samples, read_rejected, rejected_sheet, samples_page
+from video_r2.errors import UserError
+from video_r2.paper.report import read_rejected, rejected_sheet, samples_page
 from video_r2.paper.tables import to_markdown
 
 
@@ -55,39 +54,26 @@ def score(name: str, value: float | None, evaluation: str = "e") -> dict[str, ob
     return {"id": name, "benchmark": "b", "evaluation": evaluation, "metric": "accuracy", "score": value}
 
 
-def load(video: str, subtitle: str) -> Strip:
-    return Strip(np.zeros((5, 8, 8, 3), dtype=np.uint8), np.arange(5.0))
+def sample(name: str, reason: str | None = None) -> dict[str, object]:
+    shown = {"times": [], "frames": []} if reason else {"times": [0.0, 4.0], "frames": [b"first", b"last"]}
+    return {"id": name, "benchmark": "b", "reason": reason, **shown}
 
 
-def page(predictions: pd.DataFrame, scores: list[dict[str, object]], load=load) -> str:
+def page(samples: list[dict[str, object]], predictions: pd.DataFrame, scores: list[dict[str, object]]) -> str:
     return samples_page(
+        pd.DataFrame(samples),
         predictions,
         pd.DataFrame(scores, columns=SCORED),
         {"e": "Tiny", "f": "Other"},
         {"b": "Bench"},
-        number=3,
-        load=load,
-        frames=2,
     )
-
-
-def test_samples_take_benchmarks_in_turn_and_do_not_depend_on_order(tmp_path: Path) -> None:
-    rows = [prediction(f"q{at}", benchmark) for benchmark in ("x", "y", "z") for at in range(20)]
-    frame = stored(tmp_path, rows)
-    chosen = choose_samples(frame, 4)
-    assert [benchmark for benchmark, _ in chosen].count("x") == 2
-    assert {benchmark for benchmark, _ in chosen} == {"x", "y", "z"}
-    shuffled = frame.sample(frac=1.0, random_state=1).sort_values("benchmark", kind="stable")
-    assert choose_samples(shuffled, 4) == chosen
-    assert len(choose_samples(frame, 1000)) == 60
 
 
 def test_the_page_shows_frames_question_and_every_models_response(tmp_path: Path) -> None:
     rows = [prediction("q"), prediction("q", evaluation="f", answer="A")]
-    text = page(stored(tmp_path, rows), [score("q", 100.0), score("q", 0.0, "f")])
-    assert text.count('<img src="data:image/jpeg;base64,') == 2
-    assert 'alt="frame at 0.0 s"' in text
-    assert 'alt="frame at 4.0 s"' in text
+    text = page([sample("q")], stored(tmp_path, rows), [score("q", 100.0), score("q", 0.0, "f")])
+    assert '<img src="data:image/jpeg;base64,Zmlyc3Q=" alt="frame at 0.0 s"' in text
+    assert '<img src="data:image/jpeg;base64,bGFzdA==" alt="frame at 4.0 s"' in text
     assert "Which &lt;colour&gt;?" in text
     assert "blue &amp; green" in text
     assert "<mark>00:04-00:08</mark>: a circle, <mark>00:04</mark> again." in text
@@ -101,7 +87,7 @@ def test_missing_traces_responses_and_scores_are_shown_as_missing(tmp_path: Path
         prediction("p", think=None, answer=None, times=[], response="I say <b>"),
         prediction("q", response=None, think=None, answer=None, times=[]),
     ]
-    text = page(stored(tmp_path, rows), [score("p", 50.0), score("q", None)])
+    text = page([sample("p"), sample("q")], stored(tmp_path, rows), [score("p", 50.0), score("q", None)])
     assert "<td></td><td>I say &lt;b&gt;</td>" in text
     assert "<td></td><td>no response</td><td>–</td>" in text
     assert '<span class="part">50</span>' in text
@@ -110,20 +96,17 @@ def test_missing_traces_responses_and_scores_are_shown_as_missing(tmp_path: Path
 
 
 def test_a_video_that_cannot_be_read_is_named_and_the_others_go_on(tmp_path: Path) -> None:
-    def broken(video: str, subtitle: str) -> Strip:
-        if video == "p.mp4":
-            raise RejectedRecord("has no frames", file=video)
-        return load(video, subtitle)
-
-    text = page(stored(tmp_path, [prediction("p"), prediction("q")]), [], broken)
+    predictions = stored(tmp_path, [prediction("p"), prediction("q")])
+    text = page([sample("p", "has no frames"), sample("q")], predictions, [])
     assert text.count("The frames cannot be shown: has no frames") == 1
     assert text.count("<img") == 2
 
 
-def test_thinning_keeps_the_ends_and_never_repeats() -> None:
-    strip = Strip(np.zeros((7, 2, 2, 3), dtype=np.uint8), np.arange(7.0))
-    assert strip.thinned(3).times.tolist() == [0.0, 3.0, 6.0]
-    assert strip.thinned(20).times.tolist() == list(range(7))
+def test_samples_stand_in_their_own_order_and_others_are_left_out(tmp_path: Path) -> None:
+    predictions = stored(tmp_path, [prediction("p"), prediction("q"), prediction("r")])
+    text = page([sample("r"), sample("p")], predictions, [])
+    assert text.index("Bench: r") < text.index("Bench: p")
+    assert "Bench: q" not in text
 
 
 def write_rejected(path: Path, number: int) -> Path:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
+import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from video_r2 import config, records
 from video_r2.data.encode import write_video
@@ -255,7 +259,7 @@ def test_sample_answers_of_a_real_video(
 ) -> None:
     film = make_film("film", "0", (8, 8), [8], (112, 112))
     write_video(film, tmp_path / "film.mp4")
-    rows = [
+    questions = [
         {
             "id": name,
             "benchmark": "mvbench",
@@ -268,6 +272,12 @@ def test_sample_answers_of_a_real_video(
             "answer_type": "choice",
             "target": "A",
             "grounding": "{}",
+        }
+        for name, video in [("colour_at-000", "film.mp4"), ("colour_at-001", "gone.mp4")]
+    ]
+    responses = [
+        {
+            **question,
             "evaluation": evaluation,
             "seed": 0,
             "prompt": "",
@@ -278,16 +288,28 @@ def test_sample_answers_of_a_real_video(
             "tokens": 9,
             "finished": True,
         }
-        for name, video in [("colour_at-000", "film.mp4"), ("colour_at-001", "gone.mp4")]
+        for question in questions
         for evaluation in ("sft", "grpo")
     ]
-    records.write_table(tmp_path / "predictions.parquet", pd.DataFrame(rows), records.PREDICTION)
+    records.write_table(tmp_path / "questions.parquet", pd.DataFrame(questions), records.QUESTION)
+    records.write_table(tmp_path / "predictions.parquet", pd.DataFrame(responses), records.PREDICTION)
+    samples = str(tmp_path / "samples.parquet")
+    frames_job: Any = SimpleNamespace(
+        input=SimpleNamespace(questions=[str(tmp_path / "questions.parquet")]),
+        output=SimpleNamespace(samples=samples),
+        params=SimpleNamespace(
+            data=config.Data().model_dump(),
+            frames=config.Frames(fps=1, max_frames=8, min_pixels=3136, max_pixels=12544).model_dump(),
+            shown={"sample_questions": 11, "sample_frames": 6},
+            cache=str(tmp_path / "cache"),
+        ),
+    )
+    importlib.import_module("sample_frames").main(frames_job)
+
     params.evaluations = {name: params.evaluations[name] for name in ("sft", "grpo")}
-    params.data = config.Data().model_dump()
-    params.frames = config.Frames(fps=1, max_frames=8, min_pixels=3136, max_pixels=12544).model_dump()
-    params.cache = str(tmp_path / "cache")
     job: Any = SimpleNamespace(
         input=SimpleNamespace(
+            samples=samples,
             predictions=[str(tmp_path / "predictions.parquet")],
             scores=[write_scores("sft", "mvbench", [100.0, 0.0]), write_scores("grpo", "mvbench", [0.0, 0.0])],
         ),
@@ -295,11 +317,13 @@ def test_sample_answers_of_a_real_video(
         params=params,
     )
     page = run("sample_answers", job, tmp_path, "html")["html"].read_text(encoding="utf-8")
-    assert page.count("<img") == params.figures["sample_frames"]
+    pictures = [base64.b64decode(text) for text in re.findall(r'<img src="data:image/jpeg;base64,([^"]+)"', page)]
+    assert len(pictures) == 6
+    assert {Image.open(io.BytesIO(picture)).size for picture in pictures} == {(112, 112)}
     assert "SFT + GRPO" in page
     assert page.count('<span class="right">100</span>') == 1
     assert "At <mark>00:02</mark> it is red." in page
-    assert page.count("The frames cannot be shown") == 1
+    assert page.count("The frames cannot be shown: cannot be read: No such file") == 1
 
 
 def test_rejected_records_are_written_in_every_format(tmp_path: Path) -> None:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import json
-import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from repository_copy import copy_repository, rules_in, snakemake
+
+from video_r2 import code_digest
 
 pytestmark = pytest.mark.chain
 
-COPIED = ["Makefile", "config.yaml", "envs", "local", "profiles", "rules", "scripts", "workflow"]
+TRACING = Path(__file__).parents[1] / "tracing"
+KINDS = ("function", "class", "constant")
+# They tell of the code of a job that has ended well.
+WITHOUT_RESULTS = {
+    *(f"video_r2.{module}" for module in ("code_digest", "code_meaning", "code_modules", "code_record")),
+    *(f"video_r2.provenance.{module}" for module in ("circumstances", "record")),
+    "video_r2.checksums.sha256_of",
+    "video_r2.files.replacing",
+}
 SMOKE = ["--profile", "local", "--configfile", "profiles/local/smoke.yaml"]
 TABLES = [
     "main_accuracy",
@@ -34,34 +48,28 @@ class Copy:
     """A copy of the repository with results of its own."""
 
     def __init__(self, root: Path, folder: Path) -> None:
-        self.folder = folder
+        self.folder = copy_repository(root, folder)
         self.results = folder / "results" / "smoke"
-        for name in COPIED:
-            source = root / name
-            if source.is_dir() and not source.is_symlink():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, folder / name, follow_symlinks=False)
+        self.called = folder / "called.tsv"
 
     def snakemake(self, target: str, *arguments: str) -> str:
-        """Run Snakemake to a good end; what it said."""
-        command = [sys.executable, "-m", "snakemake", target, *SMOKE, *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
-        assert done.returncode == 0, done.stdout[-6000:]
-        return done.stdout
+        """Run Snakemake to a good end, and list the library's functions that its jobs call; what it said."""
+        tracing = {"PYTHONPATH": str(TRACING), "TRACED_FUNCTIONS": str(self.called)}
+        return snakemake(self.folder, target, *SMOKE, *arguments, environment=tracing)
 
     def would_run(self, target: str, *arguments: str) -> set[str]:
         """Rules that would run."""
-        said = self.snakemake(target, *arguments, "--dry-run")
-        return {rule for rule, _ in re.findall(r"^(\w+) +(\d+)$", said, flags=re.MULTILINE)} - {"total"}
+        return rules_in(self.snakemake(target, *arguments, "--dry-run"))
 
-    def replace(self, path: str, old: str, new: str) -> None:
-        """Change a source file."""
-        text = (self.folder / path).read_text(encoding="utf-8")
+    @contextmanager
+    def replaced(self, path: str, old: str, new: str) -> Iterator[None]:
+        """Change a source file for a while."""
+        source = self.folder / path
+        text = source.read_text(encoding="utf-8")
         assert old in text
-        (self.folder / path).write_text(text.replace(old, new), encoding="utf-8")
+        source.write_text(text.replace(old, new), encoding="utf-8")
+        yield
+        source.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +115,7 @@ def test_a_second_run_does_nothing(chain: Copy) -> None:
 
 def test_another_style_draws_and_does_nothing_else(chain: Copy) -> None:
     drawn = chain.would_run("figures", "--config", "figures={'dpi': 50}")
-    assert drawn == {*FIGURES, "sample_answers", "figures"}
+    assert drawn == {*FIGURES, "figures"}
 
 
 def test_another_setting_trains_what_it_concerns(chain: Copy) -> None:
@@ -117,12 +125,55 @@ def test_another_setting_trains_what_it_concerns(chain: Copy) -> None:
 
 def test_a_comment_costs_nothing_and_a_changed_reward_trains_again(chain: Copy) -> None:
     source = "scripts/video_r2/rewards/temporal_alignment.py"
-    chain.replace(source, "from __future__", "# A comment.\nfrom __future__")
-    assert "Nothing to be done" in chain.snakemake("all")
-    with (chain.folder / source).open("a", encoding="utf-8") as stream:
-        stream.write("\nCHANGED = True\n")
-    again = chain.would_run("models")
-    assert again == {"train_grpo", "models"}
+    with chain.replaced(source, "from __future__", "# A comment.\nfrom __future__"):
+        assert "Nothing to be done" in chain.snakemake("all")
+    with chain.replaced(source, "f1 = 2 * len(matches)", "f1 = 3 * len(matches)"):
+        assert chain.would_run("models") == {"train_grpo", "models"}
+
+
+def test_every_function_that_a_job_called_is_in_the_digest_of_its_code(chain: Copy) -> None:
+    # One that ran and does not count would leave a stale result behind when it changes.
+    scripts = chain.folder / "scripts"
+    calls = {tuple(line.split("\t")) for line in chain.called.read_text(encoding="utf-8").splitlines()}
+    counted = {script: set(code_digest.parts(scripts / f"{script}.py", scripts)) for script, *_ in calls}
+    assert set(counted) > {"generate_world", "train_base", "train_sft", "train_grpo", "predict", "score_tac", "bars"}
+    uncounted = set()
+    # The configuration is checked when a job reads its part of it; what it holds came with the job's parameters.
+    checked = {function.split(".<locals>")[0].split(".")[-1] for _, file, _, function in calls if file == "config.py"}
+    assert checked <= set(validators(scripts / "video_r2/config.py"))
+    for script, file, line, function in calls:
+        module = f"video_r2.{file.removesuffix('.py').replace('/', '.').removesuffix('.__init__')}"
+        if module in code_digest.WITHOUT_EFFECT or {module, f"{module}.{function}"} & WITHOUT_RESULTS:
+            continue
+        names = names_at(scripts / "video_r2" / file, int(line))
+        if not any(f"{kind} {module}.{name}" in counted[script] for kind in KINDS for name in names):
+            uncounted.add((script, module, function))
+    assert uncounted == set()
+    assert len(calls) > 1000
+
+
+def validators(path: Path) -> Iterator[str]:
+    """Names of the methods of a module's classes that pydantic calls to check values."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and "validator" in "".join(map(ast.unparse, node.decorator_list)):
+            yield node.name
+
+
+def names_at(path: Path, line: int) -> list[str]:
+    """The global names that are bound by the statement at a line of a module."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        first = min([node.lineno, *(at.lineno for at in getattr(node, "decorator_list", []))])
+        if first <= line <= (node.end_lineno or first):
+            bound = [at.id for at in ast.walk(node) if isinstance(at, ast.Name) and isinstance(at.ctx, ast.Store)]
+            return [node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else bound
+    return []
+
+
+def test_what_the_code_was_made_of_is_recorded(chain: Copy) -> None:
+    recorded = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (chain.results / "code").glob("*")}
+    assert {"train_base", "train_grpo", "predict", "score_tac", "report"} <= {of["script"] for of in recorded.values()}
+    for digest, of in recorded.items():
+        assert code_digest.digest_of(of["parts"]) == digest
 
 
 def test_the_summary_names_the_table_the_times_and_the_places(chain: Copy) -> None:
@@ -135,3 +186,145 @@ def test_the_summary_names_the_table_the_times_and_the_places(chain: Copy) -> No
     )
     for word in ("Video-R2", "train_base", "report.html", "tables", "figures"):
         assert word in done.stdout
+
+
+def script(folder: Path, name: str, *arguments: str) -> str:
+    """Run one of the repository's commands to a good end; what it said."""
+    command = [sys.executable, f"scripts/{name}.py", *arguments]
+    done = subprocess.run(command, cwd=folder, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_every_output_has_a_record_that_is_true(chain: Copy) -> None:
+    said = json.loads(script(chain.folder, "provenance", "results/smoke/report.html", "--json"))
+    assert said["changed"] == said["missing"] == said["absent"] == []
+    recorded = {of["output"]: of["sha256"] for of in said["records"]}
+    shown = [str(path.relative_to(chain.folder)) for path in (chain.results / "tables").iterdir()]
+    assert len(shown) > 40
+    assert {path: sha256(chain.folder / path) for path in shown} == {path: recorded[path] for path in shown}
+    rules = {of["rule"] for of in said["records"]}
+    assert rules >= {"generate_world", "train_base", "train_grpo", "predict", "score_tac", "learning", "report"}
+
+
+def test_the_chain_of_a_cell_ends_at_the_raw_files_of_its_videos(chain: Copy) -> None:
+    table = "results/smoke/tables/main_accuracy.csv"
+    said = json.loads(script(chain.folder, "provenance", table, "--cell", "SFT", "VideoMME", "--json"))
+    frame = pd.read_csv(chain.folder / table)
+    value = frame[(frame["evaluation"] == "sft") & (frame["column"] == "videomme")]["value"].item()
+    assert [float(line["value"]) for line in said["cell"]["values"]] == [value]
+
+    raw = {path: checksum for of in said["raw"] for path, checksum in of["files"].items()}
+    questions = pd.read_parquet(chain.results / "data/questions/videomme.parquet")
+    seen = {path for path in [*questions["video"], *questions["subtitle"]] if "/raw/" in path}
+    assert len(seen) > 10
+    films = {
+        path for path in raw if path.startswith("results/smoke/raw/benchmarks") and path.endswith((".mp4", ".srt"))
+    }
+    assert films == seen
+    trained = {path for path in raw if path.startswith("results/smoke/raw/training/videos")}
+    assert trained == {
+        str(path.relative_to(chain.folder))
+        for path in (chain.results / "raw/training/videos").iterdir()
+        if path.name != ".snakemake_timestamp"
+    }
+    assert raw == {path: sha256(chain.folder / path) for path in raw}
+
+    made = [(of["rule"], of["output"].removeprefix("results/smoke/")) for of in said["records"]]
+    assert [output for rule, output in made if rule == "predict"] == ["predictions/sft/seed-0/videomme.parquet"]
+    assert {output for _, output in made if output.startswith("models/")} == {"models/base/seed-0", "models/sft/seed-0"}
+    assert {output for rule, output in made if rule == "generate_benchmark"} == {"raw/benchmarks/videomme"}
+
+
+def test_the_main_tables_chain_can_be_read_on_a_terminal(chain: Copy) -> None:
+    said = script(chain.folder, "provenance", "results/smoke/tables/main_accuracy.md")
+    lines = said.splitlines()
+    assert len(lines) < 200
+    assert max(map(len, lines)) <= 120
+    stages = ["paper", "score", "predict", "train", "data", "raw data"]
+    assert [line for line in lines if line in stages] == stages
+    assert "score_accuracy x " in said
+    assert "generate_benchmark x 11" in said
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "complaint"),
+    [("nobody", "videomme", "has no row 'nobody'"), ("sft", "nothing", "has no column 'nothing'")],
+)
+def test_a_cell_that_is_not_there_is_told_with_those_that_are(
+    chain: Copy, row: str, column: str, complaint: str
+) -> None:
+    command = [sys.executable, "scripts/provenance.py", "results/smoke/tables/main_accuracy.csv", "--cell", row, column]
+    done = subprocess.run(command, cwd=chain.folder, text=True, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert complaint in done.stderr
+    assert ("base_direct" if row == "nobody" else "videomme") in done.stderr.split("choose from")[1]
+
+
+@pytest.fixture(scope="module")
+def frozen(chain: Copy) -> Path:
+    script(chain.folder, "freeze", "results/smoke")
+    return chain.folder / "results/smoke-frozen.tar.gz"
+
+
+@pytest.fixture(scope="module")
+def rebuilt(chain: Copy, frozen: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another copy of the repository, in which the exhibits were made from the archive."""
+    folder = copy_repository(root, tmp_path_factory.mktemp("rebuilt"))
+    said = script(folder, "from_frozen", str(frozen))
+    assert "came out as they were frozen, byte by byte" in said
+    return folder
+
+
+def test_a_frozen_run_has_a_few_megabytes_and_the_same_bytes_every_time(chain: Copy, frozen: Path) -> None:
+    assert frozen.stat().st_size < 8e6
+    before = sha256(frozen)
+    script(chain.folder, "freeze", "results/smoke")
+    assert sha256(frozen) == before
+
+
+def test_from_a_frozen_run_every_exhibit_comes_out_the_same_without_data_and_models(chain: Copy, rebuilt: Path) -> None:
+    results = rebuilt / "results/smoke"
+    for folder in ("tables", "figures"):
+        made = {path.name: path.read_bytes() for path in (results / folder).iterdir()}
+        assert made == {path.name: path.read_bytes() for path in (chain.results / folder).iterdir()}
+    report = (results / "report.html").read_text(encoding="utf-8")
+    for name in (*TABLES, *FIGURES, "sample_answers", "rejected"):
+        assert name in report
+    assert not (results / "raw").exists()
+    assert list(results.rglob("*.safetensors")) == []
+    ran = {path.name.partition(".")[0] for path in (results / "benchmarks").iterdir()}
+    assert "main_accuracy" in ran
+    assert ran <= {*TABLES, *FIGURES, "sample_answers", "rejected", "reproduction", "report"}
+
+
+def test_the_chain_of_a_rebuilt_table_goes_back_to_the_raw_files_that_are_not_there(chain: Copy, rebuilt: Path) -> None:
+    for table in ("main_accuracy", "training_curves"):
+        path = f"results/smoke/tables/{table}.csv"
+        here, there = (json.loads(script(folder, "provenance", path, "--json")) for folder in (rebuilt, chain.folder))
+        assert here["raw"] == there["raw"]
+        assert here["changed"] == here["missing"] == []
+        assert "results/smoke/models/base/seed-0" in here["absent"]
+
+
+def test_a_frozen_run_is_not_laid_over_other_results(chain: Copy, frozen: Path) -> None:
+    command = [sys.executable, "scripts/from_frozen.py", str(frozen)]
+    done = subprocess.run(command, cwd=chain.folder, text=True, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert "there are other results of this experiment" in done.stderr
+
+
+def test_what_has_changed_since_is_not_frozen(chain: Copy, tmp_path: Path) -> None:
+    scores = chain.results / "scores/accuracy/sft/seed-0/mvbench.parquet"
+    kept = shutil.copy2(scores, tmp_path)
+    scores.write_bytes(b"other")
+    command = [sys.executable, "scripts/freeze.py", "results/smoke", "--archive", str(tmp_path / "a.tar.gz")]
+    done = subprocess.run(command, cwd=chain.folder, text=True, capture_output=True, check=False)
+    shutil.copy2(kept, scores)
+    assert done.returncode == 1
+    assert "scores/accuracy/sft/seed-0/mvbench.parquet has changed since score_accuracy" in done.stderr
+    assert not (tmp_path / "a.tar.gz").exists()

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +10,10 @@ import pandas as pd
 import pytest
 import yaml
 from loopback import Server
+from repository_copy import copy_repository, rules_in, snakemake
 
 from video_r2.records import PREDICTION, write_table
 
-COPIED = ["config.yaml", "envs", "local", "profiles", "rules", "scripts", "workflow"]
 SCORES = [f"results/judged/scores/{metric}/sft/seed-0/videomme.parquet" for metric in ("tac", "vas_judge")]
 TRACES = ["It is green, as far as I can see.", "Red it was, I would say.", "A circle. So the answer is red (A)."]
 
@@ -26,13 +22,7 @@ class Scoring:
     """A copy of the repository with three predictions of one benchmark, and a judge on loopback."""
 
     def __init__(self, root: Path, folder: Path, url: str) -> None:
-        self.folder = folder
-        for name in COPIED:
-            source = root / name
-            if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, folder / name)
+        self.folder = copy_repository(root, folder)
         overlay = {
             "experiment": "judged",
             "evaluation": {"jobs": "per_benchmark", "bootstrap": 20},
@@ -44,17 +34,11 @@ class Scoring:
         write_table(path, pd.DataFrame([prediction(at, think) for at, think in enumerate(TRACES)]), PREDICTION)
 
     def snakemake(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "snakemake", *SCORES, "--profile", "local", "--configfile", "judged.yaml"]
-        command += ["--allowed-rules", "score_tac", "score_vas_judge", *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
-        assert done.returncode == 0, done.stdout[-6000:]
-        return done.stdout
+        rules = ["--allowed-rules", "score_tac", "score_vas_judge"]
+        return snakemake(self.folder, *SCORES, "--profile", "local", "--configfile", "judged.yaml", *rules, *arguments)
 
     def would_run(self, *arguments: str) -> set[str]:
-        said = self.snakemake(*arguments, "--dry-run")
-        return {rule for rule, _ in re.findall(r"^(\w+) +(\d+)$", said, flags=re.MULTILINE)} - {"total"}
+        return rules_in(self.snakemake(*arguments, "--dry-run"))
 
 
 def prediction(at: int, think: str) -> dict[str, object]:

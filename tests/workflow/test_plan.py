@@ -111,6 +111,14 @@ def test_a_section_can_be_cut_to_the_keys_that_a_rule_uses(plan: Plan) -> None:
     assert set(plan.section("temporal_alignment")) == set(config.TemporalAlignment.model_fields)
 
 
+def test_packages_and_captions_are_part_of_what_a_result_depends_on(plan: Plan, root: Path) -> None:
+    packages = plan.environment("train")
+    assert packages["python"] == "3.11"
+    assert packages["trl"] == "1.16.0"
+    assert "jinja2" not in packages
+    assert plan.captions().keys() == {path.stem for path in (root / "workflow/report").glob("*.rst")}
+
+
 SERVER = {"url": "http://127.0.0.1:8000/v1", "model": "m"}
 
 

@@ -99,13 +99,36 @@ def test_every_rule_has_its_script_and_every_script_its_rule(root: Path) -> None
     called_otherwise = {
         "benchmark_decoders",
         "benchmark_rules",
+        "freeze",
+        "from_frozen",
         "fuzz_parsers",
         "measure_agreement",
         "print_summary",
+        "provenance",
         "score",
+        "why",
         "write_results_page",
     }
     assert used == {path.stem for path in (root / "scripts").glob("*.py")} - called_otherwise
+
+
+def test_a_rules_packages_are_those_of_its_environment_and_of_the_lock(root: Path) -> None:
+    blocks = {
+        block.split(":")[0]: block
+        for path in (root / "rules").glob("*.smk")
+        for block in re.split(r"^rule ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    }
+    named = {
+        rule: (set(re.findall(r"envs/(\w+)\.yaml", block)), set(re.findall(r'PLAN\.environment\("(\w+)"\)', block)))
+        for rule, block in blocks.items()
+        if "script:" in block
+    }
+    assert len(named) > 25
+    assert {rule for rule, (conda, params) in named.items() if conda != params or len(conda) != 1} == set()
+    locked = set(re.findall(r"^([\w.-]+==[^ ;]+)", (root / "requirements.lock").read_text(), flags=re.MULTILINE))
+    for path in (root / "envs").glob("*.yaml"):
+        *_, pip = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
+        assert set(pip["pip"]) <= locked
 
 
 def test_no_script_begins_with_what_must_come_first(root: Path) -> None:
@@ -169,3 +192,23 @@ def test_a_wrong_configuration_is_refused_before_any_job(root: Path, keys: list[
     assert complaint in done.stderr
     assert "Traceback" not in done.stderr
     assert "Building DAG" not in done.stderr
+
+
+def test_make_lets_python_keep_what_it_compiles(root: Path) -> None:
+    said = subprocess.run(
+        ["make", "--eval", "show: ; @echo [$${PYTHONDONTWRITEBYTECODE-}]", "show"],
+        cwd=root,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        text=True,
+        capture_output=True,
+        check=True,
+    )
+    assert said.stdout.splitlines()[-1] == "[]"
+
+
+def test_make_asks_for_the_archive_that_exhibits_are_to_be_made_from(root: Path) -> None:
+    said = subprocess.run(["make", "--dry-run", "from-frozen"], cwd=root, text=True, capture_output=True, check=False)
+    assert said.returncode == 2
+    assert "name the archive: make from-frozen ARCHIVE=..." in said.stderr
+    with_archive = ["make", "--dry-run", "from-frozen", "ARCHIVE=a.tar.gz"]
+    assert "scripts/from_frozen.py a.tar.gz" in subprocess.check_output(with_archive, cwd=root, text=True)

@@ -13,11 +13,12 @@ import pandas as pd
 
 from video_r2.config import Benchmark, Semantics
 from video_r2.errors import UserError
+from video_r2.files import replacing
 from video_r2.judge.base import Judge
 from video_r2.metrics.accuracy import Score
 from video_r2.metrics.averages import averaging_of
 from video_r2.metrics.statistics import interval
-from video_r2.records import PREDICTION, SCORE, read_table, replacing, write_table
+from video_r2.records import PREDICTION, SCORE, read_table, write_table
 from video_r2.run import Job
 
 Scorer = Callable[[Sequence[Mapping[str, Any]], str], list[Score]]

@@ -24,8 +24,8 @@ from matplotlib.transforms import blended_transform_factory
 
 from video_r2 import config
 from video_r2.errors import UserError
+from video_r2.files import replacing
 from video_r2.paper.tables import DASH, emphasis, format_value
-from video_r2.records import replacing
 
 # What a file would otherwise carry of the hour at which it was drawn.
 _METADATA: dict[str, dict[str, Any]] = {

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from video_r2 import config
 from video_r2.errors import UserError
+from video_r2.files import replacing
 from video_r2.paper import figures, layouts
 from video_r2.paper.exhibits import Header
 from video_r2.paper.tables import Sheet, to_html, to_latex, to_markdown
-from video_r2.records import replacing
 
 FIGURES = (".pdf", ".png", ".svg")
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import html
-import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from video_r2.errors import UserError
 from video_r2.paper.exhibits import rows_of
@@ -26,50 +22,21 @@ REJECTED = ["stage", "file", "record", "reason", "cure"]
 SHOW_REJECTED = 200
 
 
-@dataclass(frozen=True)
-class Strip:
-    """Frames of a video: RGB images [T, H, W, 3] uint8, and their times in seconds [T]."""
-
-    frames: np.ndarray
-    times: np.ndarray
-
-    def thinned(self, number: int) -> Strip:
-        """At most `number` of the frames, evenly spread from the first to the last."""
-        kept = np.unique(np.linspace(0, len(self.frames) - 1, min(number, len(self.frames))).round().astype(int))
-        return Strip(self.frames[kept], self.times[kept])
-
-
-def choose_samples(predictions: pd.DataFrame, number: int) -> list[tuple[str, str]]:
-    """Benchmark and id of `number` questions, each benchmark in turn, by a hash of the id, not by how they went."""
-    keys = predictions[["benchmark", "id"]].drop_duplicates()
-    keys = keys.assign(place=[hashlib.sha256(name.encode()).hexdigest() for name in keys["id"]])
-    keys["turn"] = keys.sort_values("place").groupby("benchmark").cumcount()
-    order = {name: at for at, name in enumerate(dict.fromkeys(predictions["benchmark"]))}
-    keys["benchmark_place"] = keys["benchmark"].map(order)
-    chosen = keys.sort_values(["turn", "benchmark_place"]).head(number).sort_values(["benchmark_place", "turn"])
-    return list(zip(chosen["benchmark"], chosen["id"], strict=True))
-
-
 def samples_page(
+    samples: pd.DataFrame,
     predictions: pd.DataFrame,
     scores: pd.DataFrame,
     labels: dict[str, str],
     benchmarks: dict[str, str],
-    number: int,
-    load: Callable[[str, str], Strip],
-    frames: int,
 ) -> str:
     """An HTML page of sample questions: frames of the video, the question, and every model's response to it.
 
     Args:
+        samples: the questions shown, in their order; columns of `records.SAMPLE`.
         predictions: columns of `records.PREDICTION`, of one seed.
         scores: accuracy, columns of `records.SCORE`, of the same seed.
         labels: evaluations in the order shown, with their names.
         benchmarks: benchmarks with their names.
-        number: questions shown.
-        load: the frames of a video, given the paths of the video and of its subtitle (empty if none), as the models
-            saw them. A UserError is shown in place of the frames.
-        frames: frames shown of each video.
     """
     points = {
         (row.benchmark, row.id, row.evaluation): row.score for row in rows_of(scores[scores["metric"] == "accuracy"])
@@ -81,19 +48,15 @@ def samples_page(
         "<p>Questions are chosen by a hash of their ids, so they show the bad as well as the good. "
         "Times that a trace cites are highlighted.</p>"
     ]
-    for benchmark, name in choose_samples(predictions, number):
-        rows = by_question[benchmark, name]
-        question = next(iter(rows.values()))
-        parts.append(f"<h2>{_escape(benchmarks.get(benchmark, benchmark))}: {_escape(name)}</h2>")
-        try:
-            parts.append(_strip(load(question.video, question.subtitle).thinned(frames)))
-        except UserError as error:
-            parts.append(f"<p>The frames cannot be shown: {_escape(error.reason)}</p>")
-        parts.append(_question(question))
+    for sample in rows_of(samples):
+        rows = by_question[sample.benchmark, sample.id]
+        parts.append(f"<h2>{_escape(benchmarks.get(sample.benchmark, sample.benchmark))}: {_escape(sample.id)}</h2>")
+        parts.append(_strip(sample))
+        parts.append(_question(next(iter(rows.values()))))
         lines = []
         for evaluation, label in labels.items():
             if evaluation in rows:
-                verdict = _verdict(points.get((benchmark, name, evaluation)))
+                verdict = _verdict(points.get((sample.benchmark, sample.id, evaluation)))
                 lines.append(f"<tr><th>{_escape(label)}</th>{_response(rows[evaluation])}<td>{verdict}</td></tr>")
         head = "<tr><th>Model</th><th>Trace</th><th>Answer</th><th>Score</th></tr>"
         parts.append(f'<table class="text"><thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>')
@@ -139,18 +102,15 @@ def rejected_sheet(rejected: pd.DataFrame) -> Sheet:
     return Sheet("Rejected records", "Stage", columns, blocks, notes)
 
 
-def _strip(strip: Strip) -> str:
+def _strip(sample: Any) -> str:
+    if not pd.isna(sample.reason):
+        return f"<p>The frames cannot be shown: {_escape(sample.reason)}</p>"
     images = []
-    for frame, time in zip(strip.frames, strip.times, strict=True):
+    for frame, time in zip(sample.frames, sample.times, strict=True):
         alternative = f"frame at {time:.1f} s"
-        images.append(f'<img src="{_data_url(frame)}" alt="{alternative}" title="{alternative}">')
+        data = f"data:image/jpeg;base64,{base64.b64encode(frame).decode()}"
+        images.append(f'<img src="{data}" alt="{alternative}" title="{alternative}">')
     return f'<div class="strip">{"".join(images)}</div>'
-
-
-def _data_url(frame: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(frame).save(buffer, format="JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _question(question: Any) -> str:

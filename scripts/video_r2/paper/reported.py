@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from video_r2.config import read_yaml
 from video_r2.errors import UserError
+from video_r2.files import read_yaml
 from video_r2.paper.exhibits import AVERAGES, CELLS, Header
 from video_r2.paper.figures import BoxStatistics
 
