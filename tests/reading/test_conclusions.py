@@ -52,6 +52,9 @@ RESCUE = ["a rope", "a ladder", "a helicopter", "a lift"]
         ("He takes the hammer first, but in the end he works with the drill.", "C"),
         ("I see a hammer and a drill.", ""),
         ("Which tool is it? The picture is too dark.", ""),
+        # one conclusion that names two is none, whatever was told before it
+        ("It has a bit: a drill. So the answer is a saw (B), a drill (C).", ""),
+        ("A drill, then a saw. The answer: B, C.", ""),
         # taken back
         ("At first I believed it was a saw. No: it spins. It's the drill.", "C"),
         ("B. No wait, that's the first clip. In the second clip it's C.", "C"),

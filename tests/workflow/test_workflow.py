@@ -196,7 +196,8 @@ def test_a_wrong_configuration_is_refused_before_any_job(root: Path, keys: list[
 
 def test_make_lets_python_keep_what_it_compiles(root: Path) -> None:
     said = subprocess.run(
-        ["make", "--eval", "show: ; @echo [$${PYTHONDONTWRITEBYTECODE-}]", "show"],
+        # Below `make test` it would else say which folder it enters and leaves.
+        ["make", "--no-print-directory", "--eval", "show: ; @echo [$${PYTHONDONTWRITEBYTECODE-}]", "show"],
         cwd=root,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         text=True,

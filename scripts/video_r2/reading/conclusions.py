@@ -150,7 +150,7 @@ def _said_of(sentence: Sentence, group: Sequence[Mention]) -> list[Said]:
     """What is said of options that stand together."""
     weight, letters = sentence.weight_of(group[0].begin, group[-1].end), _letters_of(group)
     if len(letters) > 1:
-        is_open = weight != Weight.MENTIONED and _offers(sentence, group)
+        is_open = weight == Weight.CONCLUDED or (weight != Weight.MENTIONED and _offers(sentence, group))
         return [Said(group[-1].begin, "", Weight.CONCLUDED)] if is_open else []
     if any(mention.form == "letter" for mention in group) and not _is_discussed(sentence, group):
         weight = Weight.CONCLUDED
