@@ -6,8 +6,6 @@ from pathlib import Path
 # Nothing here needs the network: what is not on the disk is an error, not a download.
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFLINE="1", LMMS_EVAL_PLUGINS="")
 
-import torch
-
 from video_r2 import config
 from video_r2.data.conversations import read_jsonl
 from video_r2.data.frames import FrameCache
@@ -19,7 +17,6 @@ from video_r2.evaluation.kept import kept_results
 from video_r2.evaluation.predictions import answers_size, ask, make_predictions, read_questions
 from video_r2.evaluation.prefixes import PrefixReader
 from video_r2.evaluation.prompts import shared_instruction
-from video_r2.model.loading import load_model, load_processor
 from video_r2.records import PREDICTION, read_table, write_table
 from video_r2.run import Job, paths, run
 from video_r2.space import require_space
@@ -44,18 +41,12 @@ def main(job: Job) -> None:
         starts.update({(name, question): start for question, start in forced.items()})
 
     folder = paths(job.input.checkpoint)[0]
+    frames = FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder)
     predictions = paths(job.output.predictions)
     asked = sum(map(len, questions.values()))
     require_space(params.state, answers_size(asked, decoding.max_new_tokens), f"answering {asked} questions")
     with kept_results(job, Response, predictions[0]) as kept:
-        reader = PrefixReader(
-            load_model(
-                folder, decoding.attention, decoding.bf16, "cuda" if torch.cuda.is_available() else "cpu"
-            ).eval(),
-            load_processor(folder),
-            FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder),
-            clip_change(evaluation.control),
-        )
+        reader = PrefixReader.of_checkpoint(folder, decoding, frames, clip_change(evaluation.control))
         model = VideoR2Model(reader, decoding, params.seed, starts, kept)
         accuracy = ask(model, tables, benchmarks, prompts, evaluation.prompt, decoding.max_new_tokens)
 

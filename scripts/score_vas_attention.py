@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from video_r2 import config
 from video_r2.data.frames import FrameCache
 from video_r2.errors import RejectedRecord
@@ -15,7 +13,6 @@ from video_r2.evaluation.kept import Question, kept_results
 from video_r2.evaluation.prefixes import PrefixReader
 from video_r2.metrics.accuracy import Score
 from video_r2.metrics.summaries import score_files
-from video_r2.model.loading import load_model, load_processor
 from video_r2.records import PREDICTION, read_table
 from video_r2.run import Job, paths, run
 
@@ -27,6 +24,7 @@ def main(job: Job) -> None:
     decoding = config.Decoding.model_validate(params.decoding)
     data = config.Data.model_validate(params.data)
     folder = paths(job.input.checkpoint)[0]
+    frames = FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder)
     chosen: set[Question] = set()
     for path in paths(job.input.predictions):
         rows = read_table(path, PREDICTION)
@@ -35,14 +33,7 @@ def main(job: Job) -> None:
             (benchmark, name) for benchmark, name in zip(rows["benchmark"], rows["id"], strict=True) if name in ids
         }
     with kept_results(job, AttentionShare, paths(job.output.scores)[0]) as kept:
-        reader = PrefixReader(
-            load_model(
-                folder, decoding.attention, decoding.bf16, "cuda" if torch.cuda.is_available() else "cpu"
-            ).eval(),
-            load_processor(folder),
-            FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder),
-            clip_change(evaluation.control),
-        )
+        reader = PrefixReader.of_checkpoint(folder, decoding, frames, clip_change(evaluation.control))
 
         def score(records: Sequence[Mapping[str, Any]], adapter: str) -> list[Score]:
             return [

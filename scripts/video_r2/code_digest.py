@@ -110,9 +110,15 @@ class Project:
             self._modules[name] = None if path is None else read_module(name, path, self.root)
         return self._modules[name]
 
-    def _statements(self, node: _Node) -> list[ast.stmt]:
+    def _module_of(self, node: _Node) -> Module:
+        """The module of a node, which is made of one that is there."""
         module = self._module(node.module)
-        assert module is not None  # noqa: S101 - nodes are made of modules that are there
+        if module is None:
+            raise LookupError(f"no module {node.module}")
+        return module
+
+    def _statements(self, node: _Node) -> list[ast.stmt]:
+        module = self._module_of(node)
         if node.kind == "part":
             return module.definitions[node.name]
         return [*module.effects, *(module.as_script if node.kind == "script" else [])]
@@ -138,8 +144,7 @@ class Project:
         of = self._meaning(node)
         if of is None or not of.text:
             return None
-        module = self._module(node.module)
-        assert module is not None  # noqa: S101
+        module = self._module_of(node)
         heads = {use[0] for use in of.uses}
         sources = sorted(
             f"{name} = {source}" for name in heads & module.imported.keys() for source in module.imported[name]
@@ -170,8 +175,7 @@ class Project:
             text = (self.root / node.module).read_text(encoding="utf-8", errors="replace")
             yield from self._named_in(re.findall(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", text))
             return
-        module = self._module(node.module)
-        assert module is not None  # noqa: S101
+        module = self._module_of(node)
         if node.kind == "part":
             yield _Node("imported", node.module)
         elif node.kind == "whole":

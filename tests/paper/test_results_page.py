@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from video_r2.errors import UserError
 from video_r2.paper.results_page import EXHIBITS, write_results_page
+
+
+def drawn(figure: str) -> np.ndarray:
+    """A picture of twelve colours, other ones for each figure."""
+    colours = np.random.default_rng(len(figure)).integers(0, 256, (3, 4, 3), dtype=np.uint8)
+    return colours.repeat(40, axis=0).repeat(40, axis=1)
 
 
 @pytest.fixture
@@ -20,7 +28,7 @@ def results(tmp_path: Path) -> Path:
             text = f"**{table}**\n\n| A |\n| --: |\n| value of {table} |\n"
             (folder / "tables" / f"{table}.md").write_text(text, encoding="utf-8")
         if figure:
-            (folder / "figures" / f"{figure}.png").write_bytes(figure.encode())
+            Image.fromarray(drawn(figure)).save(folder / "figures" / f"{figure}.png")
     (folder / "benchmarks" / "train_sft.tsv").write_text("s\tmax_rss\n61.0\t2100\n", encoding="utf-8")
     return folder
 
@@ -35,7 +43,9 @@ def test_the_page_shows_every_exhibit(results: Path, tmp_path: Path) -> None:
     assert len(figures) == sum(figure is not None for _, _, figure in EXHIBITS)
     for figure in figures:
         assert f"(figures/{figure.name})" in text
-        assert figure.read_bytes().decode() == figure.stem.removeprefix("small_")
+        with Image.open(figure) as copy:
+            assert copy.mode == "P"
+            assert np.array_equal(np.asarray(copy.convert("RGB")), drawn(figure.stem.removeprefix("small_")))
 
 
 def test_an_unfinished_run_makes_no_page(results: Path, tmp_path: Path) -> None:

@@ -68,8 +68,10 @@ class Copy:
         text = source.read_text(encoding="utf-8")
         assert old in text
         source.write_text(text.replace(old, new), encoding="utf-8")
-        yield
-        source.write_text(text, encoding="utf-8")
+        try:
+            yield
+        finally:
+            source.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

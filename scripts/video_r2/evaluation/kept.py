@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from video_r2.journal import Journal
 from video_r2.run import Job
 from video_r2.state import state_folder
 
-Result = TypeVar("Result")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Result = TypeVar("Result", bound="DataclassInstance")
 Question = tuple[str, str]
 """Name of a benchmark, and id of a question of it."""
 
@@ -41,7 +44,7 @@ class Kept(Generic[Result]):
         """Keep results; when this returns, they are on the disk."""
         if self._journal is not None:
             self._journal.append(
-                {"benchmark": benchmark, "id": name, **asdict(result)}  # type: ignore[call-overload]
+                {"benchmark": benchmark, "id": name, **asdict(result)}
                 for (benchmark, name), result in results.items()
                 if (benchmark, name) not in self.results
             )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+import torch
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
+from video_r2 import config
 from video_r2.data.frames import Clip, FrameCache
 from video_r2.errors import RejectedRecord
 from video_r2.model.generation import Prefix, make_prefix
 from video_r2.model.inputs import VideoPatches, compute_features, make_patches
+from video_r2.model.loading import load_model, load_processor
 
 Shown = tuple[str, str]
 """A video file and its subtitle file; the latter empty if there is none."""
@@ -28,6 +32,23 @@ class PrefixReader:
     processor: Qwen2_5_VLProcessor
     frames: FrameCache
     change_clip: Callable[[Clip], Clip] | None = None
+
+    @classmethod
+    def of_checkpoint(
+        cls,
+        folder: str | Path,
+        decoding: config.Decoding,
+        frames: FrameCache,
+        change_clip: Callable[[Clip], Clip] | None = None,
+    ) -> PrefixReader:
+        """Read for the model of a checkpoint, on the GPU where there is one.
+
+        Raises:
+            UserError: if the checkpoint is missing or damaged.
+        """
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        model = load_model(folder, decoding.attention, decoding.bf16, device).eval()
+        return cls(model, load_processor(folder), frames, change_clip)
 
     def read(self, videos: Iterable[Shown], batch: int) -> dict[Shown, Prefix | RejectedRecord]:
         """Give what all questions on each video share, or why the video cannot be shown.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
+
+from PIL import Image
 
 from video_r2.errors import UserError
 from video_r2.paper.summary import clock, read_times
 
+COLOURS = 256  # of a figure's copy: flat colours lose nothing that can be seen, and a page's figures stay small in git
 # What is shown, in order: heading, table and figure, by the names of their files.
 EXHIBITS = (
     ("Accuracy", "main_accuracy", None),
@@ -51,8 +53,7 @@ def write_results_page(results: Path, docs: Path, commit: str) -> list[Path]:
             parts.append(text.partition("\n")[2].strip())  # its own heading is the page's
         if figure:
             copy = docs / "figures" / f"{results.name}_{figure}.png"
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(_existing(results / "figures" / f"{figure}.png"), copy)
+            _copy_figure(_existing(results / "figures" / f"{figure}.png"), copy)
             written.append(copy)
             parts.append(f"![{heading}](figures/{copy.name})")
     parts.append("## What it took")
@@ -73,6 +74,12 @@ def write_results_page(results: Path, docs: Path, commit: str) -> list[Path]:
     parts.append("The time of jobs that ran side by side is added up.")
     written[0].write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return written
+
+
+def _copy_figure(source: Path, copy: Path) -> None:
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with Image.open(source) as image:
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(copy, optimize=True)
 
 
 def _existing(path: Path) -> Path:

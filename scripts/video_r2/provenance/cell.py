@@ -121,7 +121,7 @@ def _members(column: str, benchmarks: Mapping[str, Any]) -> tuple[str, ...]:
     if column in ("generic", "reasoning", HELDOUT) and column not in benchmarks:
         return tuple(name for name, group in groups.items() if group == column)
     if column in (*AVERAGES, *LOOKS, RESPONSES):
-        return tuple(name for name, group in groups.items() if group != "heldout")
+        return tuple(name for name, group in groups.items() if group != HELDOUT)
     return (column,)
 
 

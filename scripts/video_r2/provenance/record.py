@@ -90,15 +90,15 @@ def keep(job: Any, script: Path, beginning: Beginning) -> None:
         script: the rule's.
         beginning: noted when the job began.
     """
-    outputs = [str(output) for output in job.output if place(output) is not None]
-    if not outputs:
+    places = {str(output): path for output in job.output if (path := place(output)) is not None}
+    if not places:
         return
     circumstances = beginning.end(job)
     settings = {name: value for name, value in job.params.items() if name not in {*NO_EFFECT, "code"}}
     wildcards = {name: str(value) for name, value in job.wildcards.items()}
     seed = job.params.get("seed", wildcards.get("seed"))
     inputs = [_input(str(path)) for path in job.input]
-    for output in outputs:
+    for output, path in places.items():
         size, sha256, files = contents_of(output)  # whatever an earlier job's record says
         record = Record(
             output=output,
@@ -114,8 +114,6 @@ def keep(job: Any, script: Path, beginning: Beginning) -> None:
             code=job.params.code,
             circumstances=circumstances,
         )
-        path = place(output)
-        assert path is not None  # noqa: S101 - those without a place are left out above
         with replacing(path) as temporary:
             temporary.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
 

@@ -12,11 +12,11 @@ from video_r2.provenance.cell import Cell
 from video_r2.provenance.chain import Chain, inside, job_name
 from video_r2.provenance.raw import RawFiles
 from video_r2.provenance.record import Record
+from video_r2.state import LIBRARIES
 
 # The folders below results/<experiment>, each with the stage that fills it, from the end of the way to its beginning.
 STAGES = {"scores": "score", "predictions": "predict", "models": "train", "data": "data", "raw": "raw data"}
 EXHIBITS = "paper"
-LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "numpy")
 # Settings that list what other lines tell, or that are too long for any line: --json has them.
 NOT_TOLD = frozenset({"environment", "benchmarks", "evaluations", "prompts", "captions", "configuration", "labels"})
 _JOBS = 12  # lines of single jobs
