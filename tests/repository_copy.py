@@ -86,13 +86,14 @@ class DryRuns:
         self._server.start()
         theirs.close()
 
-    def would_run(self, *arguments: str, forget: Sequence[str] = ()) -> set[str]:
-        """The rules that would run; `forget` are modules that have been imported and have changed since."""
-        self._requests.send((arguments, forget))
+    def would_run(self, runs: Sequence[Sequence[str]], forget: Sequence[str] = ()) -> list[set[str]]:
+        """The rules that would run with each of these arguments; `forget` are modules that have changed since the beginning."""
+        self._requests.send((runs, forget))
         said = self._requests.recv()
-        assert "Error" not in said, said
-        assert "Job stats" in said or "Nothing to be done" in said, said
-        return rules_in(said)
+        for of_one in said:
+            assert "Error" not in of_one, of_one
+            assert "Job stats" in of_one or "Nothing to be done" in of_one, of_one
+        return [rules_in(of_one) for of_one in said]
 
     def close(self) -> None:
         self._requests.send(None)
@@ -110,14 +111,14 @@ def _serve(folder: Path, warm: Sequence[Sequence[str]], requests: Connection) ->
         job.join()
 
 
-def _answer(arguments: Sequence[str], forget: Sequence[str], requests: Connection) -> None:
+def _answer(runs: Sequence[Sequence[str]], forget: Sequence[str], requests: Connection) -> None:
     from video_r2 import code_digest, workflow
 
     for cached in (code_digest.project, workflow._environment):
         cached.cache_clear()
     for name in forget:
         del sys.modules[name]
-    requests.send(_dry_run(arguments))
+    requests.send([_dry_run(arguments) for arguments in runs])
 
 
 def _dry_run(arguments: Sequence[str]) -> str:

