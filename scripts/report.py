@@ -23,10 +23,19 @@ def main(job: Job) -> None:
         # Snakemake tells the kind of report by the ending.
         page = temporary.with_suffix(".html")
         made = subprocess.run([*command, "--report", str(page)], text=True, capture_output=True, check=False)
-        print(made.stdout, made.stderr, sep="")
+        print(made.stdout, told(made.stderr), sep="")
         if made.returncode or not page.exists():
             raise UserError("Snakemake could not make the report", file=job.output[0], cure=f"see {Path(job.log[0])}")
         page.replace(temporary)
+
+
+def told(said: str) -> str:
+    """What Snakemake said, its warnings of files that were not made here (as all of an archive's) in one line."""
+    lines = said.splitlines()
+    others = [line for line in lines if not line.startswith("Missing metadata for file")]
+    if len(others) < len(lines):
+        others.append(f"{len(lines) - len(others)} files were not made here: the report does not tell when they were")
+    return "\n".join(others)
 
 
 if __name__ == "__main__":

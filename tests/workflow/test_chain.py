@@ -297,6 +297,8 @@ def test_from_a_frozen_run_every_exhibit_comes_out_the_same_without_data_and_mod
     report = (results / "report.html").read_text(encoding="utf-8")
     for name in (*TABLES, *FIGURES, "sample_answers", "rejected"):
         assert name in report
+    assert "files were not made here" in (results / "logs/report.log").read_text(encoding="utf-8")
+    assert "Missing metadata" not in (results / "logs/report.log").read_text(encoding="utf-8")
     assert not (results / "raw").exists()
     assert list(results.rglob("*.safetensors")) == []
     ran = {path.name.partition(".")[0] for path in (results / "benchmarks").iterdir()}
