@@ -25,7 +25,7 @@ reproduce: env ## Run the miniature from raw videos to the report, and say what 
 
 .PHONY: test
 test: env lint ## Lint, and all tests
-	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: lint
 lint: env ## Format, style, types, and the pages of the docs that are made from code

@@ -432,6 +432,11 @@ class Prompts(Section):
     direct_open: str = Field("Answer with a single number, word or phrase.", description="Numbers and text.")
     option: str = Field("{letter}. {text}", min_length=1, description="How an option is written.")
     conclusion: str = Field("So", min_length=1, description="Word that the last sentence of a trace begins with.")
+    without_claims: str = Field(
+        "So the answer is",
+        min_length=1,
+        description="How a trace begins whose claims are taken away: far enough that the answer itself comes next.",
+    )
 
 
 class EvaluationSettings(Section):

@@ -41,7 +41,9 @@ def test_only_the_blind_control_changes_clips() -> None:
     assert [clip_change(control) for control in ("none", "no_trace", "no_claims", "other_trace")] == [None] * 4
 
 
-@pytest.mark.parametrize(("control", "start"), [("no_trace", "<think></think><answer>"), ("no_claims", "<think>So")])
+@pytest.mark.parametrize(
+    ("control", "start"), [("no_trace", "<think></think><answer>"), ("no_claims", "<think>So the answer is")]
+)
 def test_a_forced_start_is_the_same_for_all(control: str, start: str) -> None:
     questions = traces(("a", "v", "", None, 0), ("b", "w", "", None, 0))
     assert forced_starts(questions, control, PROMPTS) == {"a": start, "b": start}

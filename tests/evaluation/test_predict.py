@@ -211,7 +211,9 @@ def test_a_direct_answer_is_the_whole_response(make_job: Job, settings) -> None:
     assert frame["prompt"].str.endswith(settings.prompts.direct_choice).all()
 
 
-@pytest.mark.parametrize(("control", "start"), [("no_trace", "<think></think><answer>"), ("no_claims", "<think>So")])
+@pytest.mark.parametrize(
+    ("control", "start"), [("no_trace", "<think></think><answer>"), ("no_claims", "<think>So the answer is")]
+)
 def test_a_control_begins_the_response_and_the_model_goes_on(make_job: Job, control: str, start: str) -> None:
     frame = answers(make_job(evaluation={"control": control}))
     assert frame["response"].str.startswith(start).all()

@@ -34,7 +34,7 @@ def forced_starts(
     Args:
         questions: rows of `records.QUESTION`, of one benchmark.
         control: key of the evaluation's control.
-        prompts: gives the word that a conclusion begins with.
+        prompts: gives the word that a conclusion begins with, and how a trace without claims does.
         traces: rows of `records.PREDICTION` for the same benchmark, for control "other_trace".
 
     Returns:
@@ -43,7 +43,7 @@ def forced_starts(
     if control == "no_trace":
         return dict.fromkeys(questions["id"], "<think></think><answer>")
     if control == "no_claims":
-        return dict.fromkeys(questions["id"], f"<think>{prompts.conclusion}")
+        return dict.fromkeys(questions["id"], f"<think>{prompts.without_claims}")
     if control == "other_trace":
         if traces is None:
             raise ValueError("control other_trace needs the predictions that the traces are taken from")
