@@ -29,6 +29,7 @@ rule predict:
         decoding=lambda wildcards: PLAN.asked(wildcards.evaluation)["decoding"],
         benchmarks=PLAN.benchmarks_of,
         prompts=PLAN.section("prompts"),
+        controls=PLAN.section("evaluation.controls"),
         frames=PLAN.section("evaluation.frames"),
         data=PLAN.section("data", "overlay", "decoder", "max_rejected"),
         cache=PLAN.frame_cache,

@@ -27,6 +27,7 @@ def main(job: Job) -> None:
     params = job.params
     evaluation = config.Evaluation.model_validate(params.evaluation)
     prompts = with_instruction(config.Prompts.model_validate(params.prompts), job.input.get("training"))
+    wording = config.Controls.model_validate(params.controls)
     decoding = config.Decoding.model_validate(params.decoding)
     data = config.Data.model_validate(params.data)
     benchmarks = {name: config.Benchmark.model_validate(value) for name, value in params.benchmarks.items()}
@@ -37,7 +38,7 @@ def main(job: Job) -> None:
     traces = dict(zip(benchmarks, paths(job.input.get("traces", [])), strict=False))
     for name, rows in questions.items():
         trace = read_table(traces[name], PREDICTION) if name in traces else None
-        forced = forced_starts(rows, evaluation.control, prompts, trace)
+        forced = forced_starts(rows, evaluation.control, wording, trace)
         starts.update({(name, question): start for question, start in forced.items()})
 
     folder = paths(job.input.checkpoint)[0]

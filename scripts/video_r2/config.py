@@ -431,6 +431,11 @@ class Prompts(Section):
     direct_choice: str = Field("Answer with the letter of the best option only.", description="Multiple choice.")
     direct_open: str = Field("Answer with a single number, word or phrase.", description="Numbers and text.")
     option: str = Field("{letter}. {text}", min_length=1, description="How an option is written.")
+
+
+class Controls(Section):
+    """Wording of the beginnings that controls force on a trace."""
+
     conclusion: str = Field("So", min_length=1, description="Word that the last sentence of a trace begins with.")
     without_claims: str = Field(
         "So the answer is",
@@ -444,6 +449,7 @@ class EvaluationSettings(Section):
 
     decoding: Decoding = Decoding()
     frames: Frames = Frames(fps=2.0, max_frames=128)
+    controls: Controls = Controls()
     jobs: Literal["per_benchmark", "per_evaluation"] = Field(
         "per_benchmark",
         description="What one job answers: one benchmark, or all of an evaluation's, one after the other.",

@@ -11,7 +11,7 @@ from video_r2.data.frames import Clip
 from video_r2.errors import RejectedRecord
 from video_r2.evaluation.controls import claims_of, clip_change, forced_starts, take_away_video
 
-PROMPTS = config.Prompts(conclusion="So")
+WORDING = config.Controls(conclusion="So")
 
 
 def traces(*rows: tuple[str, str, str, str | None, int]) -> pd.DataFrame:
@@ -22,7 +22,7 @@ def traces(*rows: tuple[str, str, str, str | None, int]) -> pd.DataFrame:
 
 
 def start_of(frame: pd.DataFrame, identity: str) -> str | RejectedRecord:
-    return forced_starts(frame, "other_trace", PROMPTS, frame)[identity]
+    return forced_starts(frame, "other_trace", WORDING, frame)[identity]
 
 
 def test_a_blind_model_sees_grey_frames_of_the_same_size_at_the_same_times() -> None:
@@ -46,12 +46,12 @@ def test_only_the_blind_control_changes_clips() -> None:
 )
 def test_a_forced_start_is_the_same_for_all(control: str, start: str) -> None:
     questions = traces(("a", "v", "", None, 0), ("b", "w", "", None, 0))
-    assert forced_starts(questions, control, PROMPTS) == {"a": start, "b": start}
+    assert forced_starts(questions, control, WORDING) == {"a": start, "b": start}
 
 
 @pytest.mark.parametrize("control", ["none", "blind"])
 def test_other_controls_force_nothing(control: str) -> None:
-    assert forced_starts(traces(("a", "v", "", None, 0)), control, PROMPTS) == {}
+    assert forced_starts(traces(("a", "v", "", None, 0)), control, WORDING) == {}
 
 
 @pytest.mark.parametrize(
@@ -98,4 +98,4 @@ def test_traces_without_claims_are_not_lent() -> None:
 
 def test_borrowing_needs_traces() -> None:
     with pytest.raises(ValueError, match="needs the predictions"):
-        forced_starts(traces(("a", "v", "", None, 0)), "other_trace", PROMPTS)
+        forced_starts(traces(("a", "v", "", None, 0)), "other_trace", WORDING)

@@ -27,14 +27,14 @@ def clip_change(control: str) -> Callable[[Clip], Clip] | None:
 
 
 def forced_starts(
-    questions: pd.DataFrame, control: str, prompts: config.Prompts, traces: pd.DataFrame | None = None
+    questions: pd.DataFrame, control: str, wording: config.Controls, traces: pd.DataFrame | None = None
 ) -> dict[str, str | RejectedRecord]:
     """Write the beginning that a control gives to each response; the model goes on from there.
 
     Args:
         questions: rows of `records.QUESTION`, of one benchmark.
         control: key of the evaluation's control.
-        prompts: gives the word that a conclusion begins with, and how a trace without claims does.
+        wording: of the beginnings.
         traces: rows of `records.PREDICTION` for the same benchmark, for control "other_trace".
 
     Returns:
@@ -43,11 +43,11 @@ def forced_starts(
     if control == "no_trace":
         return dict.fromkeys(questions["id"], "<think></think><answer>")
     if control == "no_claims":
-        return dict.fromkeys(questions["id"], f"<think>{prompts.without_claims}")
+        return dict.fromkeys(questions["id"], f"<think>{wording.without_claims}")
     if control == "other_trace":
         if traces is None:
             raise ValueError("control other_trace needs the predictions that the traces are taken from")
-        return _other_traces(questions, traces, prompts.conclusion)
+        return _other_traces(questions, traces, wording.conclusion)
     return {}
 
 
