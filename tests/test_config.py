@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,30 @@ def test_null_takes_an_entry_away_and_sets_a_plain_key_to_none() -> None:
         ({"evaluations": {"mine": {"model": "nobody", "label": "Mine"}}}, "evaluations.mine.model: no model is called"),
         ({"benchmarks": {"a b": {}}}, "benchmarks"),
         ({"seeds": []}, "seeds"),
+        ({"seeds": [1, 1]}, "seeds: one stands there twice"),
+        (
+            {"models": {"sft": {"dataset": "nosuch"}}},
+            "models.sft.dataset: Input should be 'sft', 'grpo' or 'sft_clean'",
+        ),
+        ({"models": {"sft": {"dataset": "sft_clean"}}}, "models.sft.dataset: 'sft_clean' is of a generated world"),
+        (
+            {"evaluations": {"no_claims": {"control": "other_trace", "trace_from": "no_claims"}}},
+            "has no traces of its own",
+        ),
+        ({"models": {"mine": {"stage": "base"}}}, "models.mine: training.base.phases is empty"),
+        ({"training": {"base": {"shape": {"text_heads": 3}}}}, "text_width 128 cannot be divided by text_heads 3"),
+        ({"training": {"sft": {"learning_rate": math.inf}}}, "training.sft.learning_rate"),
+        ({"training": {"grpo": {"group_size": 1}}}, "training.grpo.group_size"),
+        ({"training": {"sft": {"frames": {"min_pixels": 200_000}}}}, "min_pixels 200000 is above max_pixels"),
+        ({"data": {"overlay": {"clock_size_range": [72, 16]}}}, "data.overlay.clock_size_range: the least comes first"),
+        ({"data": {"world": {"seconds": [24, 8]}}}, "data.world.seconds: the least comes first"),
+        ({"data": {"world": {"size": [0, 0]}}}, "data.world.size"),
+        ({"data": {"world": {"fps": []}}}, "data.world.fps"),
+        ({"prompts": {"option": "{foo}"}}, "prompts.option: an option has a {letter} and a {text}"),
+        ({"prompts": {"option": "{letter"}}, "prompts.option: is no format"),
+        ({"benchmarks": {"mvbench": {"configs": []}}}, "benchmarks.mvbench.configs"),
+        ({"figures": {"palette": "colourful"}}, "figures.palette"),
+        ({"figures": {"heatmap": "rainbow"}}, "figures.heatmap"),
     ],
 )
 def test_what_is_wrong_is_named(root: Path, keys: dict[str, Any], complaint: str) -> None:
@@ -152,6 +177,7 @@ def test_all_that_is_wrong_is_named_at_once(root: Path) -> None:
     [
         (b"a: [", "is not valid YAML"),
         (b"- 1", "holds a list"),
+        (b"a: {b: 1, c: 2, b: 3}", "the key 'b' stands there twice"),
         (b"a: \xff", "is not UTF-8 text (byte 3)"),
         (None, "no such file"),
     ],

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from video_r2.errors import UserError
 from video_r2.files import read_yaml
@@ -24,10 +25,30 @@ Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 
 
+def _least_first(given: tuple[int, int]) -> tuple[int, int]:
+    if given[0] > given[1]:
+        raise ValueError("the least comes first, and then the most")
+    return given
+
+
+def _names_letter_and_text(given: str) -> str:
+    try:
+        fields = [field for _, field, _, _ in string.Formatter().parse(given) if field is not None]
+    except ValueError as error:
+        raise ValueError(f"is no format: {error}") from error
+    if sorted(fields) != ["letter", "text"]:
+        raise ValueError("an option has a {letter} and a {text}, once each, and no other field")
+    return given
+
+
+Range = Annotated[tuple[Count, Count], AfterValidator(_least_first)]
+OptionFormat = Annotated[str, AfterValidator(_names_letter_and_text)]
+
+
 class Section(BaseModel):
     """A section of the configuration: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 SectionT = TypeVar("SectionT", bound=Section)
@@ -45,14 +66,20 @@ class Frames(Section):
     max_pixels: Count = Field(151_200, description="Largest frame area after the resize, in pixels.")
     overlay: bool = Field(True, description="Draw the clock, and the subtitle where there is one, on every frame.")
 
+    @model_validator(mode="after")
+    def _least_pixels_first(self) -> Frames:
+        if self.min_pixels > self.max_pixels:
+            raise ValueError(f"min_pixels {self.min_pixels} is above max_pixels {self.max_pixels}")
+        return self
+
 
 class Overlay(Section):
     """The clock and the subtitle drawn on frames at source resolution (release: data preparation)."""
 
     clock_size: Fraction = Field(0.05, description="Clock font size as a share of the frame's shorter side.")
-    clock_size_range: tuple[int, int] = Field((16, 72), description="Smallest and largest clock font, in pixels.")
+    clock_size_range: Range = Field((16, 72), description="Smallest and largest clock font, in pixels.")
     subtitle_size: Fraction = Field(0.06, description="Subtitle font size as a share of the shorter side.")
-    subtitle_size_range: tuple[int, int] = Field((20, 96), description="Smallest and largest subtitle font, in pixels.")
+    subtitle_size_range: Range = Field((20, 96), description="Smallest and largest subtitle font, in pixels.")
     subtitle_width: Fraction = Field(0.9, description="Subtitles wrap at this share of the frame's width.")
     subtitle_box_opacity: Fraction = Field(0.55, description="Opacity of the black box behind the subtitle.")
     subtitle_tolerance: float = Field(0.05, ge=0, description="A cue is active this many seconds before and after it.")
@@ -62,10 +89,10 @@ class Films(Section):
     """Films of the generated world, and how they are asked about in training."""
 
     seed: int = Field(0, description="Seed of every video and question.")
-    size: tuple[int, int] = Field((112, 112), description="Width and height of a video, in pixels.")
-    seconds: tuple[int, int] = Field((8, 24), description="Shortest and longest video.")
-    fps: list[Count] = Field([8, 10, 12], description="Frame rates that the videos are encoded at.")
-    option_formats: list[str] = Field(
+    size: tuple[Count, Count] = Field((112, 112), description="Width and height of a video, in pixels.")
+    seconds: Range = Field((8, 24), description="Shortest and longest video.")
+    fps: list[Count] = Field([8, 10, 12], min_length=1, description="Frame rates that the videos are encoded at.")
+    option_formats: list[OptionFormat] = Field(
         ["{letter}. {text}", "({letter}) {text}"],
         min_length=1,
         description="How the training sets write options, in turn.",
@@ -216,7 +243,7 @@ class Grpo(Optimizer):
 
     learning_rate: Positive = 1e-6
     weight_decay: float = 0.01
-    group_size: Count = Field(8, description="Rollouts per prompt.")
+    group_size: int = Field(8, ge=2, description="Rollouts per prompt.")
     prompts_per_step: Count = Field(1, description="Prompts per optimizer step over all devices.")
     temperature: Positive = Field(0.9, description="Sampling temperature.")
     top_k: int = Field(50, ge=0, description="Sample among this many tokens; 0 for all.")
@@ -243,6 +270,17 @@ class ModelShape(Section):
         0.1, description="Standard deviation of the first weights (video_r2.model.scratch.SHARES of it for some)."
     )
     vocabulary: Count = Field(1024, description="Tokens of the tokenizer that is trained on the corpus.")
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> ModelShape:
+        for whole, part in (
+            ("text_width", "text_heads"),
+            ("text_heads", "text_kv_heads"),
+            ("vision_width", "vision_heads"),
+        ):
+            if getattr(self, whole) % getattr(self, part):
+                raise ValueError(f"{whole} {getattr(self, whole)} cannot be divided by {part} {getattr(self, part)}")
+        return self
 
 
 RowKind = Literal["glance", "echo", "exercise", "read", "describe", "locate", "see", "explain"]
@@ -340,8 +378,8 @@ class Model(Section):
     hub: str | None = Field(None, description="Hub id, for stage hub.")
     revision: str = Field("main", description="Revision of the hub checkpoint.")
     start: Name | None = Field(None, description="Model that training starts from, for stages sft and grpo.")
-    dataset: str | None = Field(
-        None, description="Rows that it is trained on: sft, grpo or sft_clean; default the stage's."
+    dataset: Literal["sft", "grpo", "sft_clean"] | None = Field(
+        None, description="Rows that it is trained on; default the stage's. A generated world alone has sft_clean."
     )
     settings: dict[str, Any] = Field(
         {}, description="Keys of the stage's settings that differ, e.g. {rewards: {gate: true}}."
@@ -413,9 +451,9 @@ class Benchmark(Section):
     adapter: Name = Field(description="Reader of its columns: a name in video_r2.data.benchmark_columns.")
     hub: str | None = Field(None, description="Hub id.")
     revision: str = Field("main", description="Revision on the hub.")
-    configs: list[str] = Field(["default"], description="Configurations of the data set.")
+    configs: list[str] = Field(["default"], min_length=1, description="Configurations of the data set.")
     split: str = "test"
-    option_format: str | None = Field(None, description="How an option is written, if not as prompts.option.")
+    option_format: OptionFormat | None = Field(None, description="How an option is written, if not as prompts.option.")
     context: str = Field("", description="Text before the question.")
     max_new_tokens: Count | None = Field(None, description="Overrides decoding.max_new_tokens.")
 
@@ -430,7 +468,7 @@ class Prompts(Section):
     )
     direct_choice: str = Field("Answer with the letter of the best option only.", description="Multiple choice.")
     direct_open: str = Field("Answer with a single number, word or phrase.", description="Numbers and text.")
-    option: str = Field("{letter}. {text}", min_length=1, description="How an option is written.")
+    option: OptionFormat = Field("{letter}. {text}", description="How an option is written.")
 
 
 class Controls(Section):
@@ -460,13 +498,20 @@ class EvaluationSettings(Section):
     bootstrap: Count = Field(2000, description="Bootstrap samples behind every confidence interval.")
 
 
+# Colours of which more is darker, so that a number can be read on them.
+Heatmap = Literal[
+    "Blues", "BuGn", "BuPu", "GnBu", "Greens", "Greys", "OrRd", "Oranges", "PuBu", "PuBuGn", "PuRd", "Purples", "RdPu",
+    "Reds", "YlGn", "YlGnBu", "YlOrBr", "YlOrRd",
+]  # fmt: skip
+
+
 class Figures(Section):
     """Look of the figures."""
 
     font_size: Positive = 9.0
     dpi: Count = 200
-    palette: str = "colorblind"
-    heatmap: str = "YlGnBu"
+    palette: Literal["colorblind", "deep", "muted", "bright", "pastel", "dark"] = "colorblind"
+    heatmap: Heatmap = "YlGnBu"
     smoothing: Count = Field(15, description="Steps that the running mean of a training curve takes in.")
     sample_questions: Count = Field(11, description="Questions that the report shows with every model's response.")
     sample_frames: Count = Field(6, description="Frames of the video shown beside such a question.")
@@ -498,7 +543,11 @@ class Config(Section):
                 raise ValueError(
                     f"models.{name}.start: no model is called {model.start!r}; there are {', '.join(self.models)}"
                 )
-            self.settings_of(name)
+            settings = self.settings_of(name)
+            if isinstance(settings, Base) and not settings.phases:
+                raise ValueError(f"models.{name}: training.base.phases is empty, so that nothing would be learnt")
+            if model.dataset == "sft_clean" and self.data.source != "generated":
+                raise ValueError(f"models.{name}.dataset: 'sft_clean' is of a generated world; data.source is not")
         for name, evaluation in self.evaluations.items():
             if evaluation.model not in self.models:
                 raise ValueError(
@@ -507,6 +556,14 @@ class Config(Section):
             self.decoding_of(name)
             if evaluation.trace_from is not None and evaluation.trace_from not in self.evaluations:
                 raise ValueError(f"evaluations.{name}.trace_from: no evaluation is called {evaluation.trace_from!r}")
+            source = self.evaluations.get(evaluation.trace_from or "")
+            if source is not None and (source.prompt != "think" or source.control != "none"):
+                raise ValueError(
+                    f"evaluations.{name}.trace_from: {evaluation.trace_from!r} has no traces of its own (it needs prompt: "
+                    "think, and no control)"
+                )
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds: one stands there twice")
         self._start_order()
         return self
 

@@ -41,11 +41,24 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """Refuses a key that a mapping has twice, of which YAML would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        twice = [key for at, key in enumerate(keys) if key in keys[:at]]
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {twice[0]!r} stands there twice", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """Read one YAML mapping."""
     try:
         text = Path(path).read_text(encoding="utf-8")
-        content = yaml.safe_load(text) or {}
+        content = yaml.load(text, _OnceLoader) or {}  # noqa: S506 - a safe loader
     except FileNotFoundError as error:
         raise UserError("there is no such file", file=path) from error
     except UnicodeDecodeError as error:
