@@ -36,5 +36,5 @@ def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The whole chain takes longest: it goes first, and the other files are tested beside it."""
-    items.sort(key=lambda item: item.get_closest_marker("chain") is None)
+    """What takes longest goes first, the whole chain before all; the other files are tested beside it."""
+    items.sort(key=lambda item: [item.get_closest_marker(name) is None for name in ("chain", "long")])

@@ -16,6 +16,8 @@ import yaml
 from chaos import Run, differences, moments
 from disks import small_disk
 
+pytestmark = pytest.mark.long
+
 METRICS = ("accuracy", "vas_attention")
 SCORES = [f"results/part/scores/{metric}/base_think/seed-0/tempcompass.parquet" for metric in METRICS]
 FRAMES = "results/part/data/frames/tempcompass.json"

@@ -14,6 +14,8 @@ import pytest
 import yaml
 from repository_copy import DryRuns, copy_repository, finish, restore, snakemake, state, why
 
+pytestmark = pytest.mark.long
+
 # The paper with fewer rows and benchmarks: the same rules, in half the time.
 SMALL = {
     part: dict.fromkeys(names)
