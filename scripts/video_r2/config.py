@@ -543,9 +543,7 @@ class Config(Section):
                 raise ValueError(
                     f"models.{name}.start: no model is called {model.start!r}; there are {', '.join(self.models)}"
                 )
-            settings = self.settings_of(name)
-            if isinstance(settings, Base) and not settings.phases:
-                raise ValueError(f"models.{name}: training.base.phases is empty, so that nothing would be learnt")
+            self.settings_of(name)
             if model.dataset == "sft_clean" and self.data.source != "generated":
                 raise ValueError(f"models.{name}.dataset: 'sft_clean' is of a generated world; data.source is not")
         for name, evaluation in self.evaluations.items():

@@ -14,6 +14,7 @@ from video_r2.workflow import Plan, one_of, read_config
 RAW = {
     "experiment": "e",
     "seeds": [3, 4],
+    "data": {"source": "generated"},
     "evaluation": {"jobs": "per_benchmark"},
     "models": {
         "base": {"stage": "base", "per_seed": False},
