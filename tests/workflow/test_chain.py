@@ -155,10 +155,13 @@ def test_every_function_that_a_job_called_is_in_the_digest_of_its_code(chain: Co
 
 
 def validators(path: Path) -> Iterator[str]:
-    """Names of the methods of a module's classes that pydantic calls to check values."""
+    """Names of a module's functions and methods that pydantic calls to check values."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef) and "validator" in "".join(map(ast.unparse, node.decorator_list)):
-            yield node.name
+        match node:
+            case ast.FunctionDef() if "validator" in "".join(map(ast.unparse, node.decorator_list)):
+                yield node.name
+            case ast.Call(func=ast.Name("AfterValidator"), args=[ast.Name(name)]):
+                yield name
 
 
 def names_at(path: Path, line: int) -> list[str]:
