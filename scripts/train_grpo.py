@@ -8,6 +8,7 @@ from video_r2 import config
 from video_r2.data.conversations import Conversation, read_jsonl
 from video_r2.data.frames import FrameCache
 from video_r2.data.options import options_in
+from video_r2.evaluation.prompts import asked_questions
 from video_r2.judge import judge_of
 from video_r2.model.loading import load_model, load_processor, training_implementation
 from video_r2.reading.answering import number_of
@@ -15,7 +16,7 @@ from video_r2.rewards.combined import RewardModel
 from video_r2.run import Job, run
 from video_r2.training.checkpoint import save_checkpoint
 from video_r2.training.examples import VideoEncoder
-from video_r2.training.grpo import train_grpo
+from video_r2.training.grpo import Rewards, train_grpo
 from video_r2.training.upkeep import Upkeep, keep_up
 
 
@@ -47,13 +48,7 @@ def train(job: Job, upkeep: Upkeep) -> None:
         job.params.semantics,
     )
 
-    def rewards(completions: list[str], of: list[Conversation]) -> dict[str, list[float]]:
-        options = [options_in(example.question) for example in of]
-        types = [answer_type(example, some) for example, some in zip(of, options, strict=True)]
-        return reward_model(
-            completions, [example.answer for example in of], types, options, [example.grounding for example in of]
-        )
-
+    rewards = reward_function(reward_model, examples)
     encode = VideoEncoder(model, processor, cache)
     model, log = train_grpo(model, processor, encode, rewards, examples, settings, job.params.seed, upkeep)
     print(judge.report())
@@ -66,6 +61,25 @@ def train(job: Job, upkeep: Upkeep) -> None:
         "settings": settings.model_dump(),
     }
     save_checkpoint(job.output.checkpoint, model, processor, manifest, log)
+
+
+def reward_function(reward_model: RewardModel, examples: list[Conversation]) -> Rewards:
+    """What rewards completions of some of the examples, each beside the example that it is of."""
+    asked = asked_questions([example.question for example in examples])
+    questions = {example.id: question for example, question in zip(examples, asked, strict=True)}
+
+    def rewards(completions: list[str], of: list[Conversation]) -> dict[str, list[float]]:
+        options = [options_in(example.question) for example in of]
+        return reward_model(
+            completions,
+            targets=[example.answer for example in of],
+            answer_types=[answer_type(example, some) for example, some in zip(of, options, strict=True)],
+            options=options,
+            groundings=[example.grounding for example in of],
+            questions=[questions[example.id] for example in of],
+        )
+
+    return rewards
 
 
 def answer_type(example: Conversation, options: list[str]) -> str:

@@ -82,6 +82,7 @@ def test_a_trace_without_errors_earns_every_reward() -> None:
             ["choice"] * len(asked),
             [options for _, options in asked],
             [film.grounding] * len(asked),
+            [item.question for item, _ in asked],
         )
         for name in ("accuracy", "format", "f1", "consistency"):
             assert made[name] == [1.0] * len(asked), name

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from video_r2 import config
 from video_r2.errors import RejectedRecord, UserError
-from video_r2.evaluation.prompts import build_prompt, shared_instruction
+from video_r2.evaluation.prompts import asked_questions, build_prompt, shared_instruction
 
 PROMPTS = config.Prompts(think="Think.", direct_choice="Letter.", direct_open="Word.")
 QUESTION = {"id": "q", "question": "What colour?", "options": ["red", "blue"], "answer_type": "choice"}
@@ -69,3 +69,14 @@ def test_the_shared_instruction_of_most_turns_is_enough() -> None:
 def test_turns_without_a_shared_ending_are_an_error(turns: list[str]) -> None:
     with pytest.raises(UserError, match="no instruction"):
         shared_instruction(turns, "sft.json")
+
+
+def test_what_a_turn_asks_is_without_instruction_and_options() -> None:
+    turns = [
+        "How many seconds does the walk take?\nThink.\nTag it.",
+        "What colour?\nOptions:\n(A) red\n(B) blue\nThink.\nTag it.",
+        "Which is it?\nThink.\nTag it.\n",
+    ]
+    assert asked_questions(turns) == ["How many seconds does the walk take?", "What colour?", "Which is it?"]
+    assert asked_questions(["How long?", "How far?"]) == ["How long?", "How far?"]  # no instruction is shared
+    assert asked_questions([]) == []

@@ -33,7 +33,7 @@ def zero_embedding(sentences: Sequence[str]) -> np.ndarray:
 def reward(weights: RewardWeights, judge: Judge, completions: Sequence[str], semantics: str = "corrected") -> dict:
     model = RewardModel(weights, TemporalAlignment(), judge, semantics, zero_embedding)
     n = len(completions)
-    return model(completions, ["B"] * n, ["choice"] * n, [OPTIONS] * n, [GROUNDING] * n)
+    return model(completions, ["B"] * n, ["choice"] * n, [OPTIONS] * n, [GROUNDING] * n, ["What colour?"] * n)
 
 
 def test_by_hand() -> None:

@@ -9,8 +9,13 @@ from datasets import Dataset
 from tiny import tiny_model
 from trl import GRPOConfig, GRPOTrainer
 
+import train_grpo
+from video_r2.config import RewardWeights, TemporalAlignment
+from video_r2.data.conversations import Conversation
+from video_r2.judge.rules import RuleJudge
 from video_r2.model.loading import attention_implementation, training_implementation
 from video_r2.model.shared_prefix import Branch, Tree, make_shared_prefix_batch
+from video_r2.rewards.combined import RewardModel
 from video_r2.training.grpo import VideoGRPOTrainer, group_advantages
 
 
@@ -115,3 +120,26 @@ def pad(rows: list[torch.Tensor], side: str) -> torch.Tensor:
             for row in rows
         ]
     )
+
+
+def test_the_judge_of_the_gate_is_given_the_question() -> None:
+    """What a bare number in the answer counts is said in the question alone."""
+    examples = [
+        Conversation(
+            id=unit,
+            video=None,
+            images=[],
+            question=f"How many {unit} does it last?\nThink first, then answer.",
+            trace="",
+            think="",
+            answer="120",
+            grounding={},
+            subtitle=None,
+        )
+        for unit in ("seconds", "hours")
+    ]
+    reward_model = RewardModel(RewardWeights(), TemporalAlignment(), RuleJudge())
+    rewards = train_grpo.reward_function(reward_model, examples)
+    completion = "<think>The walk takes 2 minutes.</think><answer>120</answer>"
+    assert rewards([completion] * 2, examples)["consistency"] == [1.0, 0.0]
+    assert rewards([completion], examples[1:])["consistency"] == [0.0]

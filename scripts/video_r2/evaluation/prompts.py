@@ -9,6 +9,7 @@ from string import ascii_uppercase
 from typing import Any, Literal
 
 from video_r2 import config
+from video_r2.data.options import split_options
 from video_r2.errors import RejectedRecord, UserError
 
 Style = Literal["think", "direct"]
@@ -95,17 +96,28 @@ def shared_instruction(turns: Iterable[str], file: str | None = None) -> str:
     Raises:
         UserError: if no last line is shared by half of the turns.
     """
-    endings = [turn.strip().split("\n")[::-1] for turn in turns]
-    shared: list[str] = []
-    while True:
-        depth = len(shared)
-        longer = Counter(lines[depth] for lines in endings if len(lines) > depth + 1 and lines[:depth] == shared)
-        line, count = longer.most_common(1)[0] if longer else ("", 0)
-        if 2 * count < len(endings) or not endings:
-            break
-        shared.append(line)
-    if not any(line.strip() for line in shared):
+    instruction = _shared_ending(turns)
+    if not instruction:
         raise UserError(
             "no instruction is shared by the human turns", file=file, cure="set prompts.think in the configuration"
         )
+    return instruction
+
+
+def asked_questions(turns: Sequence[str]) -> list[str]:
+    """What each human turn of a training set asks, without the instruction that they share and without its options."""
+    instruction = _shared_ending(turns)
+    return [split_options(turn.strip().removesuffix(instruction))[0] for turn in turns]
+
+
+def _shared_ending(turns: Iterable[str]) -> str:
+    endings = [turn.strip().split("\n")[::-1] for turn in turns]
+    shared: list[str] = []
+    while endings:
+        depth = len(shared)
+        longer = Counter(lines[depth] for lines in endings if len(lines) > depth + 1 and lines[:depth] == shared)
+        line, count = longer.most_common(1)[0] if longer else ("", 0)
+        if 2 * count < len(endings):
+            break
+        shared.append(line)
     return "\n".join(reversed(shared)).strip()

@@ -47,9 +47,11 @@ class RewardModel:
         answer_types: Sequence[str],
         options: Sequence[Sequence[str]],
         groundings: Sequence[Mapping[str, str]],
-        questions: Sequence[str] | None = None,
+        questions: Sequence[str],
     ) -> dict[str, list[float]]:
         """Reward n completions; every argument has n items.
+
+        A question decides what a bare number stands for ("2 minutes", answered "120" to "how many seconds").
 
         Returns:
             Columns of n figures, 0 to 1: `accuracy`, `format`, `temporal_alignment` (F1, or as released the precision),
@@ -123,7 +125,7 @@ class RewardModel:
         parsed: Sequence[ParsedResponse],
         answer_types: Sequence[str],
         options: Sequence[Sequence[str]],
-        questions: Sequence[str] | None,
+        questions: Sequence[str],
         alignments: Sequence[Alignment | None],
     ) -> list[float]:
         found = [math.nan] * len(parsed)
@@ -139,7 +141,7 @@ class RewardModel:
                 parsed[at].answer or "",
                 answer_types[at],
                 options[at],
-                questions[at] if questions else "",
+                questions[at],
             )
             for at in wanted
         ]
