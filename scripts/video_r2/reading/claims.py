@@ -46,14 +46,19 @@ def read_claims(think: str) -> list[Claim]:
     any other ("A dog enters at 00:05.") what comes before. Times without content ("00:12 minus 00:04 is 8.") claim
     nothing.
     """
+    return [claim for _, _, claim in find_claims(think)]
+
+
+def find_claims(think: str) -> list[tuple[int, int, Claim]]:
+    """The claims that `read_claims` reads, each with the characters of the trace, time included, where it begins and ends."""
     sentences = sentences_of(think)
     concluded = _conclusion(think, sentences)
-    claims: list[Claim] = []
+    found = []
     for begin, end in sentences:
         if begin <= concluded < end and len(_words(think[begin:concluded])) <= 2:
             continue
-        claims += _claims_of_sentence(think[begin:end])
-    return claims
+        found += [(begin + first, begin + last, claim) for first, last, claim in _claims_of_sentence(think[begin:end])]
+    return found
 
 
 def _conclusion(think: str, sentences: Sequence[tuple[int, int]]) -> int:
@@ -67,20 +72,28 @@ def _conclusion(think: str, sentences: Sequence[tuple[int, int]]) -> int:
     return len(think)
 
 
-def _claims_of_sentence(sentence: str) -> list[Claim]:
+def _claims_of_sentence(sentence: str) -> list[tuple[int, int, Claim]]:
     mentions = list(find_times(sentence))
     if not mentions:
         return []
     leading = not _words(sentence[: mentions[0].begin])
-    texts = []
+    claims = []
     for at, mention in enumerate(mentions):
-        following = mentions[at + 1].begin if at + 1 < len(mentions) else len(sentence)
-        before = mentions[at - 1].end if at else 0
-        text = sentence[mention.end : following] if leading else sentence[before : mention.begin]
-        if not leading and at + 1 == len(mentions):
-            text = f"{text.rstrip(_EDGE)} {sentence[mention.end :].strip(_EDGE)}"
-        texts.append(_trimmed(text))
-    return [_claim(mention, text) for mention, text in zip(mentions, texts, strict=True) if _has_content(text)]
+        last = at + 1 == len(mentions)
+        begin, end = mention.begin, mention.end
+        if leading:
+            end = len(sentence) if last else mentions[at + 1].begin
+            text = sentence[mention.end : end]
+        else:
+            begin = mentions[at - 1].end if at else 0
+            text = sentence[begin : mention.begin]
+            if last:
+                end = len(sentence)
+                text = f"{text.rstrip(_EDGE)} {sentence[mention.end :].strip(_EDGE)}"
+        text = _trimmed(text)
+        if _has_content(text):
+            claims.append((begin, end, _claim(mention, text)))
+    return claims
 
 
 def _claim(mention: Mention, text: str) -> Claim:

@@ -37,12 +37,17 @@ def parse_response(text: str | None) -> ParsedResponse:
 
 def find_blocks(text: str) -> dict[str, str]:
     """Contents of the last closed block of each name, "think" and "answer"."""
+    return {name: text[begin:end].strip() for name, (begin, end) in find_block_places(text).items()}
+
+
+def find_block_places(text: str) -> dict[str, tuple[int, int]]:
+    """Where the contents of the last closed block of each name begin and end."""
     opened: dict[str, int] = {}
-    blocks: dict[str, str] = {}
+    places: dict[str, tuple[int, int]] = {}
     for tag in _TAG.finditer(text):
         name = tag[2].lower()
         if not tag[1]:
             opened[name] = tag.end()
         elif name in opened:
-            blocks[name] = text[opened.pop(name) : tag.start()].strip()
-    return blocks
+            places[name] = opened.pop(name), tag.start()
+    return places
