@@ -1,6 +1,7 @@
 """The frame cache, filled for rows of conversations or questions; the output lists the clips that lie in it.
 
-A video without a clip is set aside here. Its questions stay: they are asked, and count as unanswered.
+A video without a clip is set aside here. Its questions stay: they are asked, and count as unanswered. One with a damaged end
+is used as far as it goes, and reported beside those.
 """
 
 import json
@@ -15,6 +16,7 @@ from video_r2 import config, records
 from video_r2.data.conversations import read_jsonl
 from video_r2.data.frames import FrameCache
 from video_r2.data.rejected import write_rejected
+from video_r2.data.videos import lost_end, probe
 from video_r2.errors import RejectedRecord
 from video_r2.files import replacing
 from video_r2.run import Job, paths, run
@@ -38,12 +40,12 @@ def main(job: Job) -> None:
         clips = list(
             tqdm(pool.map(lambda item: build(*item), work), total=len(work), desc="drawing frames", unit="clip")
         )
-    made = [clip for clip in clips if isinstance(clip, dict)]
+    made = [entry for entry, _ in clips if entry is not None]
     with replacing(job.output.listing) as temporary:
         temporary.write_text(json.dumps(made, indent=1), encoding="utf-8")
     # A video fails in the same way however it is sampled.
-    failed = {str(clip): clip for clip in clips if isinstance(clip, RejectedRecord)}
-    print(f"{len(made)} clips in the cache, {len(failed)} videos cannot be used")
+    failed = {str(damage): damage for _, damage in clips if damage is not None}
+    print(f"{len(made)} of {len(clips)} clips are in the cache, {len(failed)} videos are damaged")
     write_rejected(job.output.rejected, list(failed.values()))
 
 
@@ -74,14 +76,15 @@ def stored_size(cache: FrameCache, video: str, subtitle: str) -> int:
         return 0
 
 
-def build(cache: FrameCache, video: str, subtitle: str) -> dict[str, Any] | RejectedRecord:
-    """What the listing says of a clip: its key and the shape of its frames; or why there is none."""
+def build(cache: FrameCache, video: str, subtitle: str) -> tuple[dict[str, Any] | None, RejectedRecord | None]:
+    """What the listing says of a clip, its key and the shape of its frames, and what is damaged; no clip where all is."""
     try:
         clip = cache.load(video, subtitle or None)
-        return {"video": video, "key": cache.key(video, subtitle or None), "frames": list(clip.frames.shape)}
+        entry = {"video": video, "key": cache.key(video, subtitle or None), "frames": list(clip.frames.shape)}
+        return entry, lost_end(video, probe(video))
     except RejectedRecord as error:
         # Some defects show in the frames rather than in the file, which is named here at the latest.
-        return RejectedRecord(error.reason, file=error.file or video, record=error.record, cure=error.cure)
+        return None, RejectedRecord(error.reason, file=error.file or video, record=error.record, cure=error.cure)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The table of the training videos: what each is, with its checksum; those that cannot be read are set aside."""
+"""The table of the training videos: what each is, with its checksum; those that cannot be read are set aside.
+
+A video with a damaged end is used as far as it goes, and reported beside those.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +15,7 @@ from video_r2 import config, records
 from video_r2.checksums import sha256_of
 from video_r2.data.rejected import require_few, write_rejected
 from video_r2.data.subtitles import read_srt
-from video_r2.data.videos import VIDEO_SUFFIXES, probe
+from video_r2.data.videos import VIDEO_SUFFIXES, VideoInfo, lost_end, probe
 from video_r2.errors import RejectedRecord, UserError
 from video_r2.run import Job, run
 
@@ -28,21 +31,22 @@ def main(job: Job) -> None:
     with ThreadPoolExecutor(job.threads) as pool:
         described = list(tqdm(pool.map(describe, videos), total=len(videos), desc="reading videos", unit="video"))
     rejected = [row for row in described if isinstance(row, RejectedRecord)]
-    rows = [
-        row | {"path": str(path.relative_to(folder.parent))}
-        for path, row in zip(videos, described, strict=True)
-        if isinstance(row, dict)
-    ]
+    rows, shortened = [], []
+    for path, row in zip(videos, described, strict=True):
+        if not isinstance(row, RejectedRecord):
+            info, entry = row
+            rows.append(entry | {"path": str(path.relative_to(folder.parent))})
+            shortened.append(lost_end(path, info))
     require_few(folder, rejected, len(videos), data.max_rejected)
 
     records.write_table(job.output.table, pd.DataFrame(rows, columns=list(records.VIDEO)), records.VIDEO)
-    write_rejected(job.output.rejected, [*rejected, *malformed_cues(videos)])
+    write_rejected(job.output.rejected, [*rejected, *filter(None, shortened), *malformed_cues(videos)])
 
 
-def describe(path: Path) -> dict[str, Any] | RejectedRecord:
+def describe(path: Path) -> tuple[VideoInfo, dict[str, Any]] | RejectedRecord:
     try:
         info = probe(path, check_tail=True)
-        return {
+        return info, {
             "bytes": path.stat().st_size,
             "sha256": sha256_of(path),
             "seconds": info.seconds,

@@ -51,6 +51,7 @@ def write_video(
         stream.pix_fmt = "yuv420p"
         stream.codec_context.gop_size = key_every
         stream.codec_context.max_b_frames = reorder
+        stream.codec_context.thread_count = 1  # with more, the bytes differ from time to time
         container.start_encoding()  # so that a video without frames is a file, too
         for number in range(frames):
             frame = av.VideoFrame.from_ndarray(paint(number, *size), format="rgb24")

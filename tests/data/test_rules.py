@@ -92,6 +92,33 @@ def test_index_videos_describes_what_can_be_read_and_sets_the_rest_aside(raw: Pa
     assert cue["cure"]
 
 
+def test_a_damaged_end_is_reported_and_the_rest_used(make_video: MakeVideo, raw: Path, tmp_path: Path) -> None:
+    film = make_video("raw/training/videos/film-2.mp4", frames=80, key_every=10, movflags="faststart")
+    content = film.read_bytes()
+    film.write_bytes(content[: int(0.8 * len(content))])
+    videos = records.read_table(index(raw), records.VIDEO).set_index("path")
+    seconds = videos.loc["videos/film-2.mp4"].seconds
+    assert 4 <= seconds < 8
+    expected = (str(film), f"its last {8 - seconds:.1f} of 8.0 seconds are damaged; what is before is used")
+    noted = [(entry["file"], entry["reason"]) for entry in lines(raw.parent / "rejected.jsonl")]
+    assert noted[0] == expected
+    assert len(noted) == 2  # and the cue
+
+    outputs = prepare(raw, [row(2)], [row(2)], heldout_fraction=0)
+    work = job(
+        {"rows": outputs["sft"]},
+        {"listing": tmp_path / "listing.json", "rejected": tmp_path / "rejected.jsonl"},
+        frames=[config.Frames(fps=1.0, min_pixels=1, max_pixels=112 * 84).model_dump(mode="json")],
+        overlay=config.Overlay().model_dump(mode="json"),
+        decoder="pyav",
+        cache=str(tmp_path / "cache"),
+    )
+    build_frames.main(work)
+    assert [(entry["file"], entry["reason"]) for entry in lines(tmp_path / "rejected.jsonl")] == [expected]
+    (clip,) = json.loads((tmp_path / "listing.json").read_text(encoding="utf-8"))
+    assert clip["frames"][0] == int(seconds) // 2 * 2
+
+
 def test_index_videos_stops_where_too_much_is_unusable(raw: Path, tmp_path: Path) -> None:
     for number in range(3):
         (raw / "videos" / f"film-{number}.mp4").write_bytes(b"")

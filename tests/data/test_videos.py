@@ -4,13 +4,14 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from video_r2.config import Frames
-from video_r2.data.videos import Decoder, probe, read_frames, sample_times
+from video_r2.data.videos import Decoder, lost_end, probe, read_frames, sample_times
 from video_r2.errors import RejectedRecord
 
 DECODERS: tuple[Decoder, ...] = ("decord", "pyav")
@@ -170,14 +171,35 @@ def test_a_damaged_tail_leaves_the_rest_usable(
     make_video: Callable[..., Path], read_numbers: ReadNumbers, decoder: Decoder, fill: bytes | None
 ) -> None:
     path = cut(make_video(frames=80, key_every=10, movflags="faststart"), 0.7, fill)
+    assert lost_end(path, probe(make_video("whole.mp4", frames=80, key_every=10), check_tail=True)) is None
     info = probe(path, check_tail=True)
     assert 40 <= info.frames < 80
+    note = lost_end(path, info)
+    assert note is not None
+    assert f"last {8 - info.frames / 10:.1f} of 8.0 seconds" in note.reason
+    assert (note.file, bool(note.cure)) == (str(path), True)
     assert info.seconds == pytest.approx(info.frames / 10)
     times = np.arange(80) / 10
     frames, seen = read_frames(path, times, decoder)
     # What is returned is sound and stands at its true time; nothing has moved up.
     assert read_numbers(frames) == np.rint(seen * 10).astype(int).tolist()
     assert len(frames) == info.frames
+
+
+def test_wherever_a_file_breaks_off_no_frame_stands_for_another(
+    make_video: Callable[..., Path], read_numbers: ReadNumbers
+) -> None:
+    """Between two frames, too: of B-frames, some that are shown before the last one of the file are lost."""
+    path = make_video(frames=80, key_every=10, movflags="faststart")
+    content = path.read_bytes()
+    with av.open(str(path)) as container:
+        ends = [packet.pos + packet.size for packet in container.demux(video=0) if packet.size]
+    for end in [end + change for end in ends[44:] for change in (-1, 0, 1)]:
+        path.write_bytes(content[:end])
+        info = probe(path, check_tail=True)
+        frames, seen = read_frames(path, np.arange(80) / 10, "pyav")
+        assert read_numbers(frames) == np.rint(seen * 10).astype(int).tolist(), end
+        assert len(frames) == info.frames
 
 
 @pytest.mark.parametrize("decoder", DECODERS)

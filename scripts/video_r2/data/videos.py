@@ -29,6 +29,7 @@ Decoder = Literal["decord", "pyav"]
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".flv", ".gif"})
 TEMPORAL_PATCH = 2  # frames that Qwen2.5-VL's vision tower merges into one (model card: temporal_patch_size)
+LOST_SECONDS = 0.5  # a declared duration may be rounded, or that of a longer sound track, by less
 FETCH_AGAIN = "fetch the file again, or leave it out"
 
 av.logging.set_level(av.logging.PANIC)  # damage is reported once, as a RejectedRecord, not on the terminal per packet
@@ -36,19 +37,29 @@ av.logging.set_level(av.logging.PANIC)  # damage is reported once, as a Rejected
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video is: duration in seconds, mean frames per second, number of frames, size in pixels as displayed."""
+    """What a video is, as far as it can be read.
+
+    Attributes:
+        seconds: duration.
+        fps: mean frames per second.
+        frames: number of frames.
+        width, height: size in pixels, as displayed.
+        declared_frames: number of frames that the file says it has; 0 where it does not say.
+    """
 
     seconds: float
     fps: float
     frames: int
     width: int
     height: int
+    declared_frames: int = 0
 
 
 class _Packet(NamedTuple):
-    """A compressed frame: when it is shown, in ticks of its stream, and whether it can be decoded by itself."""
+    """A compressed frame: when it is shown and when decoded, in ticks of its stream; can it be decoded by itself?"""
 
     tick: int
+    decoded: int | None
     is_key: bool
 
 
@@ -62,6 +73,7 @@ class _Index:
     fps: float
     width: int
     height: int
+    declared: int
 
     @property
     def starts(self) -> np.ndarray:
@@ -86,7 +98,16 @@ def probe(path: str | Path, check_tail: bool = False) -> VideoInfo:
     """
     index = _index(path)
     frames = _frames_that_decode(path, index) if check_tail else len(index.ticks)
-    return VideoInfo(frames / index.fps, index.fps, frames, index.width, index.height)
+    return VideoInfo(frames / index.fps, index.fps, frames, index.width, index.height, index.declared)
+
+
+def lost_end(path: str | Path, info: VideoInfo) -> RejectedRecord | None:
+    """What to report of a video that ends before it says it does, by more than `LOST_SECONDS`; the rest of it is used."""
+    lost = (info.declared_frames - info.frames) / info.fps
+    if lost <= LOST_SECONDS:
+        return None
+    reason = f"its last {lost:.1f} of {info.declared_frames / info.fps:.1f} seconds are damaged; what is before is used"
+    return RejectedRecord(reason, file=path, cure=FETCH_AGAIN)
 
 
 def sample_times(seconds: float, fps: float, frames: config.Frames) -> np.ndarray:
@@ -186,7 +207,8 @@ def _read_index(path: str, size: int, modified: int) -> _Index:
             )
             tick = stream.time_base or Fraction(1, av.time_base)
             fps = _frame_rate(ticks, tick, stream.average_rate or stream.guessed_rate)
-            _require_half(path, len(ticks), _declared_frames(container, stream, fps))
+            declared = _declared_frames(container, stream, fps)
+            _require_half(path, len(ticks), declared)
             container.seek(int(ticks[0]), stream=stream)
             first = next((frame for _, frame in _sound_frames(container, stream)), None)
             if first is None:
@@ -194,25 +216,30 @@ def _read_index(path: str, size: int, modified: int) -> _Index:
             height, width = _picture(first).shape[:2]
     except (av.error.FFmpegError, OSError) as error:
         raise RejectedRecord(f"cannot be read as a video: {error.strerror}", file=path, cure=FETCH_AGAIN) from error
-    return _Index(ticks, keys, tick, fps, width, height)
+    return _Index(ticks, keys, tick, fps, width, height, declared)
 
 
 def _packets(container: InputContainer, stream: VideoStream, path: str) -> list[_Packet]:
     """What the stream's sound packets say, in the order of the file."""
     # Their contents are let go at once: together they are the whole file.
     packets = [
-        (packet.pts, packet.is_keyframe, packet.is_corrupt)
+        (packet.pts, packet.dts, packet.is_keyframe, packet.is_corrupt)
         for packet in container.demux(stream)
         if packet.size and not packet.is_discard
     ]
-    if packets and packets[-1][2]:
+    if packets and packets[-1][3]:
         # The file breaks off within a frame, and has lost the frames that are shown after that one as well.
         last = packets[-1][0]
         packets = [packet for packet in packets if packet[0] is not None and last is not None and packet[0] < last]
-    sound = [_Packet(pts, is_key) for pts, is_key, is_corrupt in packets if not is_corrupt and pts is not None]
+    sound = [
+        _Packet(pts, dts, is_key) for pts, dts, is_key, is_corrupt in packets if not is_corrupt and pts is not None
+    ]
+    if 0 < len(packets) < stream.frames and (decoded := sound[-1].decoded if sound else None) is not None:
+        # The file breaks off between two frames. What is lost is decoded later, and so shown later, than the last packet.
+        sound = [packet for packet in sound if packet.tick <= decoded]
     if not sound:
         raise RejectedRecord("has no frames that can be read", file=path, cure=FETCH_AGAIN)
-    if len(sound) < sum(not is_corrupt for _, _, is_corrupt in packets):
+    if any(pts is None and not is_corrupt for pts, *_, is_corrupt in packets):
         cure = "copy it into an .mp4 or .mkv container"
         raise RejectedRecord("some of its frames carry no time", file=path, cure=cure)
     if container.format.name == "avi" and stream.codec_context.name == "h264" and stream.codec_context.has_b_frames:
