@@ -46,6 +46,11 @@ format: env ## Format the sources
 docs: env ## Make docs/config.md, docs/config.schema.json and docs/differences.md from code
 	@$(PYTHON) -m video_r2.generated_pages docs
 
+.PHONY: validation
+validation: env ## Ask the models of the finished run about the validation split, and print the table
+	@$(SNAKEMAKE) --profile local validation --configfile profiles/local/validation.yaml
+	@cat results/$(EXPERIMENT)/tables/validation.md
+
 .PHONY: results
 results: env ## Write docs/results.md and its figures from the finished run
 	@$(PYTHON) scripts/write_results_page.py results/$(EXPERIMENT) docs --commit "$$(git describe --always --dirty)"

@@ -197,6 +197,33 @@ rule learning:
         "../scripts/learning.py"
 
 
+# For choosing settings: profiles/local/validation.yaml adds the split as a benchmark, which no other exhibit takes in.
+if PLAN.benchmarks("validation"):
+
+    rule validation:
+        input:
+            scores=PLAN.scores(
+                ["accuracy", "tac", "temporal_alignment"],
+                PLAN.uncontrolled_rows(),
+                PLAN.benchmarks("validation"),
+            ),
+        output:
+            table("validation"),
+        log:
+            "<logs>/validation.log",
+        benchmark:
+            "<benchmarks>/validation.jsonl"
+        conda:
+            "../envs/paper.yaml"
+        params:
+            **SHOWN,
+            evaluations=PLAN.uncontrolled_rows(),
+            environment=PLAN.environment("paper"),
+            code=PLAN.code("validation"),
+        script:
+            "../scripts/validation.py"
+
+
 rule training_curves:
     input:
         checkpoints=PLAN.checkpoints("grpo"),

@@ -117,7 +117,7 @@ rule score_temporal_alignment:
     benchmark:
         "<benchmarks>/score_temporal_alignment/{evaluation}/seed-{seed}/{benchmark}.jsonl"
     wildcard_constraints:
-        benchmark=one_of(PLAN.benchmarks("heldout")),
+        benchmark=one_of(PLAN.benchmarks("heldout", "validation")),
     conda:
         "../envs/paper.yaml"
     params:

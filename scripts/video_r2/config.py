@@ -447,7 +447,9 @@ class Benchmark(Section):
     """A benchmark: where it is, how its questions are put and in which average it counts."""
 
     label: str
-    group: Literal["generic", "reasoning", "heldout"]
+    group: Literal["generic", "reasoning", "heldout", "validation"] = Field(
+        description="Average that it counts in; or none: held out of the training data, or of the validation split."
+    )
     adapter: Name = Field(description="Reader of its columns: a name in video_r2.data.benchmark_columns.")
     hub: str | None = Field(None, description="Hub id.")
     revision: str = Field("main", description="Revision on the hub.")
@@ -560,6 +562,9 @@ class Config(Section):
                     f"evaluations.{name}.trace_from: {evaluation.trace_from!r} has no traces of its own (it needs prompt: "
                     "think, and no control)"
                 )
+        for name, benchmark in self.benchmarks.items():
+            if benchmark.group == "validation" and self.data.source != "generated":
+                raise ValueError(f"benchmarks.{name}.group: 'validation' is of a generated world; data.source is not")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds: one stands there twice")
         self._start_order()

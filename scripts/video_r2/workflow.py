@@ -172,6 +172,10 @@ class Plan:
         """The entries of the evaluations that `exhibit` shows, or of all."""
         return {name: self.evaluation(name) for name in self.evaluations(exhibit)}
 
+    def uncontrolled_rows(self) -> dict[str, dict[str, Any]]:
+        """The entries of the evaluations that nothing is taken away from."""
+        return {name: entry for name, entry in self.rows().items() if entry["control"] == "none"}
+
     def labels(self) -> dict[str, str]:
         """Names of the models in figures: those of the first greedy evaluation that asks for a trace."""
         labels: dict[str, str] = {}
@@ -205,9 +209,10 @@ class Plan:
     # --- input functions ----------------------------------------------------------------------------------------------
 
     def raw_benchmark(self, wildcards: Any) -> str:
-        """Where a benchmark's questions come from: its own folder, or what is held out of the training data."""
-        if wildcards.benchmark in self.benchmarks("heldout"):
-            return f"{self.results}/data/heldout.jsonl"
+        """Where a benchmark's questions come from: its own folder, or conversations that nothing is trained on."""
+        group = self.config.benchmarks[wildcards.benchmark].group
+        if group in ("heldout", "validation"):
+            return f"{self.results}/data/{group}.jsonl"
         return f"{self.results}/raw/benchmarks/{wildcards.benchmark}"
 
     def start(self, wildcards: Any) -> str:

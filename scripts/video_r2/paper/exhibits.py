@@ -31,9 +31,10 @@ METRIC_LABELS = {
     "temporal_reward": "Temporal alignment reward",
 }
 # Columns besides benchmarks and averages: plain means over the questions that need so many looks at the video, the mean
-# over held-out sets, and the plain mean over all responses.
+# over held-out sets or those of the validation split, and the plain mean over all responses.
 LOOKS = ("one", "several")
 HELDOUT = "heldout"
+VALIDATION = "validation"
 RESPONSES = "responses"
 BOX = [item.name for item in fields(BoxStatistics)]
 CITED = ["on_cited", "on_cited_if_even"]
@@ -94,8 +95,8 @@ class Study:
 
     @property
     def header(self) -> Header:
-        """The benchmarks of the tables, in the order of the configuration; held-out sets are none of them."""
-        groups: dict[str, list[str]] = {"generic": [], "reasoning": [], "heldout": []}
+        """The benchmarks of the tables, in the order of the configuration; what is in no average is none of them."""
+        groups: dict[str, list[str]] = {"generic": [], "reasoning": [], HELDOUT: [], VALIDATION: []}
         for name, benchmark in self.benchmarks.items():
             groups[benchmark.group].append(name)
         labels = {name: benchmark.label for name, benchmark in self.benchmarks.items()}
@@ -383,6 +384,6 @@ class _Question:
 def _members(study: Study, column: str) -> list[str]:
     if column in AVERAGES:
         return study.header.members(column)
-    if column == HELDOUT:
-        return [name for name, benchmark in study.benchmarks.items() if benchmark.group == "heldout"]
+    if column in (HELDOUT, VALIDATION):
+        return [name for name, benchmark in study.benchmarks.items() if benchmark.group == column]
     return study.header.members("overall") if column in (*LOOKS, RESPONSES) else [column]

@@ -180,6 +180,21 @@ def controls_sheet(cells: pd.DataFrame, differences: pd.DataFrame, rows: pd.Data
     return Sheet("Controls", "Row", columns, blocks, notes)
 
 
+def validation_sheet(cells: pd.DataFrame) -> Sheet:
+    """How every row does on the validation split.
+
+    Args:
+        cells: of accuracy, TAC and temporal alignment, the validation split's alone.
+    """
+    columns = [Column(metric, METRIC_LABELS[metric]) for metric in cells["metric"].unique()]
+    rows = []
+    for name, own in cells.groupby("evaluation", sort=False):
+        values: dict[str, Value] = dict(zip(own["metric"], own["value"], strict=True))
+        rows.append(Row(str(name), values, {}, dict(zip(own["metric"], own["sd"], strict=True))))
+    notes = f"Percent of {cells['questions'].max()} questions. {_seed_note(cells)}".strip()
+    return Sheet("Validation", "Evaluation", columns, [Block("", rows)], notes)
+
+
 def learning_sheet(claims: pd.DataFrame) -> Sheet:
     """What training is expected to do, and what it did.
 

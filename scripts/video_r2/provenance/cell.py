@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from video_r2.errors import UserError
-from video_r2.paper.exhibits import AVERAGES, HELDOUT, LOOKS, RESPONSES
+from video_r2.paper.exhibits import AVERAGES, HELDOUT, LOOKS, RESPONSES, VALIDATION
 from video_r2.provenance.chain import inside
 from video_r2.provenance.record import Record, read
 
@@ -118,10 +118,10 @@ def _evaluation(row: str, evaluations: Mapping[str, Any], lines: list[dict[str, 
 def _members(column: str, benchmarks: Mapping[str, Any]) -> tuple[str, ...]:
     """The benchmarks that a column is about, as `exhibits.cells` has them."""
     groups = {name: entry["group"] for name, entry in benchmarks.items()}
-    if column in ("generic", "reasoning", HELDOUT) and column not in benchmarks:
+    if column in ("generic", "reasoning", HELDOUT, VALIDATION) and column not in benchmarks:
         return tuple(name for name, group in groups.items() if group == column)
     if column in (*AVERAGES, *LOOKS, RESPONSES):
-        return tuple(name for name, group in groups.items() if group != HELDOUT)
+        return tuple(name for name, group in groups.items() if group in ("generic", "reasoning"))
     return (column,)
 
 
