@@ -73,14 +73,14 @@ class Letters:
     def __init__(self, *unused: Any) -> None:
         pass
 
-    def __call__(self, completions: list[str], *unused: Any) -> dict[str, list[float]]:
+    def __call__(self, completions: list[str], **unused: Any) -> dict[str, list[float]]:
         return {"total": [text.count("e") / (1 + len(text)) for text in completions]}
 
 
 class Nothing(Letters):
     """Rewards that never vary."""
 
-    def __call__(self, completions: list[str], *unused: Any) -> dict[str, list[float]]:
+    def __call__(self, completions: list[str], **unused: Any) -> dict[str, list[float]]:
         return {"total": [0.0] * len(completions)}
 
 

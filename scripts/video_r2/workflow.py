@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from video_r2 import code_digest, config
+from video_r2.data.benchmark_columns import ADAPTERS
 from video_r2.errors import UserError
 from video_r2.files import read_yaml
 
@@ -29,7 +30,15 @@ def read_config(paths: Iterable[str | Path], keys: Mapping[str, Any]) -> config.
         sources.append(str(path))
     if keys:
         sources.append("--config")
-    return config.validate(config.merge(raw, keys), ", ".join(sources))
+    settings = config.validate(config.merge(raw, keys), ", ".join(sources))
+    for name, benchmark in settings.benchmarks.items():
+        if benchmark.adapter not in ADAPTERS:
+            raise UserError(
+                f"benchmarks.{name}.adapter: nothing reads {benchmark.adapter!r}; there are {', '.join(ADAPTERS)}",
+                file=", ".join(sources),
+                cure="see docs/config.md",
+            )
+    return settings
 
 
 class Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -19,6 +20,7 @@ from video_r2.data.questions import KINDS, kind_of
 from video_r2.data.traces import LETTERS
 from video_r2.data.world import Film
 from video_r2.errors import UserError
+from video_r2.metrics.accuracy import score_record
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = {
@@ -226,6 +228,34 @@ def test_a_prior_that_does_help_is_found(
     assert gains(strategies(skewed)["likeliest text"], tested)["all"][0] > 50
     first = [(name, question) for name, question in asked if question.place == 0]
     assert gains(strategies(first)["likeliest place"], first)["all"][0] > 50
+
+
+def test_no_fixed_answer_to_open_questions_is_far_above_chance() -> None:
+    """Above a draw from the type's answers; where numbers are graded by nearness, the middle is (docs/data.md)."""
+    world = config.World(seed=1, benchmark_videos=200, benchmark_questions=500)
+    allowed = {"vsibench": 10.0, "video_mmmu": 2.0}
+    assert {name for name, plan in PLANS.items() if plan.open_types} == set(allowed)
+    for name, points in allowed.items():
+        made = miniature_benchmarks.make_benchmark(name, BENCHMARKS[name], world).questions
+        by_type: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for question in made:
+            if not question.options:
+                by_type[question.category, question.item.kind].append(question.item.answer)
+        gained, asked = 0.0, 0
+        for answers in by_type.values():
+            graded = {given: fmean(grade(given, answer, name) for answer in answers) for given in map(str, range(25))}
+            gained += len(answers) * (max(graded.values()) - fmean(graded[answer] for answer in answers))
+            asked += len(answers)
+        assert asked > 100
+        assert gained <= points * asked
+
+
+@cache
+def grade(given: str, target: str, adapter: str) -> float:
+    record = {"id": "", "question": "", "options": [], "answer_type": "number", "target": target}
+    score = score_record({**record, "response": given, "think": "", "answer": given}, adapter).value
+    assert score is not None
+    return score
 
 
 # --- training sets ----------------------------------------------------------------------------------------------------

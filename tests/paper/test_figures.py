@@ -92,6 +92,16 @@ def test_bars_never_hang_below_the_axis() -> None:
         assert figure.axes[0].get_ylim()[0] == 0
 
 
+def test_bars_of_a_metric_begin_at_one_height_in_every_row_of_panels() -> None:
+    above, below = cells({"x": 28.0, "y": 67.0}), cells({"x": 60.0, "y": 69.0})
+    with figures.style(SETTINGS):
+        figure = figures.bars(pd.concat([above.assign(row="reasoning"), below]), SETTINGS)
+        assert [axes.get_ylim()[0] for axes in figure.axes] == [0, 0]
+        high = cells({"x": 62.0, "y": 69.0})
+        figure = figures.bars(pd.concat([high.assign(row="reasoning"), high]), SETTINGS)
+        assert [axes.get_ylim()[0] for axes in figure.axes] == [40, 40]
+
+
 def test_no_percentage_above_100_is_marked() -> None:
     with figures.style(SETTINGS):
         figure = figures.bars(cells({"x": 90.0, "y": 99.0}), SETTINGS)
@@ -145,13 +155,29 @@ def test_curves_have_a_panel_per_quantity_that_was_logged() -> None:
         columns=["label", "seed", "step", "quantity", "value"],
     )
     with figures.style(SETTINGS):
-        figure = figures.curves(points, {"reward": "Reward", "kl": "KL"}, SETTINGS, window=3)
+        three = config.Figures(smoothing=3)
+        figure = figures.curves(points, {"reward": "Reward", "kl": "KL"}, (), three)
         shown = [axes for axes in figure.axes if axes.get_visible()]
         assert [axes.get_title() for axes in shown] == ["KL"]
         # two runs of two seeds, each as points and as a running mean
         assert len(shown[0].lines) == 8
         smooth = shown[0].lines[1].get_ydata()
         assert smooth == pytest.approx([0.05, 0.1, 0.2, 0.3, 0.35])
+
+
+def test_a_step_that_is_many_times_the_others_leaves_them_readable() -> None:
+    """A KL divergence may jump for one step; the others, about 0.05, are not to lie on the axis."""
+    values = [0.0, 0.04, 0.06, 3.0, 0.05]
+    points = pd.DataFrame(
+        [["a", 0, step, "kl", value] for step, value in enumerate(values)],
+        columns=["label", "seed", "step", "quantity", "value"],
+    )
+    with figures.style(SETTINGS):
+        figure = figures.curves(points, {"kl": "KL"}, {"kl"}, config.Figures(smoothing=1))
+        axes = figure.axes[0]
+        height = axes.get_window_extent().height
+        low, high = (axes.transData.transform((0, value))[1] for value in (0.04, 0.06))
+        assert high - low > 0.05 * height
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:

@@ -90,6 +90,9 @@ def test_missing_traces_responses_and_scores_are_shown_as_missing(tmp_path: Path
     text = page([sample("p"), sample("q")], stored(tmp_path, rows), [score("p", 50.0), score("q", None)])
     assert "<td></td><td>I say &lt;b&gt;</td>" in text
     assert "<td></td><td>no response</td><td>–</td>" in text
+    loose = [prediction("p", think=None, answer="B", times=[], response="It is red.<answer>B</answer>")]
+    shown = "<td><i>no think block:</i> It is red.&lt;answer&gt;B&lt;/answer&gt;</td><td>B</td>"
+    assert shown in page([sample("p")], stored(tmp_path, loose), [])
     assert '<span class="part">50</span>' in text
     assert ">nan<" not in text
     assert ">None<" not in text

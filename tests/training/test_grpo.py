@@ -94,7 +94,7 @@ def test_loss_and_gradients_equal_those_of_trl(tmp_path, kl_weight: float, weigh
     # Ours: a group is one row.
     for each in (model, reference):
         each.set_attn_implementation(training_implementation("eager"))
-    ours = VideoGRPOTrainer(model, reference if kl_weight else None, processor, None, None, arguments, [])
+    ours = VideoGRPOTrainer(model, reference if kl_weight else None, processor, None, None, arguments, [], 100)
     trees = [
         Tree(tuple(prompt.tolist()), None, tuple(Branch((), tuple(said.tolist())) for said in completions[at : at + 3]))
         for at, prompt in zip((0, 3), prompts, strict=True)

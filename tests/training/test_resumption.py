@@ -196,6 +196,13 @@ def test_rewards_that_do_not_vary_stop_training(tmp_path: Path, data: Path) -> N
     assert job.states == ["step-000000002", "step-000000004"]
 
 
+def test_a_prompt_that_is_too_long_is_named(tmp_path: Path, data: Path) -> None:
+    job = replace(training("grpo", tmp_path, data), settings={"max_prompt_tokens": 20})
+    assert job.run() == 1
+    assert "tokens, more than training.grpo.max_prompt_tokens = 20 (cure: raise it" in job.said
+    assert "Traceback" not in job.said
+
+
 def test_the_count_of_steps_without_variance_survives_an_interruption(tmp_path: Path, data: Path) -> None:
     job = replace(training("grpo", tmp_path, data), rewards=Nothing, guards={"steps_without_variance": 5})
     assert job.run(Moment(step=3, signals=KILL)) == -signal.SIGKILL

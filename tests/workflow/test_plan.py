@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from video_r2 import config
+from video_r2.errors import UserError
 from video_r2.workflow import Plan, one_of, read_config
 
 RAW = {
@@ -164,6 +165,23 @@ def test_training_depends_on_the_prompts_that_its_rewards_ask_by(root: Path) -> 
     asked = {name: set(plan.reward_prompts(SimpleNamespace(model=name))) for name in models}
     assert asked == {"plain": set(), "tar": {"claims"}, "gated": {"claims", "consistency"}}
     assert plan_of(root, models=models).reward_prompts(SimpleNamespace(model="gated")) == {}
+
+
+def test_an_adapter_that_does_not_exist_is_refused_before_any_job(root: Path, tmp_path: Path) -> None:
+    overlay = tmp_path / "mine.yaml"
+    overlay.write_text("benchmarks:\n  more: {label: More, group: generic, adapter: tempcomposs}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"benchmarks\.more\.adapter: nothing reads 'tempcomposs'; there are mvbench, "):
+        read_config([root / "config.yaml", overlay], {})
+
+
+def test_the_validation_split_is_asked_about_apart(root: Path) -> None:
+    split = {"label": "Validation", "group": "validation", "adapter": "conversations"}
+    with pytest.raises(UserError, match=r"benchmarks\.split\.group: 'validation' is of a generated world"):
+        plan_of(root, benchmarks={"split": split}, data={"source": "hub"}, models={"sft": {"dataset": None}})
+    plan = plan_of(root, benchmarks={"split": split}, data={"source": "generated"})
+    assert plan.raw_benchmark(SimpleNamespace(benchmark="split")) == "results/e/data/validation.jsonl"
+    assert plan.benchmarks("generic", "reasoning") == ["one", "two"]
+    assert set(plan.uncontrolled_rows()) == {"direct", "base", "sampled", "grpo"}
 
 
 def test_held_out_questions_come_from_the_training_data(plan: Plan) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
 import torch
-from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
+from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from video_r2.errors import UserError
 from video_r2.model.attention_chunks import CHUNKED_ATTENTION
@@ -34,8 +35,12 @@ def load_model(
         attention: "flash_attention_2", "sdpa" or "eager" for the language model. The vision tower uses the same flash
             attention, or else attends to its windows in batches.
         bf16: keep the weights in bfloat16 instead of float32.
+
+    Raises:
+        UserError: if the folder holds another kind of model, or no weights.
     """
     implementation = attention_implementation(attention)
+    _require_family(Path(folder))
     try:
         model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
             folder,
@@ -52,6 +57,22 @@ def load_model(
     logger.info("loaded %s with attention %s", folder, implementation)
     model.to(torch.device(device))  # type: ignore[arg-type]  # its decorator hides the argument
     return model
+
+
+def _require_family(folder: Path) -> None:
+    """Of another family's checkpoint transformers would take the weights that fit by name, and make up the others."""
+    try:
+        family = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"holds no model: its config.json cannot be read ({error})", file=folder, cure="make the checkpoint again"
+        ) from error
+    if family != Qwen2_5_VLConfig.model_type:
+        raise UserError(
+            f"is a model of the kind {family!r}; models of the kind {Qwen2_5_VLConfig.model_type!r} can be asked so far",
+            file=folder,
+            cure="leave the model and its evaluations out of the configuration",
+        )
 
 
 def training_implementation(attention: str) -> dict[str, str]:

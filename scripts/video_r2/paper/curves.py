@@ -24,6 +24,7 @@ QUANTITIES = {
     "length": "Completion length (tokens)",
     "entropy": "Entropy (nats)",
 }
+LOGARITHMIC = frozenset({"kl"})
 POINTS = ["label", "seed", "step", "quantity", "value"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ _METADATA: dict[str, dict[str, Any]] = {
     ".svg": {"Date": None, "Creator": None},
 }
 _INK = "0.15"
+BOX_WIDTH = 0.55  # of the distance between boxes
 
 
 @dataclass(frozen=True)
@@ -165,10 +166,12 @@ def bars(cells: pd.DataFrame, settings: config.Figures) -> Figure:
         squeeze=False,
         layout="constrained",
     )
+    # One metric is cut alike in every row of panels.
+    floors = {panel: _floor(cells[cells["panel"] == panel]) for panel in panels}
     for row, line in zip(rows, grid, strict=True):
         for panel, axes in zip(panels, line, strict=True):
             shown = cells[(cells["row"] == row) & (cells["panel"] == panel)].set_index("label").reindex(labels)
-            _bar_panel(axes, shown, colours, settings)
+            _bar_panel(axes, shown, floors[panel], colours, settings)
             axes.set_title(f"{panel}, {row}")
             if axes is line[0]:
                 axes.set_ylabel("percent")
@@ -203,7 +206,7 @@ def boxplot(boxes: Mapping[str, BoxStatistics], axis: str, settings: config.Figu
         showmeans=True,
         showfliers=False,
         patch_artist=True,
-        widths=0.55,
+        widths=BOX_WIDTH,
         medianprops={"color": _INK, "linewidth": 1.6},
         meanprops={"marker": "D", "markerfacecolor": "white", "markeredgecolor": _INK, "markersize": 6},
         whiskerprops={"color": _INK},
@@ -214,13 +217,12 @@ def boxplot(boxes: Mapping[str, BoxStatistics], axis: str, settings: config.Figu
     for place, box in enumerate(boxes.values(), start=1):
         axes.annotate(
             format_value(box.mean),
-            (place, box.mean),
-            xytext=(7, 0),
+            (place + BOX_WIDTH / 2, box.mean),
+            xytext=(4, 0),
             textcoords="offset points",
             va="center",
             fontsize=settings.font_size - 1,
             fontweight="bold",
-            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.75, "edgecolor": "none"},
         )
     axes.set_ylabel(axis)
     axes.set_ylim(bottom=0)
@@ -230,13 +232,18 @@ def boxplot(boxes: Mapping[str, BoxStatistics], axis: str, settings: config.Figu
     return figure
 
 
-def curves(points: pd.DataFrame, titles: Mapping[str, str], settings: config.Figures, window: int) -> Figure:
+def curves(
+    points: pd.DataFrame,
+    titles: Mapping[str, str],
+    logarithmic: Collection[str],
+    settings: config.Figures,
+) -> Figure:
     """Training curves: one panel per quantity, one line per run, smoothed; the points themselves stand faint behind.
 
     Args:
         points: columns `quantity`, `label` (run), `seed`, `step`, `value`.
         titles: heading of each quantity's panel; quantities without points get none.
-        window: steps that the running mean takes in.
+        logarithmic: quantities whose axis is, since a single step may be many times the others.
     """
     quantities = [name for name in titles if (points["quantity"] == name).any()]
     labels = _in_order(points["label"])
@@ -248,12 +255,14 @@ def curves(points: pd.DataFrame, titles: Mapping[str, str], settings: config.Fig
         of_quantity = points[points["quantity"] == quantity]
         for (label, _), run in of_quantity.groupby(["label", "seed"], sort=False):
             run = run.sort_values("step")
-            smooth = run["value"].rolling(window, min_periods=1, center=True).mean()
+            smooth = run["value"].rolling(settings.smoothing, min_periods=1, center=True).mean()
             colour = colours[str(label)]
             axes.plot(run["step"], run["value"], color=colour, alpha=0.18, linewidth=0.7)
             axes.plot(run["step"], smooth, color=colour, linewidth=1.6)
         axes.set_title(titles[quantity])
         axes.set_xlabel("step")
+        if quantity in logarithmic and (of_quantity["value"] > 0).any():
+            axes.set_yscale("log")
     for axes in list(grid.flat)[len(quantities) :]:
         axes.set_visible(False)
     handles = [plt.Line2D([], [], color=colours[label], linewidth=2) for label in labels]
@@ -306,7 +315,16 @@ def _colour_range(values: pd.DataFrame) -> tuple[float, float]:
     return low, high if high > low else low + 10.0
 
 
-def _bar_panel(axes: Axes, shown: pd.DataFrame, colours: Mapping[str, Any], settings: config.Figures) -> None:
+def _floor(shown: pd.DataFrame) -> float:
+    """Where the axis of bars begins: above 0, which exaggerates differences, only where the lowest bar is far from it."""
+    ends = shown[["value", "low"]].to_numpy(dtype=float)
+    lowest = float(ends[~np.isnan(ends)].min(initial=100.0))
+    return math.floor(0.08 * lowest) * 10.0 if lowest > 40 else 0.0
+
+
+def _bar_panel(
+    axes: Axes, shown: pd.DataFrame, floor: float, colours: Mapping[str, Any], settings: config.Figures
+) -> None:
     places, labels = np.arange(len(shown)), shown.index.to_numpy()
     values = shown["value"].to_numpy(dtype=float)
     low, high = (shown[name].to_numpy(dtype=float) for name in ("low", "high"))
@@ -319,9 +337,6 @@ def _bar_panel(axes: Axes, shown: pd.DataFrame, colours: Mapping[str, Any], sett
     tops = np.where(known, high, values)
     if present.any():
         highest = float(np.nanmax(tops))
-        floor = max(0.0, 0.8 * float(np.nanmin(np.where(known, low, values))))
-        # bars that start above 0 exaggerate: only where the axis still shows most of the range is it cut
-        floor = math.floor(floor / 10) * 10.0 if floor > 20 else 0.0
         axes.set_ylim(floor, highest + 0.30 * (highest - floor))
         room = 0.02 * (axes.get_ylim()[1] - floor)
     else:

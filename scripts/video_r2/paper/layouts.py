@@ -162,13 +162,13 @@ def controls_sheet(cells: pd.DataFrame, differences: pd.DataFrame, rows: pd.Data
     spreads = {str(name): dict(zip(own["column"], own["sd"], strict=True)) for name, own in cells.groupby("evaluation")}
     marks = _marks(differences, prefixed=False)
     blocks = []
-    for block, members in rows.groupby("block", sort=False):
+    for _, members in rows.groupby("block", sort=False):
         shown = []
         for row in rows_of(members):
             described: dict[str, Value] = {"control": row.control, "decoding": row.decoding}
             values = described | by_evaluation.get(row.evaluation, {})
             shown.append(Row(row.label, values, marks.get(row.evaluation, {}), spreads.get(row.evaluation, {})))
-        blocks.append(Block(str(block), shown))
+        blocks.append(Block(shown[0].label, shown))
     guessed = {"control": "", "decoding": "", **by_evaluation.get("chance", {})}
     blocks.append(Block("", [Row("Chance", guessed)]))
     notes = (

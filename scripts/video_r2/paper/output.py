@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -79,11 +79,15 @@ def write_boxplot(paths: Sequence[str | Path], boxes: pd.DataFrame, settings: co
 
 
 def write_curves(
-    paths: Sequence[str | Path], points: pd.DataFrame, titles: Mapping[str, str], settings: config.Figures
+    paths: Sequence[str | Path],
+    points: pd.DataFrame,
+    titles: Mapping[str, str],
+    logarithmic: Collection[str],
+    settings: config.Figures,
 ) -> None:
     """Draw training curves, and write their points as CSV where a path asks for it."""
     with figures.style(settings):
-        _write_figure(paths, figures.curves(points, titles, settings, settings.smoothing), settings)
+        _write_figure(paths, figures.curves(points, titles, logarithmic, settings), settings)
     for path in map(Path, paths):
         if path.suffix == ".csv":
             write_text(path, points.to_csv(index=False))

@@ -122,8 +122,13 @@ def _question(question: Any) -> str:
 def _response(row: Any) -> str:
     if pd.isna(row.response):
         return "<td></td><td>no response</td>"
+    answer = row.response if pd.isna(row.answer) else row.answer
     trace = "" if pd.isna(row.think) else _highlighted(row.think, row.times)
-    return f"<td>{trace}</td><td>{_escape(row.response if pd.isna(row.answer) else row.answer)}</td>"
+    if pd.isna(row.think) and answer != row.response:
+        trace = (
+            f"<i>no think block:</i> {_escape(row.response)}"  # else what was said beside the answer would not be seen
+        )
+    return f"<td>{trace}</td><td>{_escape(answer)}</td>"
 
 
 def _highlighted(text: str, times: Sequence[str] | None) -> str:

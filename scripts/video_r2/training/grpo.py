@@ -84,6 +84,7 @@ class VideoGRPOTrainer(SavingTrainer):
     Args:
         reference: the model that the KL divergence is taken from; None if its weight is 0.
         rewards: scores the completions.
+        max_prompt_tokens: tokens that a prompt may have, its video's included.
     """
 
     args: GRPOConfig
@@ -97,6 +98,7 @@ class VideoGRPOTrainer(SavingTrainer):
         rewards: Rewards,
         args: GRPOConfig,
         examples: Sequence[Conversation],
+        max_prompt_tokens: int,
     ) -> None:
         super().__init__(
             model=model,
@@ -111,6 +113,7 @@ class VideoGRPOTrainer(SavingTrainer):
         self.reference = reference
         self.encode = encode
         self.rewards = rewards
+        self.max_prompt_tokens = max_prompt_tokens
         self.observed: dict[str, list[float]] = defaultdict(list)
         # The loss is a mean over completions, not over the tokens of the accumulated batches.
         self.model_accepts_loss_kwargs = False
@@ -147,7 +150,11 @@ class VideoGRPOTrainer(SavingTrainer):
     def generate_groups(
         self, examples: Sequence[Conversation], videos: Sequence[VideoFeatures]
     ) -> list[list[Completion]]:
-        """Sample a group of completions for every example; each has random numbers of its own."""
+        """Sample a group of completions for every example; each has random numbers of its own.
+
+        Raises:
+            UserError: if a prompt is longer than it may be; a group's memory grows with it.
+        """
         self.policy.eval()
         size = self.group_size
         limit = cast(int, self.args.max_completion_length)
@@ -157,6 +164,13 @@ class VideoGRPOTrainer(SavingTrainer):
                 make_prefix(self.policy, self.processor, video),
                 make_suffix(self.processor, example.question),
             )
+            if (tokens := len(prefix.embeddings) + len(suffix)) > self.max_prompt_tokens:
+                raise UserError(
+                    f"its prompt has {tokens} tokens, more than training.grpo.max_prompt_tokens = {self.max_prompt_tokens}",
+                    file=example.video,
+                    record=example.id,
+                    cure="raise it, show fewer or smaller frames (training.grpo.frames), or leave the example out",
+                )
             for member in range(size):
                 draw = ((self.args.seed * 1_000_003 + self.state.global_step) * 1_009 + at) * size + member
                 prompts.append(Prompt(prefix, suffix, limit, draw))
@@ -269,5 +283,7 @@ def train_grpo(
         loss_type="grpo",
         use_bias_correction_kl=False,
     )
-    trainer = VideoGRPOTrainer(model, reference, processor, encode, rewards, arguments, examples)
+    trainer = VideoGRPOTrainer(
+        model, reference, processor, encode, rewards, arguments, examples, settings.max_prompt_tokens
+    )
     return model, trainer.train_on(upkeep)
