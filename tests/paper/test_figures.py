@@ -129,6 +129,21 @@ def test_long_labels_stay_within_the_figure(tmp_path: Path) -> None:
         assert np.all(edge == 1.0)
 
 
+def test_means_of_boxes_stand_beside_them_and_within_the_frame() -> None:
+    box = figures.box_statistics([20.0, 30.0, 41.0])
+    with figures.style(SETTINGS):
+        figure = figures.boxplot({"one": box, "two": box}, "percent", SETTINGS)
+        figure.canvas.draw()
+        axes = figure.axes[0]
+        frame = axes.get_window_extent()
+        patches = [patch.get_window_extent() for patch in axes.patches]
+        assert texts(figure) == ["30.3", "30.3"]
+        for text in axes.texts:
+            place = text.get_window_extent()
+            assert place.x1 < frame.x1
+            assert not any(place.overlaps(patch) for patch in patches)
+
+
 def test_box_statistics_worked_out_by_hand() -> None:
     # sorted 1 2 3 4 100: quartiles 2, 3, 4; reach 1.5 x 2 = 3, so whiskers end at 1 and 4; mean 22
     box = figures.box_statistics([4.0, 1.0, 100.0, 3.0, math.nan, 2.0])

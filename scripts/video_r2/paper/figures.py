@@ -226,6 +226,7 @@ def boxplot(boxes: Mapping[str, BoxStatistics], axis: str, settings: config.Figu
         )
     axes.set_ylabel(axis)
     axes.set_ylim(bottom=0)
+    axes.set_xlim(0.5, len(labels) + 0.5 + BOX_WIDTH / 2)  # room for the last mean
     axes.grid(axis="x", visible=False)
     if max(map(len, labels), default=0) * len(labels) > 12 * len(labels):
         plt.setp(axes.get_xticklabels(), rotation=25, ha="right", rotation_mode="anchor")
