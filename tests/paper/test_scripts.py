@@ -222,6 +222,31 @@ def test_both_semantics_of_the_same_predictions(
         assert {"format", "accuracy_reward"} >= set(entry.places) or entry.name in text
 
 
+def test_the_validation_table_has_every_row_and_no_benchmark(
+    params: SimpleNamespace, write_scores: Callable[..., Path], tmp_path: Path
+) -> None:
+    split = config.Benchmark(label="Validation", group="validation", adapter="conversations")
+    params.benchmarks["split"] = split.model_dump()
+    params.evaluations = {name: params.evaluations[name] for name in ("base_direct", "sft", "sft_sampled")}
+    scores = [
+        write_scores("base_direct", "split", [100, 0, 0, 0]),
+        write_scores("sft", "split", [100, 100, 0, 0], seed=0),
+        write_scores("sft", "split", [100, 100, 100, 100], seed=1),
+        write_scores("sft", "split", [100, 50, 0, 0], "temporal_f1"),
+        write_scores("sft", "mvbench", [0, 0, 0, 0]),
+    ]
+    job: Any = SimpleNamespace(input=SimpleNamespace(scores=scores), output=[], params=params)
+    job.output = [str(tmp_path / f"validation.{kind}") for kind in ("csv", "md", "tex", "html")]
+    importlib.import_module("validation").main(job)
+    frame = pd.read_csv(tmp_path / "validation.csv")
+    assert set(frame["column"]) == {"validation"}
+    text = (tmp_path / "validation.md").read_text(encoding="utf-8")
+    assert "| base\\_direct | 25.0 | – | – |" in text
+    assert "| sft | 75.0 ±35.4 | – | 37.5 |" in text
+    assert "| sft\\_sampled | – | – | – |" in text
+    assert "Percent of 4 questions." in text
+
+
 def test_published_draws_every_exhibit_and_prints_the_audit(
     params: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -120,6 +120,17 @@ def test_another_style_draws_and_does_nothing_else(chain: Copy) -> None:
     assert drawn == {*FIGURES, "figures"}
 
 
+def test_the_validation_split_is_asked_about_and_nothing_else(chain: Copy) -> None:
+    overlays = ["--configfile", "profiles/local/smoke.yaml", "profiles/local/validation.yaml"]
+    assert chain.would_run("validation", *overlays) == {
+        "prepare_benchmark",
+        "build_frames",
+        "predict",
+        *(f"score_{metric}" for metric in ("accuracy", "tac", "temporal_alignment")),
+        "validation",
+    }
+
+
 def test_another_setting_trains_what_it_concerns(chain: Copy) -> None:
     trained = chain.would_run("models", "--config", "models={'grpo_tar': {'settings': {'kl_weight': 0.5}}}")
     assert trained == {"train_grpo", "models"}
