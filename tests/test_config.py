@@ -146,6 +146,14 @@ def test_null_takes_an_entry_away_and_sets_a_plain_key_to_none() -> None:
         ({"training": {"base": {"shape": {"text_heads": 3}}}}, "text_width 128 cannot be divided by text_heads 3"),
         ({"training": {"sft": {"learning_rate": math.inf}}}, "training.sft.learning_rate"),
         ({"training": {"grpo": {"group_size": 1}}}, "training.grpo.group_size"),
+        (
+            {"training": {"grpo": {"prompts_per_step": 3, "per_device_batch": 2}}},
+            "training.grpo: prompts_per_step 3 cannot be divided by per_device_batch 2",
+        ),
+        (
+            {"models": {"sft": {"settings": {"per_device_batch": 5}}}},
+            "models.sft.settings: global_batch 32 cannot be divided by per_device_batch 5",
+        ),
         ({"training": {"sft": {"frames": {"min_pixels": 200_000}}}}, "min_pixels 200000 is above max_pixels"),
         ({"data": {"overlay": {"clock_size_range": [72, 16]}}}, "data.overlay.clock_size_range: the least comes first"),
         ({"data": {"world": {"seconds": [24, 8]}}}, "data.world.seconds: the least comes first"),

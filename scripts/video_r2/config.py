@@ -214,6 +214,11 @@ class Optimizer(Section):
     gradient_checkpointing: bool = Field(True, description="Recompute activations in the backward pass.")
     attention: Literal["flash_attention_2", "sdpa", "eager"] = Field("sdpa", description="Attention implementation.")
 
+    def require_divisible(self, batch: int, key: str) -> None:
+        """Raise a `ValueError` if the batch of an optimizer step is no whole number of forward passes."""
+        if batch % self.per_device_batch:
+            raise ValueError(f"{key} {batch} cannot be divided by per_device_batch {self.per_device_batch}")
+
 
 class Lora(Section):
     """LoRA adapters on all linear layers of the language model."""
@@ -237,6 +242,11 @@ class Sft(Optimizer):
         description="What of the traces is learnt: all, the claims without their times, or the conclusion alone.",
     )
 
+    @model_validator(mode="after")
+    def _batch_divides(self) -> Sft:
+        self.require_divisible(self.global_batch, "global_batch")
+        return self
+
 
 class Grpo(Optimizer):
     """Group relative policy optimisation (paper section 3.3)."""
@@ -252,6 +262,11 @@ class Grpo(Optimizer):
     kl_weight: float = Field(0.04, ge=0, description="Weight of the KL divergence from the starting model (beta).")
     frames: Frames = Frames(fps=2.0, max_frames=32)
     rewards: RewardWeights = RewardWeights()
+
+    @model_validator(mode="after")
+    def _batch_divides(self) -> Grpo:
+        self.require_divisible(self.prompts_per_step, "prompts_per_step")
+        return self
 
 
 class ModelShape(Section):
