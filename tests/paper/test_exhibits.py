@@ -145,6 +145,9 @@ def test_boxes_of_single_responses(study: Study, write_scores: Callable[..., Pat
     assert first["low"] < 25 < first["high"]
     # of the two responses that make claims
     assert (first["on_cited"], first["on_cited_if_even"]) == (37.5, 12.5)
+    # One video of each benchmark has claims, or both have: means of 25, 37.5 and 50.
+    assert 25 <= first["on_cited_low"] <= 37.5 <= first["on_cited_high"] <= 50
+    assert first["on_cited_low"] < first["on_cited_high"]
     assert second["responses"] == 0
     assert math.isnan(second["mean"])
 

@@ -54,7 +54,9 @@ CELLS = [
 ]
 DIFFERENCES = ["metric", "evaluation", "against", "column", "value", "low", "high"]
 COMPARISONS = ["metric", "evaluation", "against", "column", "gained", "lost", "mcnemar_p"]
-SEMANTICS = ["metric", "evaluation", "label", "column", "reference", "corrected", "difference", "low", "high"]
+SIDES: tuple[config.Semantics, config.Semantics] = ("reference", "corrected")
+SEMANTICS = ["metric", "evaluation", "label", "column", *SIDES, "difference", "low", "high"]
+SEMANTICS += [f"{side}_{end}" for side in SIDES for end in ("low", "high")]
 
 
 @dataclass(frozen=True)
@@ -312,13 +314,12 @@ def semantics_differences(
                 continue
             for column in columns:
                 released, corrected = (
-                    _Question(replace(study, semantics=semantics), metric, column)
-                    for semantics in ("reference", "corrected")
+                    _Question(replace(study, semantics=semantics), metric, column) for semantics in SIDES
                 )
                 one = corrected.select(of_metric["corrected"][name])
                 other = released.select(of_metric["reference"][name])
-                means = [
-                    interval(shown, asked.averaging, samples=0, benchmarks=asked.benchmarks).mean
+                sides = [
+                    interval(shown, asked.averaging, study.bootstrap, benchmarks=asked.benchmarks)
                     for shown, asked in ((other, released), (one, corrected))
                 ]
                 found = paired_difference(
@@ -330,7 +331,8 @@ def semantics_differences(
                     other_averaging=released.averaging,
                 )
                 label = study.evaluations[name].label
-                rows.append([metric, name, label, column, *means, found.mean, found.low, found.high])
+                means, ends = [side.mean for side in sides], [end for side in sides for end in (side.low, side.high)]
+                rows.append([metric, name, label, column, *means, found.mean, found.low, found.high, *ends])
     return pd.DataFrame(rows, columns=SEMANTICS)
 
 
@@ -339,8 +341,8 @@ def boxes(scores: pd.DataFrame, study: Study, names: Sequence[str]) -> pd.DataFr
 
     Returns:
         Columns `label`, those of `BOX`, `responses`, `low` and `high`, the 95% interval of the mean, and those of
-        `CITED`: of the attention to the video, the percentage that claims pay to the moments that they cite, and what that
-        would be if every moment had as much.
+        `CITED` with theirs: of the attention to the video, the percentage that claims pay to the moments that they cite,
+        and what that would be if every moment had as much.
     """
     rows = []
     for name in names:
@@ -350,9 +352,15 @@ def boxes(scores: pd.DataFrame, study: Study, names: Sequence[str]) -> pd.DataFr
         asked = _Question(study, "vas_attention", RESPONSES)
         mean = interval(asked.select(own), asked.averaging, study.bootstrap, benchmarks=asked.benchmarks)
         label = study.evaluations[name].label
-        cited = pd.DataFrame([json.loads(detail) for detail in present["detail"]]).reindex(columns=CITED).mean() * 100
-        rows.append({"label": label, **box, "responses": len(present), "low": mean.low, "high": mean.high, **cited})
-    return pd.DataFrame(rows, columns=["label", *BOX, "responses", "low", "high", *CITED])
+        row = {"label": label, **box, "responses": len(present), "low": mean.low, "high": mean.high}
+        details = pd.DataFrame([json.loads(detail) for detail in present["detail"]]).reindex(columns=CITED) * 100
+        for figure in CITED:
+            cited = present.assign(score=details[figure].to_numpy(float)).dropna(subset="score")
+            of_it = interval(asked.select(cited), asked.averaging, study.bootstrap, benchmarks=asked.benchmarks)
+            row |= {figure: of_it.mean, f"{figure}_low": of_it.low, f"{figure}_high": of_it.high}
+        rows.append(row)
+    ends = [f"{figure}_{end}" for figure in CITED for end in ("low", "high")]
+    return pd.DataFrame(rows, columns=["label", *BOX, "responses", "low", "high", *CITED, *ends])
 
 
 class _Question:
