@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from video_r2 import config
-from video_r2.data.conversations import Conversation, read_jsonl
+from video_r2.data.conversations import Conversation
 from video_r2.data.frames import FrameCache
 from video_r2.data.options import options_in
 from video_r2.evaluation.prompts import asked_questions
@@ -15,13 +15,13 @@ from video_r2.reading.answering import number_of
 from video_r2.rewards.combined import RewardModel
 from video_r2.run import Job, run
 from video_r2.training.checkpoint import save_checkpoint
-from video_r2.training.examples import VideoEncoder
+from video_r2.training.examples import VideoEncoder, usable_examples
 from video_r2.training.grpo import Rewards, train_grpo
 from video_r2.training.upkeep import Upkeep, keep_up
 
 
 def main(job: Job) -> None:
-    """Inputs: start (checkpoint), rows. Output: checkpoint.
+    """Inputs: start (checkpoint), rows, frames. Output: checkpoint.
 
     Parameters: seed, settings, semantics, judge, judge_service, temporal_alignment, overlay, decoder, cache, upkeep.
     """
@@ -39,7 +39,7 @@ def train(job: Job, upkeep: Upkeep) -> None:
     model = load_model(job.input.start, settings.attention)
     model.set_attn_implementation(training_implementation(settings.attention))
     cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
-    examples = read_jsonl(job.input.rows)
+    examples = usable_examples(job.input.rows, job.input.frames)
     judge = judge_of(job.params)
     reward_model = RewardModel(
         settings.rewards,

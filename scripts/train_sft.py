@@ -5,18 +5,20 @@ from pathlib import Path
 import torch
 
 from video_r2 import config
-from video_r2.data.conversations import read_jsonl
 from video_r2.data.frames import FrameCache
 from video_r2.model.loading import load_model, load_processor
 from video_r2.run import Job, run
 from video_r2.training.checkpoint import save_checkpoint
-from video_r2.training.examples import VideoEncoder
+from video_r2.training.examples import VideoEncoder, usable_examples
 from video_r2.training.sft import train_sft
 from video_r2.training.upkeep import Upkeep, keep_up
 
 
 def main(job: Job) -> None:
-    """Inputs: start (checkpoint), rows. Output: checkpoint. Parameters: seed, settings, overlay, decoder, cache, upkeep."""
+    """Inputs: start (checkpoint), rows, frames. Output: checkpoint.
+
+    Parameters: seed, settings, overlay, decoder, cache, upkeep.
+    """
     with keep_up(job) as upkeep:
         train(job, upkeep)
         upkeep.snapshots.remove()
@@ -30,7 +32,7 @@ def train(job: Job, upkeep: Upkeep) -> None:
     processor = load_processor(job.input.start)
     model = load_model(job.input.start, settings.attention)
     cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
-    examples = read_jsonl(job.input.rows)
+    examples = usable_examples(job.input.rows, job.input.frames)
 
     encode = VideoEncoder(model, processor, cache)
     model, log = train_sft(model, processor, encode, examples, settings, job.params.seed, upkeep)

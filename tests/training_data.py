@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tiny import tiny_model
@@ -18,6 +19,8 @@ def write_data(folder: Path) -> None:
     processor.save_pretrained(folder / "start")
     for number in range(4):
         write_video(make_film(str(number), str(number), (8, 9), [2], (56, 56)), folder / f"{number}.mp4")
+    clips = [{"video": str(folder / f"{number}.mp4")} for number in range(4)]
+    (folder / "clips.json").write_text(json.dumps(clips), encoding="utf-8")
     rows = []
     for number in range(6):
         colour, letter = ("red", "A") if number % 2 else ("blue", "B")

@@ -132,6 +132,7 @@ class Training:
         else:
             params |= {"decoder": "pyav", "cache": str(self.data / "cache")}
             inputs = {"start": str(self.data / "start"), "rows": str(self.data / "rows.jsonl")}
+            inputs["frames"] = str(self.data / "clips.json")
         if self.rule == "train_grpo":
             params |= {"semantics": "corrected", "judge": {"kind": "rules"}, "judge_service": {}}
             params["temporal_alignment"] = config.TemporalAlignment().model_dump(mode="json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,10 @@ from tiny import FRAMES, tiny_model
 from training_data import write_data
 
 from video_r2 import config
-from video_r2.data.conversations import read_jsonl
+from video_r2.data.conversations import read_jsonl, write_jsonl
 from video_r2.data.frames import FrameCache
-from video_r2.training.examples import VideoEncoder
+from video_r2.errors import UserError
+from video_r2.training.examples import VideoEncoder, usable_examples
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +38,21 @@ def test_a_videos_features_do_not_depend_on_which_others_are_missing(data: Path)
     encode = VideoEncoder(model, processor, cache)
     kept = encode(rows[2:4])
     assert torch.equal(encode(rows)[2].features, kept[0].features)
+
+
+def test_examples_over_images_and_over_videos_without_frames_are_left_out(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = read_jsonl(data / "rows.jsonl")
+    of_images = replace(rows[0], id="i", video=None, images=["a.png"])
+    write_jsonl(tmp_path / "rows.jsonl", [*rows, of_images])
+    clips = json.loads((data / "clips.json").read_text(encoding="utf-8"))
+    (tmp_path / "clips.json").write_text(json.dumps(clips[1:]), encoding="utf-8")
+    usable = usable_examples(tmp_path / "rows.jsonl", tmp_path / "clips.json")
+    assert [row.id for row in usable] == [row.id for row in rows if row.video != clips[0]["video"]]
+    assert (
+        "3 of 7 examples are left out: 1 over images, which cannot be trained on yet, and 2" in capsys.readouterr().out
+    )
+    (tmp_path / "clips.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(UserError, match="holds no example that can be used"):
+        usable_examples(tmp_path / "rows.jsonl", tmp_path / "clips.json")

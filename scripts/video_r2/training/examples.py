@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from video_r2.config import Trace
-from video_r2.data.conversations import Conversation
+from video_r2.data.conversations import Conversation, read_jsonl
 from video_r2.data.frames import FrameCache
 from video_r2.errors import UserError
 from video_r2.model.inputs import VideoFeatures, compute_features, make_patches
@@ -22,6 +24,32 @@ CITED_TIME = re.compile(
 )
 SENTENCE = re.compile(r"[^.!?]+(?:[.!?]+|$)")
 THINK_BLOCK = re.compile(r"(?<=<think>).*(?=</think>)", re.DOTALL)
+
+
+def usable_examples(rows: str | Path, clips: str | Path) -> list[Conversation]:
+    """Read the examples that can be trained on: those over a video whose frames are in the frame cache.
+
+    A video may decode in its last part, and so be listed as one, and not where most of its frames are.
+
+    Args:
+        rows: JSON lines of conversations.
+        clips: the list of what lies in the cache, as `build_frames` writes it.
+
+    Raises:
+        UserError: if none can be used.
+    """
+    examples = read_jsonl(rows)
+    drawn = {entry["video"] for entry in json.loads(Path(clips).read_text(encoding="utf-8"))}
+    usable = [example for example in examples if example.video in drawn]
+    images = sum(example.video is None for example in examples)
+    if len(usable) < len(examples):
+        print(
+            f"{len(examples) - len(usable)} of {len(examples)} examples are left out: {images} over images, which cannot "
+            f"be trained on yet, and {len(examples) - len(usable) - images} over videos without frames"
+        )
+    if not usable:
+        raise UserError("holds no example that can be used", file=rows, cure="see data/rejected/frames-training.jsonl")
+    return usable
 
 
 class VideoEncoder:
