@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -143,3 +144,32 @@ def test_the_judge_of_the_gate_is_given_the_question() -> None:
     completion = "<think>The walk takes 2 minutes.</think><answer>120</answer>"
     assert rewards([completion] * 2, examples)["consistency"] == [1.0, 0.0]
     assert rewards([completion], examples[1:])["consistency"] == [0.0]
+
+
+def test_no_two_rollouts_of_a_step_share_their_random_numbers(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step may be accumulated over several batches of prompts."""
+    model, processor = tiny_model()
+    arguments = GRPOConfig(
+        output_dir=str(tmp_path),
+        per_device_train_batch_size=2,
+        num_generations=2,
+        bf16=False,
+        report_to="none",
+        use_cpu=True,
+        gradient_checkpointing=False,
+    )
+    trainer = VideoGRPOTrainer(model, None, processor, None, None, arguments, [], 100)
+    draws: list[int] = []
+
+    def generate(policy, prompts, **settings):
+        draws.extend(prompt.seed for prompt in prompts)
+        return list(prompts)
+
+    prefix = SimpleNamespace(embeddings=torch.zeros(3, 4))
+    monkeypatch.setattr("video_r2.training.grpo.generate", generate)
+    monkeypatch.setattr("video_r2.training.grpo.make_prefix", lambda *_: prefix)
+    examples = [SimpleNamespace(question="Which?", video="v", id=str(at)) for at in range(2)]
+    for step in (0, 0, 0, 1, 1):
+        trainer.state.global_step = step
+        assert [len(group) for group in trainer.generate_groups(examples, [None, None])] == [2, 2]
+    assert len(set(draws)) == len(draws) == 20

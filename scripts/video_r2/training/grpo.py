@@ -114,6 +114,7 @@ class VideoGRPOTrainer(SavingTrainer):
         self.encode = encode
         self.rewards = rewards
         self.max_prompt_tokens = max_prompt_tokens
+        self._next_prompt = -1, 0  # the optimizer step, and how many of its prompts there have been
         self.observed: dict[str, list[float]] = defaultdict(list)
         # The loss is a mean over completions, not over the tokens of the accumulated batches.
         self.model_accepts_loss_kwargs = False
@@ -159,7 +160,7 @@ class VideoGRPOTrainer(SavingTrainer):
         size = self.group_size
         limit = cast(int, self.args.max_completion_length)
         prompts = []
-        for at, (example, video) in enumerate(zip(examples, videos, strict=True)):
+        for example, video in zip(examples, videos, strict=True):
             prefix, suffix = (
                 make_prefix(self.policy, self.processor, video),
                 make_suffix(self.processor, example.question),
@@ -171,6 +172,7 @@ class VideoGRPOTrainer(SavingTrainer):
                     record=example.id,
                     cure="raise it, show fewer or smaller frames (training.grpo.frames), or leave the example out",
                 )
+            at = self._place_in_step()
             for member in range(size):
                 draw = ((self.args.seed * 1_000_003 + self.state.global_step) * 1_009 + at) * size + member
                 prompts.append(Prompt(prefix, suffix, limit, draw))
@@ -184,6 +186,13 @@ class VideoGRPOTrainer(SavingTrainer):
             )
         self.policy.train()
         return [completions[start : start + size] for start in range(0, len(completions), size)]
+
+    def _place_in_step(self) -> int:
+        """Number of the next prompt among those of the optimizer step, over all of its batches."""
+        step, at = self._next_prompt
+        at = at if step == self.state.global_step else 0
+        self._next_prompt = self.state.global_step, at + 1
+        return at
 
     def score(self, examples: Sequence[Conversation], groups: Sequence[Sequence[Completion]]) -> torch.Tensor:
         """Advantages, groups x group size."""
