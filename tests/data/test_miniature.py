@@ -138,6 +138,18 @@ def test_training_never_sees_a_film_of_a_benchmark_or_of_the_validation_split(
     assert len(set(others)) == len(others) == 11 * 40
 
 
+@pytest.mark.parametrize("adapter", ["tempcompass", "video_mmmu"])
+def test_another_benchmark_with_the_same_adapter_has_films_and_questions_of_its_own(
+    made: dict[str, BenchmarkSet], adapter: str
+) -> None:
+    other = miniature_benchmarks.make_benchmark("more", BENCHMARKS[adapter], config.World())
+    films = {content(film) for film, _ in other.films}
+    assert not films & {content(film) for film, _ in made[adapter].films}
+    assert len({film.name for film, _ in other.films} | {film.name for film, _ in made[adapter].films}) == 80
+    asked = {(content(question.film), question.item.question) for question in other.questions}
+    assert len(asked & {(content(question.film), question.item.question) for question in made[adapter].questions}) == 0
+
+
 # --- what can be had without the video --------------------------------------------------------------------------------
 
 

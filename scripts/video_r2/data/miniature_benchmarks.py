@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import random
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from video_r2.files import replacing
 
 SPOKEN_EVERY = 4  # one benchmark film in so many has subtitles
 THIRDS = ("short", "medium", "long")
+FIRST_OF_OTHERS = 10_000  # number of the first film of a benchmark that is not called after its adapter
 MAX_DRAWS = 200  # a range of lengths too narrow for thirds has no film of each
 
 
@@ -244,7 +246,7 @@ def make_benchmark(name: str, benchmark: config.Benchmark, world: config.Benchma
     kinds = dict(plan.kinds)
     if plan.type_is_config:
         kinds = {key: kinds[key] for key in benchmark.configs if key in kinds}
-    films = _benchmark_films(benchmark.adapter, plan, world)
+    films = _benchmark_films(name, benchmark.adapter, plan, world)
     questions = list(_questions(plan, kinds, films, world))
     if len(questions) < world.benchmark_questions or {question.category for question in questions} != set(kinds):
         raise UserError(
@@ -258,11 +260,16 @@ def make_benchmark(name: str, benchmark: config.Benchmark, world: config.Benchma
     return BenchmarkSet(dict(rows), questions, [(film, plan.video(film)) for film in films])
 
 
-def _benchmark_films(adapter: str, plan: Plan, world: config.BenchmarkFilms) -> list[Film]:
-    """Films of which a fixed share has subtitles and a third each is short, medium and long."""
+def _benchmark_films(benchmark: str, adapter: str, plan: Plan, world: config.BenchmarkFilms) -> list[Film]:
+    """Films of which a fixed share has subtitles and a third each is short, medium and long.
+
+    A film is drawn by its name. Those of another benchmark with the same adapter have other names.
+    """
     films = []
+    # Some names hold a number alone.
+    first = 0 if benchmark == adapter else FIRST_OF_OTHERS + zlib.crc32(benchmark.encode())
     for number in range(world.benchmark_videos):
-        name = plan.films.format(adapter=adapter, number=number)
+        name = plan.films.format(adapter=adapter, number=first + number)
         spoken, third = number % plan.spoken_every == 0, THIRDS[number % len(THIRDS)]
         for draw in range(MAX_DRAWS):
             film = draw_film(world, name, draw)
