@@ -16,6 +16,7 @@ from video_r2 import config, records
 from video_r2.data.conversations import read_jsonl
 from video_r2.data.frames import FrameCache
 from video_r2.data.rejected import write_rejected
+from video_r2.data.subtitles import defects_of
 from video_r2.data.videos import lost_end, probe
 from video_r2.errors import RejectedRecord
 from video_r2.files import replacing
@@ -32,7 +33,10 @@ def main(job: Job) -> None:
         FrameCache(Path(job.params.cache), config.Frames.model_validate(frames), drawn, job.params.decoder)
         for frames in job.params.frames
     ]
-    videos = sorted({pair for path in paths(job.input.rows) for pair in videos_of(path)})
+    shown = {path: videos_of(path) for path in paths(job.input.rows)}
+    videos = sorted(set().union(*shown.values()))
+    # What is damaged in part is told of benchmarks; of the training videos index_videos tells it.
+    asked = set().union(*(pairs for path, pairs in shown.items() if path.endswith(".parquet")))
     work = [(cache, video, subtitle) for video, subtitle in videos for cache in caches]
 
     with ThreadPoolExecutor(job.threads) as pool:
@@ -43,10 +47,15 @@ def main(job: Job) -> None:
     made = [entry for entry, _ in clips if entry is not None]
     with replacing(job.output.listing) as temporary:
         temporary.write_text(json.dumps(made, indent=1), encoding="utf-8")
-    # A video fails in the same way however it is sampled.
-    failed = {str(damage): damage for _, damage in clips if damage is not None}
-    print(f"{len(made)} of {len(clips)} clips are in the cache, {len(failed)} videos are damaged")
-    write_rejected(job.output.rejected, list(failed.values()))
+    # A file fails in the same way however it is sampled.
+    damaged = {
+        str(damage): damage
+        for (_, video, subtitle), (entry, found) in zip(work, clips, strict=True)
+        for damage in found
+        if entry is None or (video, subtitle) in asked
+    }
+    print(f"{len(made)} of {len(clips)} clips are in the cache; {len(damaged)} defects of videos and subtitles")
+    write_rejected(job.output.rejected, list(damaged.values()))
 
 
 def videos_of(path: str) -> set[tuple[str, str]]:
@@ -76,15 +85,16 @@ def stored_size(cache: FrameCache, video: str, subtitle: str) -> int:
         return 0
 
 
-def build(cache: FrameCache, video: str, subtitle: str) -> tuple[dict[str, Any] | None, RejectedRecord | None]:
+def build(cache: FrameCache, video: str, subtitle: str) -> tuple[dict[str, Any] | None, list[RejectedRecord]]:
     """What the listing says of a clip, its key and the shape of its frames, and what is damaged; no clip where all is."""
     try:
         clip = cache.load(video, subtitle or None)
         entry = {"video": video, "key": cache.key(video, subtitle or None), "frames": list(clip.frames.shape)}
-        return entry, lost_end(video, probe(video))
+        lost = lost_end(video, probe(video, check_tail=True))
     except RejectedRecord as error:
         # Some defects show in the frames rather than in the file, which is named here at the latest.
-        return None, RejectedRecord(error.reason, file=error.file or video, record=error.record, cure=error.cure)
+        return None, [RejectedRecord(error.reason, file=error.file or video, record=error.record, cure=error.cure)]
+    return entry, [*([lost] if lost else []), *(defects_of(subtitle) if subtitle else [])]
 
 
 if __name__ == "__main__":

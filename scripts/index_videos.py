@@ -14,7 +14,7 @@ from tqdm import tqdm
 from video_r2 import config, records
 from video_r2.checksums import sha256_of
 from video_r2.data.rejected import require_few, write_rejected
-from video_r2.data.subtitles import read_srt
+from video_r2.data.subtitles import defects_of
 from video_r2.data.videos import VIDEO_SUFFIXES, VideoInfo, lost_end, probe
 from video_r2.errors import RejectedRecord, UserError
 from video_r2.run import Job, run
@@ -60,13 +60,8 @@ def describe(path: Path) -> tuple[VideoInfo, dict[str, Any]] | RejectedRecord:
 def malformed_cues(videos: list[Path]) -> Iterator[RejectedRecord]:
     """What cannot be read of the subtitles beside the videos; a file without any cue refuses its rows later."""
     for subtitle in (video.with_suffix(".srt") for video in videos):
-        cues: list[RejectedRecord] = []
         if subtitle.exists():
-            try:
-                read_srt(subtitle, cues)
-            except RejectedRecord as error:
-                cues.append(error)
-        yield from cues
+            yield from defects_of(subtitle)
 
 
 if __name__ == "__main__":

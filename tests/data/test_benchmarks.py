@@ -94,6 +94,24 @@ def test_an_answer_that_is_no_option_is_set_aside(tmp_path: Path, answer: str) -
     assert [str(record.record).split()[0] for record in rejected] == ["1"]
 
 
+def test_a_question_that_has_lost_its_options_is_no_open_one(tmp_path: Path) -> None:
+    """Some benchmarks ask open questions; in the others a row without options that can be read is damaged."""
+    row = {
+        "videoID": "film",
+        "question": "Which?",
+        "options": ["A. red", "B. blue"],
+        "answer": "B",
+        "duration": "short",
+    }
+    rows = [{**row, "question_id": "1"}, {**row, "question_id": "2", "options": []}]
+    store(tmp_path, rows, videos=["film.mp4"])
+    table, rejected = read_benchmark("videomme", tmp_path, benchmark("videomme"))
+    assert table["id"].tolist() == ["1"]
+    assert [(str(record.record).split()[0], record.reason) for record in rejected] == [
+        ("1", "has no options that can be read")
+    ]
+
+
 def test_text_that_is_not_utf8_costs_its_row_alone(tmp_path: Path) -> None:
     store(tmp_path, [GOOD], videos=["videos/film.mp4"])
     table = pa.Table.from_pylist([GOOD, {**GOOD, "key": "bad"}])

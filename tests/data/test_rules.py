@@ -104,18 +104,23 @@ def test_a_damaged_end_is_reported_and_the_rest_used(make_video: MakeVideo, raw:
     assert noted[0] == expected
     assert len(noted) == 2  # and the cue
 
-    outputs = prepare(raw, [row(2)], [row(2)], heldout_fraction=0)
+    question = dict.fromkeys(records.QUESTION, "") | {"options": [], "video": str(film)}
+    bad_cue = raw / "videos" / "film-0.srt"
+    rows = [question, question | {"video": str(raw / "videos" / "film-0.mp4"), "subtitle": str(bad_cue)}]
+    records.write_table(tmp_path / "questions.parquet", pd.DataFrame(rows), records.QUESTION)
     work = job(
-        {"rows": outputs["sft"]},
+        {"rows": tmp_path / "questions.parquet"},
         {"listing": tmp_path / "listing.json", "rejected": tmp_path / "rejected.jsonl"},
-        frames=[config.Frames(fps=1.0, min_pixels=1, max_pixels=112 * 84).model_dump(mode="json")],
+        frames=[config.Frames(fps=1.0, min_pixels=1, max_pixels=112 * 84, overlay=True).model_dump(mode="json")],
         overlay=config.Overlay().model_dump(mode="json"),
         decoder="pyav",
         cache=str(tmp_path / "cache"),
     )
     build_frames.main(work)
-    assert [(entry["file"], entry["reason"]) for entry in lines(tmp_path / "rejected.jsonl")] == [expected]
-    (clip,) = json.loads((tmp_path / "listing.json").read_text(encoding="utf-8"))
+    cue, end = lines(tmp_path / "rejected.jsonl")
+    assert (cue["file"], cue["record"]) == (str(bad_cue), "line 4")
+    assert (end["file"], end["reason"]) == expected
+    _, clip = json.loads((tmp_path / "listing.json").read_text(encoding="utf-8"))
     assert clip["frames"][0] == int(seconds) // 2 * 2
 
 

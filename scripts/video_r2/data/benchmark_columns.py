@@ -48,11 +48,13 @@ class Adapter:
         columns: columns without which no row can be read.
         read: reads a row, given its index and configuration.
         belongs: whether a row is part of the benchmark as the paper uses it.
+        may_be_open: whether a question may have no options; elsewhere such a row is damaged.
     """
 
     columns: tuple[str, ...]
     read: Callable[[Row, int, str], Entry]
     belongs: Callable[[Row], bool] = lambda row: True
+    may_be_open: bool = False
 
 
 # --- one reader a benchmark -------------------------------------------------------------------------------------------
@@ -236,20 +238,22 @@ ADAPTERS: dict[str, Adapter] = {
         ("id", "video_path", "question", "option0", "option1", "correct_choice", "question_category"), _longvideobench
     ),
     "videomathqa": Adapter(("question_id", "videoID", "question", "options", "answer", "category"), _videomathqa),
-    "video_mmmu": Adapter(("id", "question", "options", "answer", "question_type"), _video_mmmu),
+    "video_mmmu": Adapter(("id", "question", "options", "answer", "question_type"), _video_mmmu, may_be_open=True),
     "mmvu": Adapter(
         ("id", "question", "choices", "answer", "question_type"),
         _mmvu,
         belongs=lambda row: row["question_type"] == "multiple-choice",
     ),
     "vsibench": Adapter(
-        ("id", "dataset", "scene_name", "question_type", "question", "ground_truth", "options"), _vsibench
+        ("id", "dataset", "scene_name", "question_type", "question", "ground_truth", "options"),
+        _vsibench,
+        may_be_open=True,
     ),
     "minerva": Adapter(
         ("key", "video_id", "question", "answer_id", *(f"answer_choice_{place}" for place in range(5))), _minerva
     ),
     "scivideobench": Adapter(("video_id", "question", "options", "answer"), _scivideobench),
-    "conversations": Adapter(("id", "video", "question", "answer", "grounding"), _conversation),
+    "conversations": Adapter(("id", "video", "question", "answer", "grounding"), _conversation, may_be_open=True),
 }
 
 

@@ -69,7 +69,7 @@ def read_benchmark(
             if not adapter.belongs(checked):
                 outside += 1
                 continue
-            question = _question(name, adapter.read(checked, index, name_of_config), media)
+            question = _question(name, adapter.read(checked, index, name_of_config), media, adapter.may_be_open)
             if question["id"] in seen:
                 raise RejectedRecord(
                     f"the id {question['id']!r} is already that of {seen[question['id']]}",
@@ -166,21 +166,22 @@ def _checked(row: Row | UnicodeDecodeError, adapter: Adapter) -> Row:
     if isinstance(row, UnicodeDecodeError):
         raise RejectedRecord(f"holds text that is not UTF-8 (byte {row.start})", cure="save the table's text as UTF-8")
     empty = [column for column in adapter.columns if column not in row or row[column] is None]
-    if "options" in empty:
-        # An open question has none.
+    if "options" in empty and adapter.may_be_open:
         empty.remove("options")
     if empty:
         raise RejectedRecord(f"has nothing in {', '.join(empty)}", cure="fill it in, or take the row out")
     return row
 
 
-def _question(name: str, entry: Entry, media: Media) -> dict[str, Any]:
+def _question(name: str, entry: Entry, media: Media, may_be_open: bool) -> dict[str, Any]:
     """Check an entry and write it as a row of `records.QUESTION`, its `config` left out."""
     if not entry.question.strip():
         raise RejectedRecord("the question is empty", cure="fill it in, or take the row out")
     options = _plain_options(entry.options)
     if len(options) == 1 or any(not option for option in options):
         raise RejectedRecord(f"options are missing: {options}", cure="fill them in, or take the row out")
+    if not options and not may_be_open:
+        raise RejectedRecord("has no options that can be read", cure="fill them in, or take the row out")
     if len(options) > len(ascii_uppercase):
         raise RejectedRecord(f"has {len(options)} options, more than there are letters", cure="take the row out")
     if options:

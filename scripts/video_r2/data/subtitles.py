@@ -25,6 +25,16 @@ class Cue:
     text: str
 
 
+def defects_of(path: str | Path) -> list[RejectedRecord]:
+    """What cannot be read of a subtitle file: cues, or all of it."""
+    rejected: list[RejectedRecord] = []
+    try:
+        read_srt(path, rejected)
+    except RejectedRecord as error:
+        rejected.append(error)
+    return rejected
+
+
 def read_srt(path: str | Path, rejected: list[RejectedRecord] | None = None) -> list[Cue]:
     """Read the cues of a subtitle file, in the order of their start.
 
