@@ -7,6 +7,7 @@ rule predict:
         questions=PLAN.per_job("<results>/data/questions/{benchmark}.parquet"),
         frames=f"<results>/data/frames/{PLAN.share}.json",
         traces=PLAN.given_traces,
+        training=PLAN.given_instruction,
     output:
         predictions=PLAN.per_job(
             "<results>/predictions/{evaluation}/seed-{seed}/{benchmark}.parquet"

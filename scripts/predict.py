@@ -26,7 +26,8 @@ def main(job: Job) -> None:
     """Read the questions, put them, write a table of predictions per benchmark."""
     params = job.params
     evaluation = config.Evaluation.model_validate(params.evaluation)
-    prompts = with_instruction(config.Prompts.model_validate(params.prompts), job.input.get("training"))
+    training = next(iter(paths(job.input.get("training", []))), None)
+    prompts = with_instruction(config.Prompts.model_validate(params.prompts), training)
     wording = config.Controls.model_validate(params.controls)
     decoding = config.Decoding.model_validate(params.decoding)
     data = config.Data.model_validate(params.data)

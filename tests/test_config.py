@@ -133,6 +133,7 @@ def test_null_takes_an_entry_away_and_sets_a_plain_key_to_none() -> None:
         ({"evaluations": {"mine": {"model": "nobody", "label": "Mine"}}}, "evaluations.mine.model: no model is called"),
         ({"benchmarks": {"a b": {}}}, "benchmarks"),
         ({"seeds": []}, "seeds"),
+        ({"seeds": [-1]}, "seeds"),
         ({"seeds": [1, 1]}, "seeds: one stands there twice"),
         (
             {"models": {"sft": {"dataset": "nosuch"}}},

@@ -214,10 +214,13 @@ class Optimizer(Section):
     gradient_checkpointing: bool = Field(True, description="Recompute activations in the backward pass.")
     attention: Literal["flash_attention_2", "sdpa", "eager"] = Field("sdpa", description="Attention implementation.")
 
-    def require_divisible(self, batch: int, key: str) -> None:
-        """Raise a `ValueError` if the batch of an optimizer step is no whole number of forward passes."""
-        if batch % self.per_device_batch:
-            raise ValueError(f"{key} {batch} cannot be divided by per_device_batch {self.per_device_batch}")
+    @model_validator(mode="after")
+    def _batch_divides(self) -> Optimizer:
+        for key in ("global_batch", "prompts_per_step"):
+            batch = getattr(self, key, self.per_device_batch)
+            if batch % self.per_device_batch:
+                raise ValueError(f"{key} {batch} cannot be divided by per_device_batch {self.per_device_batch}")
+        return self
 
 
 class Lora(Section):
@@ -242,11 +245,6 @@ class Sft(Optimizer):
         description="What of the traces is learnt: all, the claims without their times, or the conclusion alone.",
     )
 
-    @model_validator(mode="after")
-    def _batch_divides(self) -> Sft:
-        self.require_divisible(self.global_batch, "global_batch")
-        return self
-
 
 class Grpo(Optimizer):
     """Group relative policy optimisation (paper section 3.3)."""
@@ -262,11 +260,6 @@ class Grpo(Optimizer):
     kl_weight: float = Field(0.04, ge=0, description="Weight of the KL divergence from the starting model (beta).")
     frames: Frames = Frames(fps=2.0, max_frames=32)
     rewards: RewardWeights = RewardWeights()
-
-    @model_validator(mode="after")
-    def _batch_divides(self) -> Grpo:
-        self.require_divisible(self.prompts_per_step, "prompts_per_step")
-        return self
 
 
 class ModelShape(Section):
@@ -541,7 +534,7 @@ class Config(Section):
     semantics: Semantics = Field(
         "corrected", description="Rewards and metrics as released, or with their defects mended."
     )
-    seeds: list[int] = Field([0], min_length=1, description="Seeds of training and sampling.")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="Seeds of training and sampling.")
     data: Data = Data()
     judge: Judge = Judge()
     temporal_alignment: TemporalAlignment = TemporalAlignment()

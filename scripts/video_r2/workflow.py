@@ -248,6 +248,10 @@ class Plan:
         folder = f"{self.results}/predictions/{source}/seed-{wildcards.seed}"
         return [f"{folder}/{benchmark}.parquet" for benchmark in self.benchmarks_of(wildcards)]
 
+    def given_instruction(self, wildcards: Any) -> list[str]:
+        """The training set that the instruction to think is taken from, where the configuration has none."""
+        return [] if self.config.prompts.think else [f"{self.results}/data/sft.jsonl"]
+
     # --- lists of files -----------------------------------------------------------------------------------------------
 
     def checkpoints(self, *stages: str) -> list[str]:

@@ -193,3 +193,8 @@ def test_a_pattern_of_no_names_matches_nothing() -> None:
     assert re.fullmatch(one_of(["a.b", "c"]), "a.b")
     assert not re.fullmatch(one_of(["a.b", "c"]), "axb")
     assert not re.match(one_of([]), "")
+
+
+def test_without_an_instruction_of_its_own_an_evaluation_is_given_the_training_set(root: Path) -> None:
+    assert plan_of(root).given_instruction(None) == []
+    assert plan_of(root, prompts={"think": ""}).given_instruction(None) == ["results/e/data/sft.jsonl"]
