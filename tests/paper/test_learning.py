@@ -28,7 +28,10 @@ def test_rows_are_found_by_what_they_are_made_of(study: Study) -> None:
     assert claims["The base sees: it answers directly, above chance", False] == ("base_direct", "chance")
     assert claims["SFT makes trace and answer agree", False] == ("sft", "base_think")
     assert claims["GRPO raises accuracy over SFT", False] == ("grpo", "sft")
-    assert claims["without trace: accuracy is lost without its trace", False] == ("grpo", "grpo_no_trace")
+    assert claims["without trace: accuracy is lost without its trace (a form never shown to it)", False] == (
+        "grpo",
+        "grpo_no_trace",
+    )
     assert claims["blind: grey frames leave chance", False] == ("grpo_blind", "chance")
     several = "SFT + GRPO: ahead of answering without a trace where several looks are needed"
     assert claims[several, False] == ("grpo", "base_direct")

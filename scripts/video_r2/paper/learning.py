@@ -137,7 +137,11 @@ def _ablation(study: Study) -> list[config.Evaluation]:
 def _trace_claims(study: Study, sampled: bool) -> list[Claim]:
     """The trace does the work: accuracy is lost without it, or with another's; with it, several looks are joined."""
     claims = []
-    lost = {"no_trace": "its trace", "no_claims": "its claims", "other_trace": "the claims of its own video"}
+    lost = {
+        "no_trace": "its trace (a form never shown to it)",
+        "no_claims": "its claims",
+        "other_trace": "the claims of its own video",
+    }
     for name, entry in study.evaluations.items():
         if study.is_sampled(name) != sampled:
             continue
