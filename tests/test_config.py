@@ -144,6 +144,10 @@ def test_null_takes_an_entry_away_and_sets_a_plain_key_to_none() -> None:
             {"evaluations": {"no_claims": {"control": "other_trace", "trace_from": "no_claims"}}},
             "has no traces of its own",
         ),
+        (
+            {"evaluations": {"sft": {"label": "SFT+GRPO"}}},
+            "evaluations.grpo.label: 'SFT+GRPO' is that of 'sft', too, which stands in 'ablation' beside it",
+        ),
         ({"training": {"base": {"shape": {"text_heads": 3}}}}, "text_width 128 cannot be divided by text_heads 3"),
         ({"training": {"sft": {"learning_rate": math.inf}}}, "training.sft.learning_rate"),
         ({"training": {"grpo": {"group_size": 1}}}, "training.grpo.group_size"),

@@ -573,10 +573,23 @@ class Config(Section):
         for name, benchmark in self.benchmarks.items():
             if benchmark.group == "validation" and self.data.source != "generated":
                 raise ValueError(f"benchmarks.{name}.group: 'validation' is of a generated world; data.source is not")
+        self._labels_differ()
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds: one stands there twice")
         self._start_order()
         return self
+
+    def _labels_differ(self) -> None:
+        """In no exhibit may two rows have one label; those of the controls have a column that tells them apart."""
+        seen: dict[tuple[str, str], str] = {}
+        for name, evaluation in self.evaluations.items():
+            for exhibit in sorted({*evaluation.exhibits} - {"controls"}):
+                other = seen.setdefault((exhibit, evaluation.label), name)
+                if other != name:
+                    raise ValueError(
+                        f"evaluations.{name}.label: {evaluation.label!r} is that of {other!r}, too, which stands in "
+                        f"{exhibit!r} beside it"
+                    )
 
     def _start_order(self) -> None:
         for name in self.models:

@@ -150,11 +150,3 @@ def test_boxes_of_single_responses(study: Study, write_scores: Callable[..., Pat
     assert first["on_cited_low"] < first["on_cited_high"]
     assert second["responses"] == 0
     assert math.isnan(second["mean"])
-
-
-def test_two_rows_of_one_label_are_refused_but_for_controls(params: SimpleNamespace) -> None:
-    params.evaluations["twin"] = {**params.evaluations["sft"], "exhibits": ["main", "controls"]}
-    study = Study.from_params(params)
-    with pytest.raises(UserError, match=r"'sft' and 'twin' are both called 'SFT' in 'main'"):
-        study.shown_in("main")
-    assert "twin" in study.shown_in("controls")

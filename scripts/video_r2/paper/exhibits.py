@@ -117,23 +117,8 @@ class Study:
         return float(self.evaluations[evaluation].decoding.get("temperature", 0.0)) > 0
 
     def shown_in(self, exhibit: str) -> list[str]:
-        """Evaluations that an exhibit shows, in the order of the configuration.
-
-        Raises:
-            UserError: if two of them have one label, so that a reader could not tell them apart; controls, which have a
-                column that does, are free to.
-        """
-        names = [name for name, evaluation in self.evaluations.items() if exhibit in evaluation.exhibits]
-        seen: dict[str, str] = {}
-        for name in names if exhibit != "controls" else []:
-            label = self.evaluations[name].label
-            other = seen.setdefault(label, name)
-            if other != name:
-                raise UserError(
-                    f"evaluations {other!r} and {name!r} are both called {label!r} in {exhibit!r}",
-                    cure="give them labels of their own in the configuration",
-                )
-        return names
+        """Evaluations that an exhibit shows, in the order of the configuration."""
+        return [name for name, evaluation in self.evaluations.items() if exhibit in evaluation.exhibits]
 
 
 def read_scores(paths: Iterable[str | Path]) -> pd.DataFrame:
