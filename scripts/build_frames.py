@@ -6,7 +6,7 @@ is used as far as it goes, and reported beside those.
 
 import json
 from concurrent.futures import Executor, ThreadPoolExecutor
-from itertools import compress
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,9 @@ MEASURED = 32  # clips from whose sizes that of all is estimated
 
 
 def main(job: Job) -> None:
-    drawn = config.Overlay.model_validate(job.params.overlay)
+    overlay = config.Overlay.model_validate(job.params.overlay)
     caches = [
-        FrameCache(Path(job.params.cache), config.Frames.model_validate(frames), drawn, job.params.decoder)
+        FrameCache(Path(job.params.cache), config.Frames.model_validate(frames), overlay, job.params.decoder)
         for frames in job.params.frames
     ]
     shown = {path: videos_of(path) for path in paths(job.input.rows)}
@@ -39,22 +39,21 @@ def main(job: Job) -> None:
     asked = set().union(*(pairs for path, pairs in shown.items() if path.endswith(".parquet")))
     work = [(cache, video, subtitle) for video, subtitle in videos for cache in caches]
 
+    def draw(cache: FrameCache, video: str, subtitle: str) -> list[dict[str, Any] | RejectedRecord]:
+        clip = build(cache, video, subtitle)
+        is_made = isinstance(clip, dict) and (video, subtitle) in asked
+        return [clip, *(partial_damage(video, subtitle) if is_made else [])]
+
     with ThreadPoolExecutor(job.threads) as pool:
         require_room(pool, work, Path(job.params.cache))
-        clips = list(
-            tqdm(pool.map(lambda item: build(*item), work), total=len(work), desc="drawing frames", unit="clip")
-        )
-    made = [entry for entry, _ in clips if entry is not None]
+        drawn = tqdm(pool.map(lambda item: draw(*item), work), total=len(work), desc="drawing frames", unit="clip")
+        found = list(chain.from_iterable(drawn))
+    made = [clip for clip in found if isinstance(clip, dict)]
     with replacing(job.output.listing) as temporary:
         temporary.write_text(json.dumps(made, indent=1), encoding="utf-8")
     # A file fails in the same way however it is sampled.
-    damaged = {
-        str(damage): damage
-        for (_, video, subtitle), (entry, found) in zip(work, clips, strict=True)
-        for damage in found
-        if entry is None or (video, subtitle) in asked
-    }
-    print(f"{len(made)} of {len(clips)} clips are in the cache; {len(damaged)} defects of videos and subtitles")
+    damaged = {str(defect): defect for defect in found if isinstance(defect, RejectedRecord)}
+    print(f"{len(made)} of {len(work)} clips are in the cache; {len(damaged)} defects of videos and subtitles")
     write_rejected(job.output.rejected, list(damaged.values()))
 
 
@@ -85,16 +84,23 @@ def stored_size(cache: FrameCache, video: str, subtitle: str) -> int:
         return 0
 
 
-def build(cache: FrameCache, video: str, subtitle: str) -> tuple[dict[str, Any] | None, list[RejectedRecord]]:
-    """What the listing says of a clip, its key and the shape of its frames, and what is damaged; no clip where all is."""
+def build(cache: FrameCache, video: str, subtitle: str) -> dict[str, Any] | RejectedRecord:
+    """What the listing says of a clip: its key and the shape of its frames; or why there is none."""
     try:
         clip = cache.load(video, subtitle or None)
-        entry = {"video": video, "key": cache.key(video, subtitle or None), "frames": list(clip.frames.shape)}
-        lost = lost_end(video, probe(video, check_tail=True))
+        return {"video": video, "key": cache.key(video, subtitle or None), "frames": list(clip.frames.shape)}
     except RejectedRecord as error:
         # Some defects show in the frames rather than in the file, which is named here at the latest.
-        return None, [RejectedRecord(error.reason, file=error.file or video, record=error.record, cure=error.cure)]
-    return entry, [*([lost] if lost else []), *(defects_of(subtitle) if subtitle else [])]
+        return RejectedRecord(error.reason, file=error.file or video, record=error.record, cure=error.cure)
+
+
+def partial_damage(video: str, subtitle: str) -> list[RejectedRecord]:
+    """What is damaged of files that a clip could be made of all the same."""
+    try:
+        lost = lost_end(video, probe(video, check_tail=True))
+    except RejectedRecord as error:
+        lost = error
+    return [*([lost] if lost else []), *(defects_of(subtitle) if subtitle else [])]
 
 
 if __name__ == "__main__":

@@ -124,6 +124,32 @@ def test_a_damaged_end_is_reported_and_the_rest_used(make_video: MakeVideo, raw:
     assert clip["frames"][0] == int(seconds) // 2 * 2
 
 
+def test_a_clip_that_could_be_made_stays_whatever_the_end_of_its_file_is_like(
+    make_video: MakeVideo, tmp_path: Path
+) -> None:
+    """Of two samples, at 0 and 4 s, the first decodes; of the 80 frames fewer than half do."""
+    film = make_video("film.mp4", frames=80, key_every=10, movflags="faststart")
+    content = film.read_bytes()
+    begin = content.find(b"mdat")
+    keep = begin + int(0.45 * (len(content) - begin))
+    film.write_bytes(content[:keep] + bytes(len(content) - keep))
+    question = dict.fromkeys(records.QUESTION, "") | {"options": [], "video": str(film)}
+    records.write_table(tmp_path / "questions.parquet", pd.DataFrame([question]), records.QUESTION)
+    work = job(
+        {"rows": tmp_path / "questions.parquet"},
+        {"listing": tmp_path / "listing.json", "rejected": tmp_path / "rejected.jsonl"},
+        frames=[config.Frames(fps=0.25, min_pixels=1, max_pixels=112 * 84).model_dump(mode="json")],
+        overlay=config.Overlay().model_dump(mode="json"),
+        decoder="pyav",
+        cache=str(tmp_path / "cache"),
+    )
+    build_frames.main(work)
+    (clip,) = json.loads((tmp_path / "listing.json").read_text(encoding="utf-8"))
+    assert clip["frames"][0] == 1
+    (noted,) = lines(tmp_path / "rejected.jsonl")
+    assert (noted["file"], "fewer than half" in noted["reason"]) == (str(film), True)
+
+
 def test_index_videos_stops_where_too_much_is_unusable(raw: Path, tmp_path: Path) -> None:
     for number in range(3):
         (raw / "videos" / f"film-{number}.mp4").write_bytes(b"")
