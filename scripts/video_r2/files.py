@@ -58,7 +58,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """Read one YAML mapping."""
     try:
         text = Path(path).read_text(encoding="utf-8")
-        content = yaml.load(text, _OnceLoader) or {}  # noqa: S506 - a safe loader
+        content = _OnceLoader(text).get_single_data() or {}
     except FileNotFoundError as error:
         raise UserError("there is no such file", file=path) from error
     except UnicodeDecodeError as error:
