@@ -56,9 +56,9 @@ def test_the_summary_counts_what_was_set_aside(results: Path) -> None:
     rejected = results / "tables" / "rejected.csv"
     assert "set aside" not in summarise(results)
     rejected.write_text("stage,file,record,reason,cure\n", encoding="utf-8")
-    assert "\n0 records were set aside\n" in summarise(results)
+    assert "\nrecords set aside, or damaged in part: 0\n" in summarise(results)
     rejected.write_text('stage,file,record,reason,cure\nvideos,a.mp4,,"two\nlines",b\nsft,c,d,e,f\n', encoding="utf-8")
-    assert f"\n2 records were set aside: {rejected}\n" in summarise(results)
+    assert f"\nrecords set aside, or damaged in part: 2 ({rejected})\n" in summarise(results)
 
 
 def test_a_run_without_its_table_is_told_so(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def summarise(results: str | Path, width: int | None = None) -> str:
     if rejected.exists():
         with rejected.open(encoding="utf-8", newline="") as file:
             count = sum(1 for _ in csv.DictReader(file))
-        parts.append(f"{count} records were set aside{f': {rejected}' if count else ''}\n")
+        parts.append(f"records set aside, or damaged in part: {count}{f' ({rejected})' if count else ''}\n")
     places = [("tables", results / "tables"), ("figures", results / "figures"), ("report", results / "report.html")]
     parts.append("".join(f"{name.ljust(8)} {path}\n" for name, path in places if path.exists()))
     return "\n".join(parts)
