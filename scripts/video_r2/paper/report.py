@@ -125,9 +125,8 @@ def _response(row: Any) -> str:
     answer = row.response if pd.isna(row.answer) else row.answer
     trace = "" if pd.isna(row.think) else _highlighted(row.think, row.times)
     if pd.isna(row.think) and answer != row.response:
-        trace = (
-            f"<i>no think block:</i> {_escape(row.response)}"  # else what was said beside the answer would not be seen
-        )
+        # Else what was said beside the answer would not be seen.
+        trace = f"<i>no think block:</i> {_escape(row.response)}"
     return f"<td>{trace}</td><td>{_escape(answer)}</td>"
 
 
