@@ -275,8 +275,6 @@ def train_grpo(
         Interrupted: if training was asked to leave and its state is saved.
         UserError: if training has gone wrong, or cannot begin.
     """
-    if settings.group_size < 2:
-        raise UserError("a group of one rollout has no advantage", cure="set training.grpo.group_size to 2 or more")
     torch.manual_seed(seed)
     reference = copy.deepcopy(model).eval().requires_grad_(False) if settings.kl_weight else None
     model.model.visual.requires_grad_(False)
