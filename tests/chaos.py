@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import signal
@@ -45,7 +46,7 @@ class Moment:
 
     Attributes:
         jobs: so many jobs are done.
-        seconds: and so long ago, or since the run was started again.
+        seconds: and so long ago, or since the run was started again; or, if that comes first, one more job is done.
         workers: kill the processes of jobs alone, and not Snakemake and all that it has started.
     """
 
@@ -129,7 +130,7 @@ class Run:
             before = len(waiting)
             with self.running() as process:
                 while waiting and process.poll() is None:
-                    if self._reached(process, waiting[0]) and _kill(process, waiting[0]):
+                    if self.reached(process, waiting[0]) and _kill(process, waiting[0]):
                         tell(f"start {self.starts}, {self.done()} jobs done: killed {waiting.pop(0)}")
                 ended_well = process.wait() == 0
             if not ended_well and len(waiting) == before:
@@ -138,16 +139,16 @@ class Run:
                 self.unlocked += 1
         return len(moments) - len(waiting)
 
-    def _reached(self, process: subprocess.Popen[bytes], moment: Moment) -> bool:
+    def reached(self, process: subprocess.Popen[bytes], moment: Moment) -> bool:
         """Wait for a moment; false if the run has ended before."""
-        while self.done() < moment.jobs:
-            if process.poll() is not None:
-                return False
+        over = math.inf
+        while process.poll() is None:
+            done, now = self.done(), time.monotonic()
+            if done >= moment.jobs:
+                over = min(over, now + moment.seconds)
+            if now >= over or done > moment.jobs:
+                return True
             time.sleep(LOOK)
-        try:
-            process.wait(moment.seconds)
-        except subprocess.TimeoutExpired:
-            return True
         return False
 
     def made(self) -> dict[str, str]:
@@ -157,9 +158,12 @@ class Run:
 
 
 def moments(ends: Sequence[float], kills: int, seed: int) -> list[Moment]:
-    """Draw moments of a run that went as `ends` says, in their order; half of them, or one more, kill everything."""
+    """Draw moments of a run that went as `ends` says, in their order; half of them, or one more, kill everything.
+
+    None is in the last job, which a run that is faster than that one could end before its moment comes.
+    """
     rng = random.Random(seed)
-    drawn = sorted(rng.uniform(0, ends[-1]) for _ in range(kills))
+    drawn = sorted(rng.uniform(0, ends[-2]) for _ in range(kills))
     workers = [at % 2 == 1 for at in range(kills)]
     rng.shuffle(workers)
     jobs = [bisect_right(ends, at) for at in drawn]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from chaos import Run, differences, moments
+from chaos import Moment, Run, differences, moments
 from disks import small_disk
 
 pytestmark = pytest.mark.long
@@ -48,6 +49,23 @@ def calm(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Part, li
     part = Part(root, tmp_path_factory.mktemp("calm") / "part", *SCORES)
     assert part.ends_well(), part.said[-6000:]
     return part, part.ends(), part.made()
+
+
+def test_a_kill_comes_when_a_run_is_faster_than_the_one_whose_moments_it_has(root: Path, tmp_path: Path) -> None:
+    """Else it would come in a later job, or never."""
+    folder = tmp_path / "results/part/benchmarks"
+    folder.mkdir(parents=True)
+    for number in range(2):
+        (folder / f"{number}.jsonl").touch()
+    fast = Run(root, tmp_path, "part")
+    with subprocess.Popen(["sleep", "60"]) as process:
+        begun = time.monotonic()
+        assert fast.reached(process, Moment(jobs=1, seconds=50, workers=False))
+        assert fast.reached(process, Moment(jobs=2, seconds=0.5, workers=False))
+        assert 0.5 <= time.monotonic() - begun < 30
+        process.kill()
+    assert not fast.reached(process, Moment(jobs=2, seconds=0.5, workers=False))
+    assert all(moment.jobs < 3 for moment in moments([5.0, 6.0, 7.0, 60.0], kills=20, seed=0))
 
 
 def test_killed_again_and_again_it_ends_with_the_same_bytes(root: Path, tmp_path: Path, calm) -> None:
