@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import io
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,8 @@ from safetensors.torch import save_file
 
 from video_r2.errors import Interrupted, UserError
 from video_r2.run import Job, Tee, run
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
 @pytest.fixture
@@ -47,6 +51,43 @@ def test_what_a_script_says_is_on_the_terminal_and_in_its_log(job: Any, capsys: 
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("said\n", "warned\n")
     assert log(job) == "said\nwarned\n"
+
+
+def test_a_process_ends_well_with_all_that_it_has_said_and_left_for_its_end(tmp_path: Path) -> None:
+    """It does not wait for what it has imported to be taken down: a lock in a global's `__del__` would hold it for ever."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        """
+import atexit, time, types
+from pathlib import Path
+from video_r2.run import run
+
+class Global:
+    def __del__(self):
+        time.sleep(600)
+
+kept = Global()
+
+def main(job):
+    atexit.register(Path("left").touch)
+    print("said", end="")
+
+run(main, types.SimpleNamespace(params=None, log=["log"]))
+""",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "said", "")
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "said\n"
+    assert (tmp_path / "left").exists()
 
 
 def test_an_error_of_the_users_is_one_sentence(job: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ limited by Snakemake, which sets `OMP_NUM_THREADS` and its like to the rule's th
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import signal
@@ -99,6 +100,16 @@ def run(main: Callable[[Job], None], job: Job) -> None:
                 _stop(str(UserError("the disk is full", file=file, cure="free some space and run again")))
             traceback.print_exc()
             sys.exit(1)
+    if main.__globals__["__name__"] == "__main__":
+        _end_process()
+
+
+def _end_process() -> NoReturn:
+    """End a process whose work is done: to take down all that torch and transformers have imported takes two seconds."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(os.EX_OK)
 
 
 def _remember(main: Callable[[Job], None], job: Job, beginning: Beginning) -> None:
