@@ -39,7 +39,7 @@ def test_a_benchmark_may_have_its_own_limit(world, settings, tmp_path: Path) -> 
 
 
 def test_a_response_is_scored_by_its_answer() -> None:
-    doc = {"target": "B", "answer_type": "choice", "options": ["red", "blue"]}
+    doc = {"target": "B", "answer_type": "choice", "options": ["red", "blue"], "question": "What colour is it?"}
     responses = ["<think>A</think><answer>B</answer>", "blue, option B", "<think>B</think><answer>A</answer>", ""]
     assert [process_results(doc, [response])["accuracy"] for response in responses] == [1, 1, 0, 0]
     assert percentage([1, 0, 0, 0]) == 25

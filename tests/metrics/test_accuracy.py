@@ -22,6 +22,7 @@ def record(
     direct = response is not None and "<" not in response
     return {
         "id": "q1",
+        "question": "",
         "response": response,
         "think": parsed.think,
         "answer": response if direct else parsed.answer,
@@ -138,6 +139,25 @@ def test_mean_relative_accuracy_has_9_thresholds_as_released_and_10_corrected(
     reference, corrected = values("vsibench", answer, target, "number")
     assert reference == pytest.approx(100 * nine)
     assert corrected == pytest.approx(100 * ten)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "target", "kind", "corrected"),
+    [
+        ("What is the distance between the table and the piano (in meters)?", "320 cm", "3.2", "number", 100),
+        ("What is the distance between the table and the piano (in meters)?", "320", "3.2", "number", 0),
+        ("What is the length of the sofa, measured in centimeters?", "1.1 m", "100", "number", 90),  # 10% beside it
+        ("What is the length of the sofa, measured in centimeters?", "110", "100", "number", 90),
+        ("How many seconds pass?", "2 minutes", "120", "text", 100),
+        ("How many minutes pass?", "120 s", "2", "text", 100),
+        ("How many minutes pass?", "120", "2", "text", 0),
+    ],
+)
+def test_a_number_counts_in_the_unit_of_the_question(
+    question: str, answer: str, target: str, kind: str, corrected: float
+) -> None:
+    adapter = "vsibench" if kind == "number" else "video_mmmu"
+    assert values(adapter, answer, target, kind, question=question)[1] == pytest.approx(corrected)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,17 @@ def test_by_hand(answer: str, target: str, kind: str, options: list[str], refere
     assert accuracy_reward(tagged(answer), target, kind, options, "corrected") == pytest.approx(corrected, abs=1e-9)
 
 
+def test_a_number_counts_in_the_unit_of_the_question() -> None:
+    asked = "How far apart are the two chairs, in meters?"
+    for answer, target, question, right in [
+        ("320 cm", "3.2", asked, 1.0),
+        ("320 cm", "3.2", "", 0.0),
+        ("320", "3.2", asked, 0.0),
+        ("150 cm", "2.0000", asked, 0.75),  # more than three decimals: by the relative error
+    ]:
+        assert accuracy_reward(tagged(answer), target, "number", question=question) == pytest.approx(right)
+
+
 @pytest.mark.parametrize("semantics", ["reference", "corrected"])
 def test_answer_without_tags_is_taken_whole_and_a_broken_block_is_none(semantics: str) -> None:
     assert accuracy_reward("B", "B", "choice", COLOURS, semantics) == 1.0

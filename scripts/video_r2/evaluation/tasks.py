@@ -84,7 +84,9 @@ def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str,
 
     The benchmarks' own definitions are applied later, to the stored predictions (`video_r2.metrics.accuracy`).
     """
-    return {"accuracy": accuracy_reward(results[0], doc["target"], doc["answer_type"], doc["options"] or [])}
+    options = doc["options"] or []
+    right = accuracy_reward(results[0], doc["target"], doc["answer_type"], options, question=doc["question"])
+    return {"accuracy": right}
 
 
 def percentage(scores: Sequence[float]) -> float:

@@ -39,7 +39,7 @@ def score_record(record: Mapping[str, Any], adapter: str, semantics: Semantics =
         record: a row of `records.PREDICTION`.
         adapter: reader of the benchmark, which names it (`config.Benchmark.adapter`).
         semantics: as released (`metrics.released`), or with answers compared as answers: a letter by its label or
-            else by the option's words, a number by its value, text by its words.
+            else by the option's words, a number by its value in the question's unit, text by its words.
 
     Returns:
         None as value for a record without a response. A response without an answer is wrong, not missing.
@@ -53,7 +53,7 @@ def score_record(record: Mapping[str, Any], adapter: str, semantics: Semantics =
         return _released(
             released.answer_of(response), target, answer_type, released.Question(str(record["id"]), options), adapter
         )
-    answer = record["answer"]
+    answer, question = record["answer"], str(record["question"])
     if answer is None:
         return Score(0.0, {"read": None, "target": target, "missing": "no answer block"})
     if answer_type == "choice":
@@ -62,18 +62,18 @@ def score_record(record: Mapping[str, Any], adapter: str, semantics: Semantics =
             100.0 * (read is not None and read == target_letter(target, options)), {"read": read, "target": target}
         )
     if answer_type == "number":
-        return _number(answer, target, adapter)
-    return Score(100.0 * _text_is_right(answer, target), {"read": answer, "target": target})
+        return _number(answer, target, question, adapter)
+    return Score(100.0 * _text_is_right(answer, target, question), {"read": answer, "target": target})
 
 
-def _number(answer: str, target: str, adapter: str) -> Score:
-    read, wanted = number_of(answer), number_of(target)
+def _number(answer: str, target: str, question: str, adapter: str) -> Score:
+    read, wanted = number_of(answer, question), number_of(target, question)
     detail = {"read": read, "target": target}
     if wanted is None:
         return Score(None, {**detail, "missing": "the target is no number"})
     if adapter == "vsibench":
         return Score(100.0 * mean_relative_accuracy(read, wanted), detail)
-    right = answers_equal(answer, target, "number") or (read is not None and round(read, 2) == round(wanted, 2))
+    right = answers_equal(answer, target, "number", question) or (read is not None and round(read, 2) == round(wanted, 2))
     return Score(100.0 * right, detail)
 
 
@@ -91,11 +91,11 @@ def mean_relative_accuracy(answer: float | None, target: float) -> float:
     return sum(error <= 1 - threshold + 1e-9 for threshold in THRESHOLDS) / len(THRESHOLDS)
 
 
-def _text_is_right(answer: str, target: str) -> bool:
+def _text_is_right(answer: str, target: str, question: str) -> bool:
     """Whether an open answer is the target, or a phrase that says the target's words."""
     if answers_equal(answer, target, "text") or contains_words(answer, target):
         return True
-    wanted, read = number_of(target), number_of(answer)
+    wanted, read = number_of(target, question), number_of(answer, question)
     return _is_bare_number(target) and read is not None and wanted is not None and round(read, 2) == round(wanted, 2)
 
 

@@ -23,6 +23,7 @@ def accuracy_reward(
     answer_type: str,
     options: Sequence[str] = (),
     semantics: Semantics = "corrected",
+    question: str = "",
 ) -> float:
     """Reward a completion, or an answer without tags, for its answer.
 
@@ -32,6 +33,7 @@ def accuracy_reward(
         answer_type: "choice", "number" or "text"; the release guesses it from the target instead.
         options: texts of the options.
         semantics: as released (training, `accuracy_reward`), or answers compared as answers.
+        question: what was asked, if it is known: it says which unit a bare number is in.
 
     Returns:
         0 to 1; between them only for long texts and for numbers with many decimals.
@@ -45,7 +47,7 @@ def accuracy_reward(
         wanted = target_letter(target, options)
         return float(wanted is not None and choice_of(answer, options) == wanted)
     if answer_type == "number":
-        return _number_reward(answer, target)
+        return _number_reward(answer, target, question)
     if answers_equal(answer, target, "text"):
         return 1.0
     wanted_words = words_of(target)
@@ -69,10 +71,10 @@ def target_letter(target: str, options: Sequence[str]) -> str | None:
     return stripped if len(stripped) == 1 and stripped in ascii_uppercase else choice_of(target, options)
 
 
-def _number_reward(answer: str, target: str) -> float:
-    if answers_equal(answer, target, "number"):
+def _number_reward(answer: str, target: str, question: str) -> float:
+    if answers_equal(answer, target, "number", question):
         return 1.0
-    wanted, given = number_of(target), number_of(answer)
+    wanted, given = number_of(target, question), number_of(answer, question)
     if wanted is None or given is None:
         return 0.0
     decimals = len(target.strip().rpartition(".")[2]) if "." in target else 0

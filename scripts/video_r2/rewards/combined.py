@@ -65,8 +65,10 @@ class RewardModel:
         self._judge.check_missing()
         columns: dict[str, list[float]] = {
             "accuracy": [
-                accuracy_reward(completion, target, kind, choices, self._semantics)
-                for completion, target, kind, choices in zip(completions, targets, answer_types, options, strict=True)
+                accuracy_reward(completion, target, kind, choices, self._semantics, question)
+                for completion, target, kind, choices, question in zip(
+                    completions, targets, answer_types, options, questions, strict=True
+                )
             ],
             "format": [format_reward(completion, self._semantics) for completion in completions],
             "temporal_alignment": [found.reward if found else math.nan for found in alignments],
