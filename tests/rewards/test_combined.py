@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
+import threading
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -116,8 +116,11 @@ def of_a_batch(server: Server, judge: Judge) -> list[str]:
     """The prompts that a batch of rollouts is asked by, of which half claim nothing that fits."""
     claimed = [{"time": time, "text": text} for time, text in GROUNDING.items()]
 
+    # Nobody is answered before all have asked.
+    all_have_asked = {"claims": threading.Barrier(12), "consistency": threading.Barrier(6)}
+
     def answer(request: dict, number: int) -> object:
-        time.sleep(0.3)
+        all_have_asked[request["response_format"]["json_schema"]["name"]].wait(timeout=30)
         trace = question_of(request)["trace"]
         return {"claims": claimed if "red circle" in trace else [], "consistent": True}
 
@@ -127,18 +130,18 @@ def of_a_batch(server: Server, judge: Judge) -> list[str]:
     without_time = [f"<think>No time, {word}. Blue, I think.</think><answer>B</answer>" for word in "abc"]
     found = reward(RewardWeights(temporal_alignment=1, gate=True), judge, [*fitting, *empty, *without_time, BROKEN])
     assert found["total"] == [3] * 6 + [2] * 9 + [0]
+    server.behaviour = lambda request, number: {"claims": claimed, "consistent": True}
     return [request["response_format"]["json_schema"]["name"] for request in server.requests]
 
 
 def test_requests_of_a_batch_are_few_and_in_flight_together(server: Server) -> None:
-    asked = of_a_batch(server, server.judge(concurrency=32))
+    asked = of_a_batch(server, server.judge(concurrency=32, timeout=60))
     # The trace without a time is not asked about, the gate only where alignment is above 0.
     assert asked == ["claims"] * 12 + ["consistency"] * 6
-    assert server.most_at_once == 12
 
 
 def test_a_cascade_asks_no_more(server: Server) -> None:
-    assert of_a_batch(server, CascadeJudge(server.judge(concurrency=32))) == ["claims"] * 12 + ["consistency"] * 6
+    assert of_a_batch(server, CascadeJudge(server.judge(concurrency=32, timeout=60))) == ["claims"] * 12 + ["consistency"] * 6
     # Where the conclusion is plain the gate needs no model.
     before = len(server.requests)
     plain = f"<think>{CLAIMS} So the answer is blue (B).</think><answer>B</answer>"
