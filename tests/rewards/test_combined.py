@@ -141,7 +141,8 @@ def test_requests_of_a_batch_are_few_and_in_flight_together(server: Server) -> N
 
 
 def test_a_cascade_asks_no_more(server: Server) -> None:
-    assert of_a_batch(server, CascadeJudge(server.judge(concurrency=32, timeout=60))) == ["claims"] * 12 + ["consistency"] * 6
+    asked = of_a_batch(server, CascadeJudge(server.judge(concurrency=32, timeout=60)))
+    assert asked == ["claims"] * 12 + ["consistency"] * 6
     # Where the conclusion is plain the gate needs no model.
     before = len(server.requests)
     plain = f"<think>{CLAIMS} So the answer is blue (B).</think><answer>B</answer>"

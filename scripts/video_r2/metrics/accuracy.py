@@ -73,7 +73,9 @@ def _number(answer: str, target: str, question: str, adapter: str) -> Score:
         return Score(None, {**detail, "missing": "the target is no number"})
     if adapter == "vsibench":
         return Score(100.0 * mean_relative_accuracy(read, wanted), detail)
-    right = answers_equal(answer, target, "number", question) or (read is not None and round(read, 2) == round(wanted, 2))
+    right = answers_equal(answer, target, "number", question) or (
+        read is not None and round(read, 2) == round(wanted, 2)
+    )
     return Score(100.0 * right, detail)
 
 
