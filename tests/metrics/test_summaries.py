@@ -17,6 +17,7 @@ from predictions import prediction
 from snakemake.iocontainers import Params
 
 from video_r2.records import PREDICTION, SCORE, read_table, write_table
+from video_r2.run import run as run_job
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 GROUNDING = {"00:00-00:04": "a red circle with 3, rising", "00:04-00:08": "a blue cross with 2, resting"}
@@ -60,7 +61,7 @@ def score(tmp_path: Path) -> Callable[..., list[tuple[pd.DataFrame, dict]]]:
             threads=1,
             rule=script,
         )
-        runpy.run_path(str(SCRIPTS / f"{script}.py"), {"snakemake": job}, "__main__")
+        run_job(runpy.run_path(str(SCRIPTS / f"{script}.py"))["main"], job)
         tables = [read_table(path, SCORE) for path in files["parquet"]]
         return list(zip(tables, [json.loads(Path(path).read_text()) for path in files["json"]], strict=True))
 
