@@ -100,7 +100,7 @@ def run(main: Callable[[Job], None], job: Job) -> None:
                 _stop(str(UserError("the disk is full", file=file, cure="free some space and run again")))
             traceback.print_exc()
             sys.exit(1)
-    if main.__globals__["__name__"] == "__main__":
+    if main.__globals__.get("__name__") == "__main__":
         _end_process()
 
 

@@ -27,6 +27,7 @@ def question(name: str, target: str, options: list[str], kind: str = "choice", *
         "benchmark": "mmvu",
         "category": "",
         "video": "v.mp4",
+        "question": "",
         "options": options,
         "answer_type": kind,
         "target": target,
