@@ -13,6 +13,8 @@ import pytest
 from training_data import write_data
 from training_jobs import KILL, Moment, Nothing, Training
 
+pytestmark = pytest.mark.long
+
 KINDS = ["base", "base in two processes", "sft", "grpo"]
 STEPS = {"base": 13, "base in two processes": 13, "sft": 9, "grpo": 8}
 UPDATES = {"base": 3, "base in two processes": 3}  # optimizers: AdamW, and Muon for each tower

@@ -17,6 +17,8 @@ from repository_copy import copy_repository, restore, snakemake, state
 
 from video_r2 import code_digest
 
+pytestmark = pytest.mark.long
+
 SMOKE = ["--profile", "local", "--configfile", "profiles/local/smoke.yaml"]
 RAW = "results/smoke/raw/benchmarks/tempcompass"
 QUESTIONS = "results/smoke/data/questions/tempcompass.parquet"

@@ -16,6 +16,8 @@ import pytest
 import yaml
 from repository_copy import copy_repository
 
+pytestmark = pytest.mark.long
+
 BASE = "results/small/models/base/seed-0"
 OTHER = "results/small/raw/benchmarks/tempcompass"
 STEPS = 40

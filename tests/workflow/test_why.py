@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from repository_copy import copy_repository, restore, snakemake, state, why
 
+pytestmark = pytest.mark.long
+
 SMOKE = ["--profile", "local", "--configfile", "profiles/local/smoke.yaml"]
 RAW = "results/smoke/raw/benchmarks/tempcompass"
 QUESTIONS = "results/smoke/data/questions/tempcompass.parquet"
