@@ -1,5 +1,7 @@
 # Files that several rules name in the same way.
 
+PAPERS = PLAN.benchmarks("generic", "reasoning")
+
 
 def scores_of(metric):
     """The files of a metric's scores, and of their summaries."""

@@ -1,6 +1,5 @@
 # The exhibits, each a target of its own, and the other targets.
 
-PAPERS = PLAN.benchmarks("generic", "reasoning")
 REPORTED = "../scripts/video_r2/paper/reported.yaml"
 SHOWN = {
     "benchmarks": PLAN.shown_benchmarks(),
@@ -8,18 +7,6 @@ SHOWN = {
     "semantics": PLAN.config.semantics,
 }
 LOOK = PLAN.section("figures", "font_size", "dpi", "palette", "heatmap", "smoothing")
-
-# Rows with a published counterpart, and all that is measured on them.
-COMPARED = {**PLAN.rows("main"), **PLAN.rows("heatmaps"), **PLAN.rows("ablation")}
-COMPARED_SCORES = list(
-    dict.fromkeys(
-        [
-            *scores("main", "accuracy"),
-            *scores("heatmaps", "tac", "vas_judge"),
-            *scores("ablation", "accuracy", "tac", "vas_judge"),
-        ]
-    )
-)
 
 
 rule main_accuracy:
@@ -247,16 +234,7 @@ rule training_curves:
 
 rule differences:
     input:
-        predictions=[
-            *PLAN.predictions(COMPARED, PAPERS),
-            *PLAN.scored_predictions(
-                "temporal_alignment", COMPARED, PLAN.benchmarks("heldout")
-            ),
-        ],
-        scores=[
-            *COMPARED_SCORES,
-            *PLAN.scores(["temporal_alignment"], COMPARED, PLAN.benchmarks("heldout")),
-        ],
+        scores=rules.rescore.output.scores,
     output:
         table("differences"),
     log:
@@ -268,7 +246,6 @@ rule differences:
     params:
         **SHOWN,
         evaluations=COMPARED,
-        temporal_alignment=PLAN.section("temporal_alignment"),
         environment=PLAN.environment("paper"),
         code=PLAN.code("differences"),
     script:
@@ -336,7 +313,7 @@ rule published:
 rule sample_answers:
     input:
         samples=rules.sample_frames.output.samples,
-        predictions=PLAN.predictions(PLAN.evaluations("heatmaps"), PAPERS),
+        predictions=rules.sample_responses.output.predictions,
         scores=scores("heatmaps", "accuracy"),
     output:
         report(

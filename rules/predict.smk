@@ -39,3 +39,23 @@ rule predict:
         code=PLAN.code("predict"),
     script:
         "../scripts/predict.py"
+
+
+# Of all that the models answered, what the report shows.
+rule sample_responses:
+    input:
+        samples=rules.sample_frames.output.samples,
+        predictions=PLAN.predictions(PLAN.evaluations("heatmaps"), PAPERS),
+    output:
+        predictions="<results>/predictions/samples.parquet",
+    log:
+        "<logs>/sample_responses.log",
+    benchmark:
+        "<benchmarks>/sample_responses.jsonl"
+    conda:
+        "../envs/paper.yaml"
+    params:
+        environment=PLAN.environment("paper"),
+        code=PLAN.code("sample_responses"),
+    script:
+        "../scripts/sample_responses.py"

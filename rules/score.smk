@@ -130,3 +130,47 @@ rule score_temporal_alignment:
         code=PLAN.code("score_temporal_alignment"),
     script:
         "../scripts/score_temporal_alignment.py"
+
+
+# Rows with a published counterpart, and all that is measured on them.
+COMPARED = {**PLAN.rows("main"), **PLAN.rows("heatmaps"), **PLAN.rows("ablation")}
+COMPARED_SCORES = list(
+    dict.fromkeys(
+        [
+            *scores("main", "accuracy"),
+            *scores("heatmaps", "tac", "vas_judge"),
+            *scores("ablation", "accuracy", "tac", "vas_judge"),
+        ]
+    )
+)
+
+
+# No judge is asked: what it said stands in the scores.
+rule rescore:
+    input:
+        predictions=[
+            *PLAN.predictions(COMPARED, PAPERS),
+            *PLAN.scored_predictions(
+                "temporal_alignment", COMPARED, PLAN.benchmarks("heldout")
+            ),
+        ],
+        scores=[
+            *COMPARED_SCORES,
+            *PLAN.scores(["temporal_alignment"], COMPARED, PLAN.benchmarks("heldout")),
+        ],
+    output:
+        scores="<results>/scores/both_semantics.parquet",
+    log:
+        "<logs>/rescore.log",
+    benchmark:
+        "<benchmarks>/rescore.jsonl"
+    conda:
+        "../envs/paper.yaml"
+    params:
+        semantics=PLAN.config.semantics,
+        adapters=PLAN.adapters(),
+        temporal_alignment=PLAN.section("temporal_alignment"),
+        environment=PLAN.environment("paper"),
+        code=PLAN.code("rescore"),
+    script:
+        "../scripts/rescore.py"

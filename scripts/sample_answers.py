@@ -1,7 +1,5 @@
 """Sample questions with frames of their videos and every model's response, as a page of the report."""
 
-import pandas as pd
-
 from video_r2 import records
 from video_r2.paper.exhibits import read_scores
 from video_r2.paper.output import write_text
@@ -10,12 +8,9 @@ from video_r2.run import Job, run
 
 
 def main(job: Job) -> None:
-    predictions = pd.concat(
-        [records.read_table(path, records.PREDICTION) for path in job.input.predictions], ignore_index=True
-    )
     page = samples_page(
         records.read_table(job.input.samples, records.SAMPLE),
-        predictions[predictions["seed"] == predictions["seed"].min()],
+        records.read_table(job.input.predictions, records.PREDICTION),
         read_scores(job.input.scores),
         labels={name: entry["label"] for name, entry in job.params.evaluations.items()},
         benchmarks={name: entry["label"] for name, entry in job.params.benchmarks.items()},

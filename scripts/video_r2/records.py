@@ -74,6 +74,11 @@ SCORE: Table = {
     "detail": Column(STRING, "JSON object: what the score was made of"),
 }
 
+SCORE_BY_SEMANTICS: Table = {
+    "semantics": Column(STRING, "reference or corrected"),
+    **{name: column for name, column in SCORE.items() if name != "detail"},
+}
+
 SAMPLE: Table = {
     "id": Column(STRING, "of the question"),
     "benchmark": Column(STRING, "name in the configuration"),

@@ -177,6 +177,10 @@ class Plan:
         """The entries of the benchmarks."""
         return {name: entry.model_dump(mode="json") for name, entry in self.config.benchmarks.items()}
 
+    def adapters(self) -> dict[str, str]:
+        """The reader of each benchmark."""
+        return {name: entry.adapter for name, entry in self.config.benchmarks.items()}
+
     def rows(self, exhibit: str = "") -> dict[str, dict[str, Any]]:
         """The entries of the evaluations that `exhibit` shows, or of all."""
         return {name: self.evaluation(name) for name in self.evaluations(exhibit)}

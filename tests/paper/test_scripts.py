@@ -195,10 +195,19 @@ def test_both_semantics_of_the_same_predictions(
         write_scores("sft", "heldout", [200 / 3], "temporal_f1", ids=["q3"], details=[alignment]),
     ]
     params.evaluations = {"sft": params.evaluations["sft"], "grpo": params.evaluations["grpo"]}
-    params.temporal_alignment = {}
+    both = str(tmp_path / "both_semantics.parquet")
+    settings = {
+        "temporal_alignment": {},
+        "semantics": "corrected",
+        "adapters": {name: entry["adapter"] for name, entry in params.benchmarks.items()},
+    }
     job: Any = SimpleNamespace(
-        input=SimpleNamespace(predictions=list(map(str, predictions)), scores=scores), output=[], params=params
+        input=SimpleNamespace(predictions=list(map(str, predictions)), scores=scores),
+        output=SimpleNamespace(scores=both),
+        params=SimpleNamespace(**settings),
     )
+    importlib.import_module("rescore").main(job)
+    job = SimpleNamespace(input=SimpleNamespace(scores=both), params=params)
     job.output = [str(tmp_path / f"differences.{kind}") for kind in ("csv", "md", "tex", "html")]
     importlib.import_module("differences").main(job)
     frame = pd.read_csv(tmp_path / "differences.csv")
@@ -307,7 +316,7 @@ def test_sample_answers_of_a_real_video(
         {
             **question,
             "evaluation": evaluation,
-            "seed": 0,
+            "seed": seed,
             "prompt": "",
             "response": "<think>At 00:02 it is red.</think><answer>A</answer>",
             "think": "At 00:02 it is red.",
@@ -316,8 +325,9 @@ def test_sample_answers_of_a_real_video(
             "tokens": 9,
             "finished": True,
         }
-        for question in questions
+        for question in [*questions, {**questions[0], "id": "not_among_the_samples"}]
         for evaluation in ("sft", "grpo")
+        for seed in (0, 1)
     ]
     records.write_table(tmp_path / "questions.parquet", pd.DataFrame(questions), records.QUESTION)
     records.write_table(tmp_path / "predictions.parquet", pd.DataFrame(responses), records.PREDICTION)
@@ -333,12 +343,20 @@ def test_sample_answers_of_a_real_video(
         ),
     )
     importlib.import_module("sample_frames").main(frames_job)
+    shown = str(tmp_path / "shown.parquet")
+    responses_job: Any = SimpleNamespace(
+        input=SimpleNamespace(samples=samples, predictions=[str(tmp_path / "predictions.parquet")]),
+        output=SimpleNamespace(predictions=shown),
+    )
+    importlib.import_module("sample_responses").main(responses_job)
+    chosen = records.read_table(shown, records.PREDICTION)[["id", "evaluation", "seed"]].values.tolist()
+    assert chosen == [[f"colour_at-00{at}", name, 0] for at in range(2) for name in ("sft", "grpo")]
 
     params.evaluations = {name: params.evaluations[name] for name in ("sft", "grpo")}
     job: Any = SimpleNamespace(
         input=SimpleNamespace(
             samples=samples,
-            predictions=[str(tmp_path / "predictions.parquet")],
+            predictions=shown,
             scores=[write_scores("sft", "mvbench", [100.0, 0.0]), write_scores("grpo", "mvbench", [0.0, 0.0])],
         ),
         output=[],

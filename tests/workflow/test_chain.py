@@ -98,7 +98,7 @@ def test_every_question_has_its_answer_by_every_evaluation(chain: Copy) -> None:
         for path in (chain.results / "data/questions").glob("*.parquet")
     }
     assert len(asked) == 12
-    answered = list((chain.results / "predictions").rglob("*.parquet"))
+    answered = list((chain.results / "predictions").glob("*/seed-*/*.parquet"))
     assert len(answered) > 12
     for path in answered:
         assert pd.read_parquet(path, columns=["id"])["id"].tolist() == asked[path.stem]

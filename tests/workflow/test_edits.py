@@ -43,12 +43,13 @@ SHOW_ACCURACY = {
 SHOW_TAC = {"tac_heatmap", "ablation", "bars", "learning", "differences", "reproduction"}
 SHOW_VAS = {"vas_heatmap", "ablation", "bars", "differences", "reproduction"}
 SHOW_ALIGNMENT = {"learning", "differences"}
+RESCORE = {"rescore"}  # as released, for `differences`
 SHOW_ATTENTION = {"attention_boxplot"}
 REPORT = {"report"}
 DRAWN = {"tac_heatmap", "vas_heatmap", "bars", "attention_boxplot"}
 EXHIBITS = SHOW_ACCURACY | SHOW_TAC | SHOW_VAS | SHOW_ALIGNMENT | SHOW_ATTENTION | REPORT
 SCORES = {"score_accuracy", "score_tac", "score_vas_judge", "score_vas_attention", "score_temporal_alignment"}
-PREDICTIONS = {"predict"} | SCORES | EXHIBITS
+PREDICTIONS = {"predict", "sample_responses"} | SCORES | RESCORE | EXHIBITS
 GRPO = {"train_grpo", "training_curves"} | PREDICTIONS
 SFT = {"train_sft"} | GRPO
 BASE = {"train_base"} | SFT
@@ -147,7 +148,7 @@ EDITS = [
     Edit(
         "a helper of one metric",
         [text("scripts/video_r2/metrics/consistency.py", "def _score(", "def _score(more=1, /, *, ")],
-        {"score_tac"} | SHOW_TAC | REPORT,
+        {"score_tac"} | RESCORE | SHOW_TAC | REPORT,
     ),
     Edit(
         "a helper of some exhibits",
@@ -182,12 +183,12 @@ EDITS = [
     Edit(
         "the prompt that reads answers",
         [added(f"{PROMPTS}/answer.md", "Be brief.\n")],
-        slurm={"score_tac"} | SHOW_TAC | REPORT,
+        slurm={"score_tac"} | RESCORE | SHOW_TAC | REPORT,
     ),
     Edit(
         "the prompt that reads evidence",
         [added(f"{PROMPTS}/evidence.md", "Be brief.\n")],
-        slurm={"score_vas_judge"} | SHOW_VAS | REPORT,
+        slurm={"score_vas_judge"} | RESCORE | SHOW_VAS | REPORT,
     ),
     Edit("the prompt that reads claims", [added(f"{PROMPTS}/claims.md", "Be brief.\n")], slurm=GRPO),
     Edit("the prompt that reads consistency", [added(f"{PROMPTS}/consistency.md", "Be brief.\n")], slurm=GRPO),
@@ -255,7 +256,7 @@ EDITS = [
     ),
     Edit("the judge's model", [text(CONFIG, "Qwen/Qwen3-Next-80B-A3B-Instruct", "other")], slurm=GRPO),
     Edit("what scores mean", [text(CONFIG, "semantics: corrected", "semantics: reference")], GRPO),
-    Edit("bootstrap samples", [text(CONFIG, "bootstrap: 2000", "bootstrap: 1000")], SCORES | EXHIBITS),
+    Edit("bootstrap samples", [text(CONFIG, "bootstrap: 2000", "bootstrap: 1000")], SCORES | RESCORE | EXHIBITS),
     Edit(
         "how figures look",
         [text(CONFIG, "dpi: 200", "dpi: 300")],
@@ -264,7 +265,7 @@ EDITS = [
     Edit(
         "how many frames of a sample are shown",
         [text(CONFIG, "sample_frames: 6", "sample_frames: 4")],
-        {"sample_frames", "sample_answers"} | REPORT,
+        {"sample_frames", "sample_responses", "sample_answers"} | REPORT,
     ),
     Edit("a benchmark's name in exhibits", [text(CONFIG, "label: MVBench", "label: MV-Bench")], EXHIBITS),
     Edit(
@@ -307,7 +308,7 @@ EDITS = [
             )
         ],
         {"predict", "score_accuracy", "score_tac", "score_temporal_alignment"}
-        | {"main_accuracy", "learning", "differences", "reproduction"}
+        | {"rescore", "main_accuracy", "learning", "differences", "reproduction"}
         | REPORT,
     ),
     Edit("one seed more", [text(CONFIG, "seeds: [0]", "seeds: [0, 1]")], SFT),
@@ -316,7 +317,7 @@ EDITS = [
     Edit(
         "a package of scores and exhibits",
         [text("envs/paper.yaml", "seaborn==0.13.2", "seaborn==0.13.3")],
-        (SCORES - {"score_vas_attention"}) | EXHIBITS | {"training_curves", "rejected"},
+        (SCORES - {"score_vas_attention"}) | RESCORE | EXHIBITS | {"sample_responses", "training_curves", "rejected"},
     ),
     # Files.
     Edit("a data file touched", [touched("results/*/raw/training/video-r2-sft-dataset.json")]),
@@ -326,9 +327,10 @@ EDITS = [
         "a prediction changed",
         [rewritten("results/*/predictions/sft/seed-0/mvbench.parquet")],
         # In the miniature, SFT's traces are given for another video, too.
-        {"predict"} | (SCORES - {"score_temporal_alignment"}) | EXHIBITS,
+        PREDICTIONS - {"score_temporal_alignment"},
         # In the paper, SFT is a row of the ablation; and all rows are compared.
-        slurm={"score_accuracy", "score_tac", "score_vas_judge", "ablation", "learning", "differences", "reproduction"}
+        slurm={"score_accuracy", "score_tac", "score_vas_judge", "rescore"}
+        | {"ablation", "learning", "differences", "reproduction"}
         | REPORT,
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -270,7 +270,7 @@ def comparisons(
 
 
 def semantics_differences(
-    scores: Mapping[config.Semantics, pd.DataFrame],
+    scores: pd.DataFrame,
     study: Study,
     metrics: Sequence[str],
     names: Sequence[str],
@@ -281,7 +281,7 @@ def semantics_differences(
     The interval is that of the paired difference, over the same drawn videos. Each side is averaged by its own rules.
 
     Args:
-        scores: columns of `records.SCORE`, under each semantics.
+        scores: columns of `records.SCORE_BY_SEMANTICS`.
         names: evaluations in the order of the rows; those that a metric was not measured on are left out.
         columns: benchmarks, averages or `heldout`.
 
@@ -290,19 +290,16 @@ def semantics_differences(
     """
     rows = []
     for metric in metrics:
-        of_metric = {
-            semantics: dict(list(frame[frame["metric"] == metric].groupby("evaluation")))
-            for semantics, frame in scores.items()
-        }
+        of_metric = dict(list(scores[scores["metric"] == metric].groupby(["semantics", "evaluation"])))
         for name in names:
-            if name not in of_metric["corrected"]:
+            if ("corrected", name) not in of_metric:
                 continue
             for column in columns:
                 released, corrected = (
                     _Question(replace(study, semantics=semantics), metric, column) for semantics in SIDES
                 )
-                one = corrected.select(of_metric["corrected"][name])
-                other = released.select(of_metric["reference"][name])
+                one = corrected.select(of_metric["corrected", name])
+                other = released.select(of_metric["reference", name])
                 sides = [
                     interval(shown, asked.averaging, study.bootstrap, benchmarks=asked.benchmarks)
                     for shown, asked in ((other, released), (one, corrected))
