@@ -100,7 +100,7 @@ def write_table(path: str | Path, rows: pd.DataFrame, table: Table) -> None:
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise UserError(f"values do not fit their columns: {error}", file=path) from error
     with replacing(path) as temporary:
-        pq.write_table(arrow, temporary)
+        pq.write_table(arrow, temporary, compression="zstd")
 
 
 def read_table(path: str | Path, table: Table) -> pd.DataFrame:
