@@ -8,7 +8,6 @@ time of TAC, VAS and claims together, and the processor time, in which other wor
 import argparse
 import random
 import statistics
-import sys
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -16,8 +15,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from video_r2.command import run_command
 from video_r2.data.world import make_film
-from video_r2.errors import UserError
 from video_r2.judge.rules import RuleJudge
 from video_r2.metrics.agreement import LabelledResponse, read_labelled
 from video_r2.metrics.consistency import score_consistency
@@ -34,10 +33,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=6, help="scenes described in each trace (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=2, help="processes that share them (default: %(default)s)")
     arguments = parser.parse_args()
-    try:
-        labelled = read_labelled(arguments.file)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    labelled = read_labelled(arguments.file)
     make = partial(make_record, scenes=descriptions(arguments.scenes))
     records = [make(at, labelled[at % len(labelled)]) for at in range(arguments.records)]
     chunks = [records[begin : begin + CHUNK] for begin in range(0, len(records), CHUNK)]
@@ -86,4 +82,4 @@ def judge(records: Sequence[dict[str, Any]]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

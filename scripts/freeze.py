@@ -2,9 +2,9 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
+from video_r2.command import run_command
 from video_r2.errors import UserError
 from video_r2.frozen import freeze
 
@@ -16,13 +16,10 @@ def main() -> None:
     given = parser.parse_args()
     results = Path(os.path.abspath(given.results))
     archive = Path(os.path.abspath(given.archive or results.with_name(f"{results.name}-frozen.tar.gz")))
-    try:
-        if results.parent.name != "results":
-            raise UserError("is not the folder of an experiment", file=given.results, cure="give results/<experiment>")
-        os.chdir(results.parents[1])  # paths in records begin here
-        contents = freeze(Path("results", results.name), archive)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    if results.parent.name != "results":
+        raise UserError("is not the folder of an experiment", file=given.results, cure="give results/<experiment>")
+    os.chdir(results.parents[1])  # paths in records begin here
+    contents = freeze(Path("results", results.name), archive)
     print(
         f"{archive}: {archive.stat().st_size / 1e6:.1f} MB, {len(contents.exhibits)} files of exhibits, "
         f"{len(contents.needed)} that they are made of, {len(contents.provenance)} records"
@@ -30,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

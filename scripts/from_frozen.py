@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from video_r2.errors import UserError
+from video_r2.command import run_command
 from video_r2.frozen import compare, snakemake_arguments, unpack
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,11 +19,8 @@ def main() -> None:
     parser.add_argument("archive", type=Path)
     parser.add_argument("--cores", default="all", help="for Snakemake (default: all)")
     given = parser.parse_args()
-    try:
-        contents = unpack(given.archive, ROOT)
-        arguments = snakemake_arguments(contents, ROOT)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    contents = unpack(given.archive, ROOT)
+    arguments = snakemake_arguments(contents, ROOT)
     command = [sys.executable, "-m", "snakemake", *arguments, "--cores", given.cores, "--quiet", "host", "rules"]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         sys.exit("error: Snakemake could not make the exhibits; it has said why")
@@ -39,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from video_r2 import config
-from video_r2.errors import UserError
+from video_r2.command import run_command
 from video_r2.judge import make_judge
 from video_r2.metrics.agreement import (
     SPLITS,
@@ -35,18 +35,15 @@ COLUMNS = [
 
 def main() -> None:
     arguments = parse_arguments()
-    try:
-        if arguments.certain:
-            print(to_markdown(lay_out_certainty(arguments.file)), end="")
-            return
-        judge = make_judge(
-            config.Judge.model_validate({"kind": arguments.judge, "url": arguments.url, "model": arguments.model})
-        )
-        outcomes = judge_labelled(split_of(read_labelled(arguments.file), arguments.split), judge)
-        judge.check_missing()
-        print(judge.report(), file=sys.stderr)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    if arguments.certain:
+        print(to_markdown(lay_out_certainty(arguments.file)), end="")
+        return
+    judge = make_judge(
+        config.Judge.model_validate({"kind": arguments.judge, "url": arguments.url, "model": arguments.model})
+    )
+    outcomes = judge_labelled(split_of(read_labelled(arguments.file), arguments.split), judge)
+    judge.check_missing()
+    print(judge.report(), file=sys.stderr)
     by_kind, overall = agreement_by_kind(outcomes), agreement(outcomes)
     if arguments.json:
         print(json.dumps({name: as_json(figures) for name, figures in {**by_kind, "all": overall}.items()}))
@@ -133,4 +130,4 @@ def list_failures(outcomes: list[Outcome]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

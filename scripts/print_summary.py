@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from video_r2.errors import UserError
+from video_r2.command import run_command
 from video_r2.paper.summary import summarise
 
 
@@ -14,11 +14,8 @@ def main() -> None:
     parser.add_argument("results", type=Path, help="folder of the experiment, for example results/miniature")
     arguments = parser.parse_args()
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    try:
-        print(summarise(arguments.results, width), end="")
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    print(summarise(arguments.results, width), end="")
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

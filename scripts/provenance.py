@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from video_r2.command import run_command
 from video_r2.errors import UserError
 from video_r2.provenance.cell import find_cell
 from video_r2.provenance.chain import trace
@@ -28,13 +29,10 @@ def main() -> None:
     parser.add_argument("--files", action="store_true", help="name every raw file with its checksum")
     parser.add_argument("--json", action="store_true", help="everything that is recorded")
     given = parser.parse_args()
-    try:
-        target = below_results(given.file)
-        cell = find_cell(target, *given.cell) if given.cell else None
-        chain = trace(cell.table, cell.follow) if cell else trace(target)
-        raw = raw_files(chain, cell.benchmarks if cell else None)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    target = below_results(given.file)
+    cell = find_cell(target, *given.cell) if given.cell else None
+    chain = trace(cell.table, cell.follow) if cell else trace(target)
+    raw = raw_files(chain, cell.benchmarks if cell else None)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
     print(as_json(chain, raw, cell) if given.json else told(chain, raw, cell, given.files, width))
     sys.exit(1 if chain.changed else 0)
@@ -51,4 +49,4 @@ def below_results(file: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

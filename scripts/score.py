@@ -18,6 +18,7 @@ from typing import Any, get_args
 from tqdm import tqdm
 
 from video_r2 import config
+from video_r2.command import run_command
 from video_r2.errors import UserError
 from video_r2.judge import make_judge
 from video_r2.judge.base import Judge
@@ -37,23 +38,20 @@ Records = Sequence[Mapping[str, Any]]
 
 def main() -> None:
     arguments = parse_arguments()
-    try:
-        judge = make_judge(
-            config.Judge.model_validate({"kind": arguments.judge, "url": arguments.url, "model": arguments.model})
-        )
-        groundings = read_groundings(arguments.groundings) if arguments.groundings else None
-        files = {path: read_any_predictions(path, groundings) for path in arguments.files}
-        if arguments.metric == "tar":
-            files = {path: with_grounding(records, path) for path, records in files.items()}
-        score = make_scorer(arguments, judge)
-        results = []
-        total = sum(map(len, files.values()))
-        with tqdm(total=total, desc=arguments.metric, unit="record", delay=PATIENCE, file=sys.stderr) as bar:
-            for path, records in files.items():
-                results.append(score_file(path, records, arguments, score, bar))
-        judge.check_missing()
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    judge = make_judge(
+        config.Judge.model_validate({"kind": arguments.judge, "url": arguments.url, "model": arguments.model})
+    )
+    groundings = read_groundings(arguments.groundings) if arguments.groundings else None
+    files = {path: read_any_predictions(path, groundings) for path in arguments.files}
+    if arguments.metric == "tar":
+        files = {path: with_grounding(records, path) for path, records in files.items()}
+    score = make_scorer(arguments, judge)
+    results = []
+    total = sum(map(len, files.values()))
+    with tqdm(total=total, desc=arguments.metric, unit="record", delay=PATIENCE, file=sys.stderr) as bar:
+        for path, records in files.items():
+            results.append(score_file(path, records, arguments, score, bar))
+    judge.check_missing()
     if arguments.json:
         print(json.dumps(results, indent=1, ensure_ascii=False))
     else:
@@ -171,4 +169,4 @@ def described(result: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from video_r2 import reruns
+from video_r2.command import run_command
 
 
 def main() -> None:
@@ -30,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -1,10 +1,9 @@
 """Write docs/results.md from a finished run: `python scripts/write_results_page.py results/miniature docs --commit abc1234`."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from video_r2.errors import UserError
+from video_r2.command import run_command
 from video_r2.paper.results_page import write_results_page
 
 
@@ -14,12 +13,9 @@ def main() -> None:
     parser.add_argument("docs", type=Path, help="folder that results.md and figures/ are written to")
     parser.add_argument("--commit", required=True, help="commit of the checkout that made the results")
     arguments = parser.parse_args()
-    try:
-        written = write_results_page(arguments.results, arguments.docs, arguments.commit)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    written = write_results_page(arguments.results, arguments.docs, arguments.commit)
     print("\n".join(map(str, written)))
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)
