@@ -13,8 +13,9 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
+from pydantic import ValidationError
 from tqdm import tqdm
 
 from video_r2 import config
@@ -33,14 +34,13 @@ METRICS = {"tac": "tac", "vas": "vas_judge", "tar": "temporal_f1"}
 CHUNK = 200  # records judged together
 PATIENCE = 10.0  # seconds without a progress bar
 
+Settings = TypeVar("Settings", bound=config.Section)
 Records = Sequence[Mapping[str, Any]]
 
 
 def main() -> None:
     arguments = parse_arguments()
-    judge = make_judge(
-        config.Judge.model_validate({"kind": arguments.judge, "url": arguments.url, "model": arguments.model})
-    )
+    judge = make_judge(settings_of(config.Judge, kind=arguments.judge, url=arguments.url, model=arguments.model))
     groundings = read_groundings(arguments.groundings) if arguments.groundings else None
     files = {path: read_any_predictions(path, groundings) for path in arguments.files}
     if arguments.metric == "tar":
@@ -92,13 +92,32 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--sentence-model", default=alignment.sentence_model, help="for tar: embeds sentences (default: %(default)s)"
     )
-    parser.add_argument("--bootstrap", type=int, default=2000, help="samples of the intervals (default: %(default)s)")
     parser.add_argument(
-        "--judge", choices=("rules", "llm", "cascade"), default="rules", help="who reads (default: %(default)s)"
+        "--bootstrap", type=number_of_samples, default=2000, help="samples of the intervals (default: %(default)s)"
     )
-    parser.add_argument("--url", default=judge.url, help="OpenAI-compatible server (default: %(default)s)")
+    parser.add_argument(
+        "--judge", choices=("rules", "llm", "cascade"), help="who reads (default: cascade with --url, else rules)"
+    )
+    parser.add_argument("--url", help="OpenAI-compatible server")
     parser.add_argument("--model", default=judge.model, help="model of the server (default: %(default)s)")
     return parser.parse_args()
+
+
+def number_of_samples(text: str) -> int:
+    """A whole number from 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1 is needed")
+    return number
+
+
+def settings_of(section: type[Settings], **given: Any) -> Settings:
+    """A section of the configuration, of what was given on the command line."""
+    try:
+        return section(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, each['loc']))} {each['msg']}".strip() for each in error.errors())
+        raise UserError(f"these settings cannot be: {told}") from error
 
 
 def make_scorer(arguments: argparse.Namespace, judge: Judge) -> Callable[[Records, str], list[Score]]:
@@ -111,12 +130,12 @@ def make_scorer(arguments: argparse.Namespace, judge: Judge) -> Callable[[Record
     # Loaded where it is needed: the others are done before it would be.
     from video_r2.rewards.embedding import SentenceEmbedder
 
-    try:
-        settings = config.TemporalAlignment(
-            buffer_seconds=arguments.buffer, similarity=arguments.similarity, sentence_model=arguments.sentence_model
-        )
-    except ValueError as error:
-        raise UserError(f"these settings cannot be: {error}") from error
+    settings = settings_of(
+        config.TemporalAlignment,
+        buffer_seconds=arguments.buffer,
+        similarity=arguments.similarity,
+        sentence_model=arguments.sentence_model,
+    )
     embed = SentenceEmbedder(settings.sentence_model)
     return lambda records, adapter: score_alignment(records, judge, embed, settings, semantics)
 

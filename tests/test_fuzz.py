@@ -23,6 +23,11 @@ def test_ten_times_the_length_takes_about_ten_times_as_long(parser: str) -> None
     assert try_lengths(parser, UNITS[sorted(PARSERS).index(parser) :: 3 * len(PARSERS)]) == []
 
 
+def test_a_long_number_as_released_takes_linear_time() -> None:
+    """It took 117 times as long for 10 times the length."""
+    assert try_lengths("released", ["0", "0" * 100 + ","]) == []
+
+
 @pytest.mark.parametrize("parser", ["claims", "conclusions"])
 def test_a_long_run_of_signs_that_ends_no_sentence_takes_linear_time(parser: str) -> None:
     """It took 102 times as long for 10 times the length."""

@@ -37,6 +37,18 @@ def test_request_is_deterministic_structured_and_keeps_material_apart(server: Se
     assert trace not in request["messages"][0]["content"]
 
 
+def test_a_token_that_cannot_be_one_is_not_told_to_anybody(server: Server, monkeypatch) -> None:
+    server.behaviour = lambda request, number: {"score": 7}
+    monkeypatch.setenv("OPENAI_API_KEY", "secret\n")
+    assert server.judge().visual_evidence("t") == 7.0
+    assert server.requests[0]["authorization"] == "Bearer secret"
+    monkeypatch.setenv("OPENAI_API_KEY", "sec\nret")
+    with pytest.raises(UserError) as caught:
+        server.judge().visual_evidence("t")
+    assert "OPENAI_API_KEY" in str(caught.value)
+    assert "sec" not in str(caught.value)
+
+
 def test_every_kind_of_question(server: Server) -> None:
     replies = {
         "trace": {

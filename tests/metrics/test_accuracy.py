@@ -189,3 +189,8 @@ def test_within_0_and_100_for_any_text(response: str, adapter: str, kind: str) -
 def test_mean_relative_accuracy_falls_with_the_error(target: float, error: float) -> None:
     nearer, farther = (mean_relative_accuracy(target + share * error, target) for share in (0.5, 1.0))
     assert 0 <= farther <= nearer <= 1
+
+
+@pytest.mark.parametrize("sign", ["-\t1", "-\n1", "- 1", "−\x0c1"])
+def test_a_number_as_released_is_read_across_any_space_after_its_sign(sign: str) -> None:
+    assert released.number_of(sign) == -1.0

@@ -153,6 +153,30 @@ def test_columns_as_json_lines(write: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--judge", "llm"], "kind 'llm' needs the key 'url'"),
+        (["--url", "localhost:8000/v1"], "error: these settings cannot be: url String should match pattern"),
+    ],
+)
+def test_a_judge_that_cannot_be_is_told_in_a_sentence(
+    write: Callable[..., Path], arguments: list[str], complaint: str
+) -> None:
+    path = write({"response": RESPONSES[0]})
+    assert complaint in score("tac", path, *arguments, rc=1).stderr
+
+
+def test_no_interval_is_drawn_from_no_sample(write: Callable[..., Path]) -> None:
+    assert "at least 1 is needed" in score("tac", write({"response": "a"}), "--bootstrap", 0, rc=2).stderr
+
+
+def test_with_a_server_the_rules_decide_what_they_are_certain_of(write: Callable[..., Path]) -> None:
+    """A cascade, which fails where the server would be asked; the rules alone would not."""
+    path = write(*({"response": f"<think>Hm, {at} or so?</think><answer>4, or rather 5</answer>"} for at in range(9)))
+    assert "gave no answer" in score("tac", path, "--url", "http://127.0.0.1:9/v1", rc=1).stderr
+
+
+@pytest.mark.parametrize(
     ("content", "complaint"),
     [
         ("", "there are no predictions"),

@@ -87,6 +87,11 @@ def test_paid_judge_is_asked_only_where_it_matters() -> None:
     assert len(judge.verdicts) == 2  # alignment is 0 in the others
     assert found["total"] == [3, 2, 2, 0]
 
+    # What the rules cannot read, somebody else may.
+    odd = PaidJudge()
+    reward(RewardWeights(temporal_alignment=1), odd, ["<think>At sixteen seconds a dog.</think><answer>B</answer>"])
+    assert len(odd.traces) == 1
+
     idle = PaidJudge()
     found = reward(RewardWeights(), idle, ALL)
     assert idle.asked == 0
@@ -127,7 +132,7 @@ def of_a_batch(server: Server, judge: Judge) -> list[str]:
     server.behaviour = answer
     fitting = [f"<think>Rollout {n}. {CLAIMS} Blue, I think.</think><answer>B</answer>" for n in range(6)]
     empty = [f"<think>Rollout {n}. At 00:04 nothing.</think><answer>B</answer>" for n in range(6)]
-    without_time = [f"<think>No time, {word}. Blue, I think.</think><answer>B</answer>" for word in "abc"]
+    without_time = [f"<think>It is {word}. Blue, I think.</think><answer>B</answer>" for word in "abc"]
     found = reward(RewardWeights(temporal_alignment=1, gate=True), judge, [*fitting, *empty, *without_time, BROKEN])
     assert found["total"] == [3] * 6 + [2] * 9 + [0]
     server.behaviour = lambda request, number: {"claims": claimed, "consistent": True}

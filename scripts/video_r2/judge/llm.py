@@ -225,7 +225,10 @@ class LLMJudge(Judge):
 
     def _post(self, content: Mapping[str, Any]) -> Any:
         headers = {"Content-Type": "application/json"}
-        if key := os.environ.get("OPENAI_API_KEY"):
+        if key := os.environ.get("OPENAI_API_KEY", "").strip():
+            if not key.isascii() or not key.isprintable():
+                # What HTTP would say of it holds the token.
+                raise UserError("OPENAI_API_KEY has characters that no token has", cure="set it again")
             headers["Authorization"] = f"Bearer {key}"
         request = urllib.request.Request(self._url, json.dumps(content).encode(), headers)  # noqa: S310
         ends = time.monotonic() + self._settings.timeout

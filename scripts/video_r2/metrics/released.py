@@ -178,7 +178,7 @@ def _first_number(text: str) -> float | None:
     digits = _DIGITS.search(text)
     word = next((match for match in _WORD.finditer(text) if match[0] in ENGLISH), None)
     if digits and (word is None or digits.start() < word.start()):
-        value = float(digits[0].replace(",", "").replace(" ", ""))
+        value = float("".join(digits[0].replace(",", "").split()))
         return value if math.isfinite(value) else None
     return chain_at(text, word, ENGLISH.get)[0] if word else None
 
@@ -234,8 +234,9 @@ _KEYS = [
 ]
 _NUMBERS = (
     re.compile(r"-?\b\d{1,3}(?:,\d{3})+\b"),
-    re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d+"),
-    re.compile(r"-?(?:\d+\.\d+|\.\d+|\d+\b)(?![eE][+-]?\d+)(?![,\d])"),
+    # Where a run of digits does not fit from its beginning, it does not from its middle either, which is not tried.
+    re.compile(r"-?(?<!\d)\d+(?:\.\d+)?[eE][+-]?\d+"),
+    re.compile(r"-?(?:(?<!\d)\d+\.\d+|\.\d+|(?<!\d)\d+\b)(?![eE][+-]?\d+)(?![,\d])"),
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from video_r2.config import RewardWeights, Semantics, TemporalAlignment
 from video_r2.judge.base import Judge, Verdict
+from video_r2.judge.certainty import certain_claims
 from video_r2.reading.claims import Claim
 from video_r2.reading.responses import ParsedResponse, parse_response
 from video_r2.rewards.accuracy import accuracy_reward
@@ -92,15 +93,15 @@ class RewardModel:
         self, parsed: Sequence[ParsedResponse], groundings: Sequence[Mapping[str, str]]
     ) -> list[Alignment | None]:
         """None where it is not needed, or the judge failed."""
-        # A paid judge is not asked where nothing can match (no grounding, or no time in the trace), nor where the gate is
-        # closed whatever it says (no answer).
+        # A paid judge is not asked where nothing can match (no grounding, or nothing in the trace that could be a time),
+        # nor where the gate is closed whatever it says (no answer).
         wanted: list[int] = []
         unknown: list[int] = []
         for at, (response, grounding) in enumerate(zip(parsed, groundings, strict=True)):
             if (
                 response.think
                 and grounding
-                and (self._judge.free or (self._weights.temporal_alignment and response.times))
+                and (self._judge.free or (self._weights.temporal_alignment and certain_claims(response.think) is None))
             ):
                 gated = self._weights.gate and not response.answer and not self._judge.free
                 (unknown if gated else wanted).append(at)
