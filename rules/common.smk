@@ -34,6 +34,8 @@ def figure(name, folder="<results>/figures"):
     return [*(f"{folder}/{name}.{kind}" for kind in ("pdf", "svg")), shown]
 
 
-def scores(exhibit, *metrics):
+def scores(exhibit, *metrics, first_seed=False):
     """Scores of the evaluations that an exhibit shows, on the paper's benchmarks."""
-    return PLAN.scores(metrics, PLAN.evaluations(exhibit), PAPERS)
+    return PLAN.scores(
+        metrics, PLAN.evaluations(exhibit), PAPERS, first_seed=first_seed
+    )

@@ -314,7 +314,7 @@ rule sample_answers:
     input:
         samples=rules.sample_frames.output.samples,
         predictions=rules.sample_responses.output.predictions,
-        scores=scores("heatmaps", "accuracy"),
+        scores=scores("heatmaps", "accuracy", first_seed=True),
     output:
         report(
             "<results>/figures/sample_answers.html",

@@ -45,7 +45,9 @@ rule predict:
 rule sample_responses:
     input:
         samples=rules.sample_frames.output.samples,
-        predictions=PLAN.predictions(PLAN.evaluations("heatmaps"), PAPERS),
+        predictions=PLAN.predictions(
+            PLAN.evaluations("heatmaps"), PAPERS, first_seed=True
+        ),
     output:
         predictions="<results>/predictions/samples.parquet",
     log:

@@ -22,6 +22,7 @@ from video_r2.metrics.agreement import (
     split_of,
 )
 from video_r2.paper.tables import Block, Column, Row, Sheet, to_markdown
+from video_r2.sections import checked
 
 COLUMNS = [
     Column("number", "responses", decimals=0),
@@ -38,9 +39,8 @@ def main() -> None:
     if arguments.certain:
         print(to_markdown(lay_out_certainty(arguments.file)), end="")
         return
-    judge = make_judge(
-        config.Judge.model_validate({"kind": arguments.judge, "url": arguments.url, "model": arguments.model})
-    )
+    asked = {"kind": arguments.judge, "url": arguments.url, "model": arguments.model}
+    judge = make_judge(checked(config.Judge, asked, "command line"))
     outcomes = judge_labelled(split_of(read_labelled(arguments.file), arguments.split), judge)
     judge.check_missing()
     print(judge.report(), file=sys.stderr)
@@ -70,10 +70,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--url", help="OpenAI-compatible server, for llm and cascade")
     parser.add_argument("--model", default=defaults.model, help="model of the server (default: %(default)s)")
-    arguments = parser.parse_args()
-    if arguments.judge != "rules" and not arguments.url:
-        parser.error(f"--judge {arguments.judge} needs --url")
-    return arguments
+    return parser.parse_args()
 
 
 def as_json(figures: Agreement) -> dict[str, float | None]:

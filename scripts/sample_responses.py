@@ -1,4 +1,4 @@
-"""What every model answered to the sample questions, with the first seed."""
+"""What every model answered to the sample questions."""
 
 import pandas as pd
 
@@ -13,9 +13,7 @@ def main(job: Job) -> None:
     for path in job.input.predictions:
         predictions = records.read_table(path, records.PREDICTION)
         chosen.append(predictions[pd.MultiIndex.from_frame(predictions[["benchmark", "id"]]).isin(shown)])
-    responses = pd.concat(chosen, ignore_index=True)
-    first = responses[responses["seed"] == responses["seed"].min()]
-    records.write_table(job.output.predictions, first, records.PREDICTION)
+    records.write_table(job.output.predictions, pd.concat(chosen, ignore_index=True), records.PREDICTION)
 
 
 if __name__ == "__main__":

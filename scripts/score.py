@@ -13,9 +13,8 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
-from pydantic import ValidationError
 from tqdm import tqdm
 
 from video_r2 import config
@@ -29,18 +28,20 @@ from video_r2.metrics.prediction_files import adapter_of, read_any_predictions, 
 from video_r2.metrics.summaries import line_of, score_table, summarise
 from video_r2.metrics.temporal import grounding_of, score_alignment
 from video_r2.metrics.visual_attention_score import score_evidence
+from video_r2.sections import checked
 
 METRICS = {"tac": "tac", "vas": "vas_judge", "tar": "temporal_f1"}
 CHUNK = 200  # records judged together
 PATIENCE = 10.0  # seconds without a progress bar
+COMMAND_LINE = "command line"
 
-Settings = TypeVar("Settings", bound=config.Section)
 Records = Sequence[Mapping[str, Any]]
 
 
 def main() -> None:
     arguments = parse_arguments()
-    judge = make_judge(settings_of(config.Judge, kind=arguments.judge, url=arguments.url, model=arguments.model))
+    asked = {"kind": arguments.judge, "url": arguments.url, "model": arguments.model}
+    judge = make_judge(checked(config.Judge, asked, COMMAND_LINE))
     groundings = read_groundings(arguments.groundings) if arguments.groundings else None
     files = {path: read_any_predictions(path, groundings) for path in arguments.files}
     if arguments.metric == "tar":
@@ -111,15 +112,6 @@ def number_of_samples(text: str) -> int:
     return number
 
 
-def settings_of(section: type[Settings], **given: Any) -> Settings:
-    """A section of the configuration, of what was given on the command line."""
-    try:
-        return section(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, each['loc']))} {each['msg']}".strip() for each in error.errors())
-        raise UserError(f"these settings cannot be: {told}") from error
-
-
 def make_scorer(arguments: argparse.Namespace, judge: Judge) -> Callable[[Records, str], list[Score]]:
     """What scores records, given the reader of their benchmark."""
     semantics = arguments.semantics
@@ -130,12 +122,12 @@ def make_scorer(arguments: argparse.Namespace, judge: Judge) -> Callable[[Record
     # Loaded where it is needed: the others are done before it would be.
     from video_r2.rewards.embedding import SentenceEmbedder
 
-    settings = settings_of(
-        config.TemporalAlignment,
-        buffer_seconds=arguments.buffer,
-        similarity=arguments.similarity,
-        sentence_model=arguments.sentence_model,
-    )
+    given = {
+        "buffer_seconds": arguments.buffer,
+        "similarity": arguments.similarity,
+        "sentence_model": arguments.sentence_model,
+    }
+    settings = checked(config.TemporalAlignment, given, COMMAND_LINE)
     embed = SentenceEmbedder(settings.sentence_model)
     return lambda records, adapter: score_alignment(records, judge, embed, settings, semantics)
 

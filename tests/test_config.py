@@ -1,4 +1,4 @@
-"""The configuration: laying files over each other, refusing what is wrong, and the pages generated from it."""
+"""The configuration: its files, what is refused, and the pages generated from it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from video_r2 import config, config_pages
 from video_r2.errors import UserError
 from video_r2.files import read_yaml
+from video_r2.sections import Section
 from video_r2.workflow import read_config
 
 SOURCES = {
@@ -22,13 +21,6 @@ SOURCES = {
     "miniature": ["config.yaml", "profiles/local/miniature.yaml"],
     "smoke": ["config.yaml", "profiles/local/miniature.yaml", "profiles/local/smoke.yaml"],
 }
-
-VALUES = st.recursive(
-    st.integers() | st.text(max_size=3) | st.booleans() | st.lists(st.integers(), max_size=2),
-    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
-    max_leaves=8,
-)
-MAPPINGS = st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3)
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -53,7 +45,7 @@ def test_the_paper_sets_every_key_of_what_it_uses(root: Path) -> None:
 
 
 def test_the_paper_has_the_published_settings(root: Path) -> None:
-    settings = config.load([root / "config.yaml"])
+    settings = read_config([root / "config.yaml"], {})
     sft, grpo = settings.training.sft, settings.training.grpo
     assert (sft.learning_rate, sft.warmup, sft.weight_decay, sft.global_batch, sft.epochs) == (1e-5, 0.03, 0.1, 32, 1)
     assert (sft.lora.r, sft.lora.alpha, sft.lora.dropout) == (64, 64, 0.05)
@@ -85,34 +77,6 @@ def test_the_paper_has_the_published_settings(root: Path) -> None:
 )
 def test_a_server_that_is_given_is_asked(keys: dict[str, Any], kind: str) -> None:
     assert config.validate({"judge": keys}).judge.kind == kind
-
-
-@given(MAPPINGS, MAPPINGS)
-def test_what_lies_above_wins_and_the_rest_stays(below: dict[str, Any], above: dict[str, Any]) -> None:
-    merged = config.merge(below, above)
-    assert set(merged) == set(below) | set(above)
-    assert config.merge(merged, above) == merged
-    for key, value in merged.items():
-        if key not in above:
-            assert value == below[key]
-        elif not isinstance(above[key], dict) or not isinstance(below.get(key), dict):
-            assert value == above[key]
-
-
-def test_a_new_row_stands_behind_the_one_it_follows_in_the_overlay() -> None:
-    below = {"first": {"x": 1}, "second": {"x": 1}, "last": {"x": 1}}
-    above = {"first": None, "new": {"x": 2}, "newer": {"x": 2}, "second": {"x": 3}, "after": {"x": 2}}
-    assert list(config.merge(below, above)) == ["new", "newer", "second", "after", "last"]
-    assert list(config.merge(below, {"new": {}})) == [*below, "new"]
-    assert list(config.merge({}, above)) == [*above]
-
-
-def test_null_takes_an_entry_away_and_sets_a_plain_key_to_none() -> None:
-    below = {"models": {"a": {"stage": "hub"}, "b": {"stage": "hub"}}, "context": "text"}
-    assert config.merge(below, {"models": {"a": None}, "context": None}) == {
-        "models": {"b": {"stage": "hub"}},
-        "context": None,
-    }
 
 
 @pytest.mark.parametrize(
@@ -210,7 +174,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, compl
 def test_every_key_is_on_the_reference_page() -> None:
     page = config_pages.pages()["config.md"]
 
-    def sections(section: type[config.Section]) -> set[type[config.Section]]:
+    def sections(section: type[Section]) -> set[type[Section]]:
         found = {section}
         for field in section.model_fields.values():
             if (below := config_pages._section_of(field.annotation)) and below[0] not in found:

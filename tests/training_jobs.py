@@ -25,6 +25,7 @@ import train_grpo
 import train_sft
 from video_r2 import config
 from video_r2.run import run
+from video_r2.sections import Section
 from video_r2.training.processes import place
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -64,7 +65,7 @@ GRPO = config.Grpo(
     bf16=False,
     frames=FRAMES,
 )
-SETTINGS: dict[str, config.Section] = {"train_base": BASE, "train_sft": SFT, "train_grpo": GRPO}
+SETTINGS: dict[str, Section] = {"train_base": BASE, "train_sft": SFT, "train_grpo": GRPO}
 
 
 class Letters:

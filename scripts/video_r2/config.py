@@ -6,16 +6,13 @@
 
 from __future__ import annotations
 
-import json
 import string
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from video_r2.errors import UserError
-from video_r2.files import read_yaml
+from video_r2.sections import Section, checked, overlaid
 
 Semantics = Literal["reference", "corrected"]
 Trace = Literal["full", "without_times", "conclusion"]
@@ -43,15 +40,6 @@ def _names_letter_and_text(given: str) -> str:
 
 Range = Annotated[tuple[Count, Count], AfterValidator(_least_first)]
 OptionFormat = Annotated[str, AfterValidator(_names_letter_and_text)]
-
-
-class Section(BaseModel):
-    """A section of the configuration: unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-SectionT = TypeVar("SectionT", bound=Section)
 
 
 # --- data -------------------------------------------------------------------------------------------------------------
@@ -202,6 +190,9 @@ class RewardWeights(Section):
 class Optimizer(Section):
     """Settings that every training stage shares."""
 
+    # The key that says how much one optimizer step takes over all devices.
+    step_batch: ClassVar[str] = "global_batch"
+
     learning_rate: Positive = Field(1e-5, description="Peak learning rate.")
     schedule: Literal["cosine", "constant", "linear"] = Field("cosine", description="Learning rate schedule.")
     warmup: Fraction = Field(0.0, description="Share of the steps that warm up.")
@@ -216,10 +207,9 @@ class Optimizer(Section):
 
     @model_validator(mode="after")
     def _batch_divides(self) -> Optimizer:
-        for key in ("global_batch", "prompts_per_step"):
-            batch = getattr(self, key, self.per_device_batch)
-            if batch % self.per_device_batch:
-                raise ValueError(f"{key} {batch} cannot be divided by per_device_batch {self.per_device_batch}")
+        batch = getattr(self, self.step_batch)
+        if batch % self.per_device_batch:
+            raise ValueError(f"{self.step_batch} {batch} cannot be divided by per_device_batch {self.per_device_batch}")
         return self
 
 
@@ -248,6 +238,8 @@ class Sft(Optimizer):
 
 class Grpo(Optimizer):
     """Group relative policy optimisation (paper section 3.3)."""
+
+    step_batch: ClassVar[str] = "prompts_per_step"
 
     learning_rate: Positive = 1e-6
     weight_decay: float = 0.01
@@ -606,11 +598,11 @@ class Config(Section):
         if entry.stage == "hub":
             return None
         defaults: Base | Sft | Grpo = getattr(self.training, entry.stage)
-        return _overlaid(defaults, entry.settings, f"models.{model}.settings")
+        return overlaid(defaults, entry.settings, f"models.{model}.settings")
 
     def decoding_of(self, evaluation: str) -> Decoding:
         """Decoding of `evaluation`: the default, with its own keys over it."""
-        return _overlaid(
+        return overlaid(
             self.evaluation.decoding, self.evaluations[evaluation].decoding, f"evaluations.{evaluation}.decoding"
         )
 
@@ -619,63 +611,10 @@ class Config(Section):
         return seed if self.models[model].per_seed and self.models[model].stage != "hub" else self.seeds[0]
 
 
-def _overlaid(section: SectionT, keys: Mapping[str, Any], path: str) -> SectionT:
-    try:
-        return type(section).model_validate(merge(section.model_dump(), keys))
-    except ValidationError as error:
-        raise ValueError("; ".join(_complaints(error, path))) from error
-
-
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay mapping `above` over `below`, key by key; anything but a mapping replaces, `null` for a mapping's entry removes it.
-
-    Removal is what lets an overlay drop one of the paper's models or benchmarks: `models: {internvl3: null}`. A new key comes
-    right behind the one that it follows in `above`: rows of tables have the configuration's order.
-    """
-    merged = dict(below)
-    order = list(below)
-    previous = order[-1] if order else None
-    for key, value in above.items():
-        if key not in merged:
-            order.insert(order.index(previous) + 1 if previous is not None else 0, key)
-        previous = key
-        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = merge(merged[key], value) if nested else value
-    removed = {key for key, value in merged.items() if value is None and isinstance(below.get(key), Mapping)}
-    return {key: merged[key] for key in order if key not in removed}
-
-
 def validate(raw: Mapping[str, Any], source: str = "configuration") -> Config:
     """Check a raw configuration.
 
     Raises:
         UserError: naming every wrong key with its path, what was given and what is allowed.
     """
-    try:
-        return Config.model_validate(raw)
-    except ValidationError as error:
-        complaints = _complaints(error, "")
-        raise UserError(
-            "the configuration is not valid:\n  " + "\n  ".join(complaints), file=source, cure="see docs/config.md"
-        ) from error
-
-
-def load(paths: Sequence[str | Path]) -> Config:
-    """Read configuration files, each laid over those before it."""
-    raw: dict[str, Any] = {}
-    for path in paths:
-        raw = merge(raw, read_yaml(path))
-    return validate(raw, ", ".join(str(path) for path in paths))
-
-
-def _complaints(error: ValidationError, prefix: str) -> list[str]:
-    lines = []
-    for item in error.errors():
-        path = ".".join(part for part in (prefix, *(str(at) for at in item["loc"])) if part) or "(whole)"
-        if item["type"] == "extra_forbidden":
-            lines.append(f"{path}: there is no such key")
-            continue
-        message = item["msg"].removeprefix("Value error, ")
-        shown = "" if isinstance(item["input"], Mapping) else f"; got {json.dumps(item['input'], default=str)[:120]}"
-        lines.append(f"{path}: {message}{shown}")
-    return lines
+    return checked(Config, raw, source)

@@ -11,7 +11,8 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from video_r2.config import Config, Section
+from video_r2.config import Config
+from video_r2.sections import Section
 
 HEAD = """# The configuration
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from video_r2 import code_digest, config
+from video_r2 import code_digest, config, sections
 from video_r2.data.benchmark_columns import ADAPTERS
 from video_r2.errors import UserError
 from video_r2.files import read_yaml
@@ -26,11 +26,11 @@ def read_config(paths: Iterable[str | Path], keys: Mapping[str, Any]) -> config.
     raw: dict[str, Any] = {}
     sources = []
     for path in paths:
-        raw = config.merge(raw, read_yaml(path))
+        raw = sections.merge(raw, read_yaml(path))
         sources.append(str(path))
     if keys:
         sources.append("--config")
-    settings = config.validate(config.merge(raw, keys), ", ".join(sources))
+    settings = config.validate(sections.merge(raw, keys), ", ".join(sources))
     for name, benchmark in settings.benchmarks.items():
         if benchmark.adapter not in ADAPTERS:
             raise UserError(
@@ -79,7 +79,7 @@ class Plan:
         at: Any = self.config
         for key in path.split("."):
             at = getattr(at, key)
-        return at.model_dump(mode="json", include=set(keys) or None) if isinstance(at, config.Section) else at
+        return at.model_dump(mode="json", include=set(keys) or None) if isinstance(at, sections.Section) else at
 
     # --- the judge ----------------------------------------------------------------------------------------------------
 
@@ -269,34 +269,41 @@ class Plan:
         seeds = self.config.seeds if sampled else [self.config.model_seed(model, seed) for seed in self.config.seeds]
         return list(dict.fromkeys(seeds))
 
-    def predictions(self, evaluations: Iterable[str], benchmarks: Iterable[str]) -> list[str]:
-        """Files of predictions, for every seed."""
-        return self._answers("predictions", evaluations, benchmarks, "parquet")
+    def predictions(self, evaluations: Iterable[str], benchmarks: Iterable[str], first_seed: bool = False) -> list[str]:
+        """Files of predictions, for every seed or for the first alone."""
+        return self._answers("predictions", evaluations, benchmarks, "parquet", first_seed)
 
     def scored_predictions(self, metric: str, evaluations: Iterable[str], benchmarks: Iterable[str]) -> list[str]:
         """Files of the predictions that a metric measures, for every seed."""
         return self.predictions([name for name in evaluations if self._measures(metric, name)], benchmarks)
 
     def scores(
-        self, metrics: Iterable[str], evaluations: Iterable[str], benchmarks: Iterable[str], suffix: str = "parquet"
+        self,
+        metrics: Iterable[str],
+        evaluations: Iterable[str],
+        benchmarks: Iterable[str],
+        suffix: str = "parquet",
+        first_seed: bool = False,
     ) -> list[str]:
-        """Files of scores, for every seed; a metric is left out where it has nothing to measure."""
+        """Files of scores, for every seed or for the first alone; none where a metric has nothing to measure."""
         files = []
         for metric in metrics:
             measured = [name for name in evaluations if self._measures(metric, name)]
-            files += self._answers(f"scores/{metric}", measured, benchmarks, suffix)
+            files += self._answers(f"scores/{metric}", measured, benchmarks, suffix, first_seed)
         return files
 
     def _measures(self, metric: str, evaluation: str) -> bool:
         entry = self.config.evaluations[evaluation]
         return metric == "accuracy" or (entry.prompt == "think" and entry.control == "none")
 
-    def _answers(self, below: str, evaluations: Iterable[str], benchmarks: Iterable[str], suffix: str) -> list[str]:
+    def _answers(
+        self, below: str, evaluations: Iterable[str], benchmarks: Iterable[str], suffix: str, first_seed: bool
+    ) -> list[str]:
         names = list(benchmarks)
         return [
             f"{self.results}/{below}/{evaluation}/seed-{seed}/{benchmark}.{suffix}"
             for evaluation in evaluations
-            for seed in self.seeds(evaluation)
+            for seed in self.seeds(evaluation)[: 1 if first_seed else None]
             for benchmark in names
         ]
 

@@ -17,6 +17,7 @@ from video_r2.data.benchmark_columns import ADAPTERS
 from video_r2.data.benchmarks import read_benchmark
 from video_r2.data.subtitles import format_srt
 from video_r2.errors import RejectedRecord, UserError
+from video_r2.workflow import read_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +33,7 @@ GOOD = {
 
 def test_the_miniature_is_read_back_as_it_was_asked(tmp_path: Path) -> None:
     world = config.World(benchmark_videos=12, benchmark_questions=40)
-    for name, entry in config.load([ROOT / "config.yaml"]).benchmarks.items():
+    for name, entry in read_config([ROOT / "config.yaml"], {}).benchmarks.items():
         if entry.group == "heldout":
             continue
         made = miniature_benchmarks.make_benchmark(name, entry, world)

@@ -21,11 +21,12 @@ from video_r2.data.traces import LETTERS
 from video_r2.data.world import Film
 from video_r2.errors import UserError
 from video_r2.metrics.accuracy import score_record
+from video_r2.workflow import read_config
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = {
     name: benchmark
-    for name, benchmark in config.load([ROOT / "config.yaml"]).benchmarks.items()
+    for name, benchmark in read_config([ROOT / "config.yaml"], {}).benchmarks.items()
     if benchmark.group != "heldout"
 }
 WORLD = config.World(training_videos=80, sft_rows=200, grpo_rows=60, validation_videos=6, validation_rows=20)

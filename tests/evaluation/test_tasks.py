@@ -43,3 +43,10 @@ def test_a_response_is_scored_by_its_answer() -> None:
     responses = ["<think>A</think><answer>B</answer>", "blue, option B", "<think>B</think><answer>A</answer>", ""]
     assert [process_results(doc, [response])["accuracy"] for response in responses] == [1, 1, 0, 0]
     assert percentage([1, 0, 0, 0]) == 25
+
+
+@pytest.mark.parametrize(("unit", "right"), [("centimeters", 1), ("meters", 0)])
+def test_the_question_says_what_a_bare_number_stands_for(unit: str, right: float) -> None:
+    question = f"How many {unit} is it wide?"
+    doc = {"target": "320", "answer_type": "number", "options": None, "question": question}
+    assert process_results(doc, ["<answer>3.2 m</answer>"])["accuracy"] == right

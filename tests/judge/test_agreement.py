@@ -145,10 +145,23 @@ def test_the_rules_read_the_test_half_well() -> None:
     assert figures.obeyed == 0
 
 
-def measure(root: Path, *arguments: str) -> str:
+def run_measure(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(root / "scripts")}
-    command = [sys.executable, root / "scripts/measure_agreement.py", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    command = [sys.executable, str(root / "scripts/measure_agreement.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def measure(root: Path, *arguments: str) -> str:
+    done = run_measure(root, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_judge_that_cannot_be_is_told_in_a_sentence(root: Path) -> None:
+    done = run_measure(root, str(READINGS), "--judge", "llm", "--url", "localhost:8000")
+    assert done.returncode == 1
+    assert "error: command line: these settings cannot be used:\n  url: String should match pattern" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_command_prints_figures_and_no_failures_of_the_test_half(root: Path, tmp_path: Path) -> None:

@@ -156,7 +156,10 @@ def test_columns_as_json_lines(write: Callable[..., Path]) -> None:
     ("arguments", "complaint"),
     [
         (["--judge", "llm"], "kind 'llm' needs the key 'url'"),
-        (["--url", "localhost:8000/v1"], "error: these settings cannot be: url String should match pattern"),
+        (
+            ["--url", "localhost:8000/v1"],
+            "error: command line: these settings cannot be used:\n  url: String should match pattern",
+        ),
     ],
 )
 def test_a_judge_that_cannot_be_is_told_in_a_sentence(

@@ -316,7 +316,7 @@ def test_sample_answers_of_a_real_video(
         {
             **question,
             "evaluation": evaluation,
-            "seed": seed,
+            "seed": 0,
             "prompt": "",
             "response": "<think>At 00:02 it is red.</think><answer>A</answer>",
             "think": "At 00:02 it is red.",
@@ -327,7 +327,6 @@ def test_sample_answers_of_a_real_video(
         }
         for question in [*questions, {**questions[0], "id": "not_among_the_samples"}]
         for evaluation in ("sft", "grpo")
-        for seed in (0, 1)
     ]
     records.write_table(tmp_path / "questions.parquet", pd.DataFrame(questions), records.QUESTION)
     records.write_table(tmp_path / "predictions.parquet", pd.DataFrame(responses), records.PREDICTION)
@@ -349,8 +348,8 @@ def test_sample_answers_of_a_real_video(
         output=SimpleNamespace(predictions=shown),
     )
     importlib.import_module("sample_responses").main(responses_job)
-    chosen = records.read_table(shown, records.PREDICTION)[["id", "evaluation", "seed"]].values.tolist()
-    assert chosen == [[f"colour_at-00{at}", name, 0] for at in range(2) for name in ("sft", "grpo")]
+    chosen = records.read_table(shown, records.PREDICTION)[["id", "evaluation"]].values.tolist()
+    assert chosen == [[f"colour_at-00{at}", name] for at in range(2) for name in ("sft", "grpo")]
 
     params.evaluations = {name: params.evaluations[name] for name in ("sft", "grpo")}
     job: Any = SimpleNamespace(

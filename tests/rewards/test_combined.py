@@ -45,6 +45,14 @@ def test_by_hand() -> None:
     assert found["total"] == [3.5, 1.5, 1.5, 0]
 
 
+def test_the_question_says_what_a_bare_number_stands_for() -> None:
+    model = RewardModel(RewardWeights(), TemporalAlignment(), RuleJudge(), "corrected", zero_embedding)
+    completion = "<think>It takes two minutes.</think><answer>2 minutes</answer>"
+    questions = ["How many seconds does it take?", "How many minutes does it take?"]
+    found = model([completion] * 2, ["120", "120"], ["number"] * 2, [[]] * 2, [{}] * 2, questions)
+    assert found["accuracy"] == [1, 0]
+
+
 def test_without_gate_and_alignment_both_are_logged_but_do_not_count() -> None:
     found = reward(RewardWeights(), RuleJudge(), ALL)
     assert found["gate"] == [1, 1, 1, 1]

@@ -311,7 +311,11 @@ EDITS = [
         | {"rescore", "main_accuracy", "learning", "differences", "reproduction"}
         | REPORT,
     ),
-    Edit("one seed more", [text(CONFIG, "seeds: [0]", "seeds: [0, 1]")], SFT),
+    Edit(
+        "one seed more",
+        [text(CONFIG, "seeds: [0]", "seeds: [0, 1]")],
+        SFT - {"sample_responses", "sample_answers"},  # they show the first one
+    ),
     # Environments.
     Edit("a package of training", [text("envs/train.yaml", "trl==1.16.0", "trl==1.17.0")], BASE, SFT),
     Edit(

@@ -10,6 +10,7 @@ import pytest
 
 from video_r2 import config
 from video_r2.errors import UserError
+from video_r2.sections import merge
 from video_r2.workflow import Plan, one_of, read_config
 
 RAW = {
@@ -38,7 +39,7 @@ RAW = {
 
 
 def plan_of(root: Path, **above: object) -> Plan:
-    return Plan(config.validate(config.merge(RAW, above)), root / "scripts")
+    return Plan(config.validate(merge(RAW, above)), root / "scripts")
 
 
 @pytest.fixture
@@ -62,6 +63,17 @@ def test_an_answer_that_no_seed_changes_is_asked_for_once(plan: Plan) -> None:
     assert plan.seeds("base") == [3]
     assert plan.seeds("sampled") == [3, 4]
     assert plan.seeds("grpo") == [3, 4]
+
+
+def test_files_of_the_first_seed_alone(root: Path) -> None:
+    plan = plan_of(root, seeds=[4, 3])
+    assert plan.predictions(["base", "grpo"], ["one"], first_seed=True) == [
+        "results/e/predictions/base/seed-4/one.parquet",
+        "results/e/predictions/grpo/seed-4/one.parquet",
+    ]
+    assert plan.scores(["tac"], ["direct", "grpo"], ["one"], first_seed=True) == [
+        "results/e/scores/tac/grpo/seed-4/one.parquet"
+    ]
 
 
 def test_scores_are_of_what_an_exhibit_shows_and_a_metric_measures(plan: Plan) -> None:

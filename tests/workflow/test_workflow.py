@@ -79,6 +79,18 @@ def test_the_paper_makes_everything(paper: Counter[str]) -> None:
     assert not [rule for rule in paper if rule.startswith("generate")]
 
 
+def test_sample_answers_show_responses_and_scores_of_the_first_seed(root: Path) -> None:
+    """A model that no seed changes has the first one, which need not be the least."""
+    arguments = ["--profile", "local", "--quiet", "host", "--config", "seeds=[1,0]", "-n", "--forceall", "--nolock"]
+    printed = snakemake(root, "sample_answers", *arguments)
+    assert printed.returncode == 0, printed.stderr
+    for rule in ("sample_responses", "sample_answers"):
+        job = re.search(rf"^rule {rule}:\n    input: (.+)$", printed.stdout + printed.stderr, flags=re.MULTILINE)
+        assert job
+        assert set(re.findall(r"seed-\d", job[1])) == {"seed-1"}
+        assert "/base_think/" in job[1]
+
+
 @pytest.mark.parametrize("profile", ["local", "slurm"])
 def test_targets_have_plain_names_and_profiles_name_rules_that_exist(root: Path, profile: str) -> None:
     # Snakemake passes over the resources of a rule that does not exist without a word.

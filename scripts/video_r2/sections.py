@@ -1,0 +1,85 @@
+"""Sections of a configuration: what every one refuses, how one lies over another, and how a wrong one is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from video_r2.errors import UserError
+
+
+class Section(BaseModel):
+    """A section of the configuration: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def checked(section: type[SectionT], given: Mapping[str, Any], source: str) -> SectionT:
+    """A section made of what was given.
+
+    Args:
+        section: its class.
+        given: its keys.
+        source: where they stand, for the complaint.
+
+    Raises:
+        UserError: naming every wrong key with its path, what was given and what is allowed.
+    """
+    try:
+        return section.model_validate(given)
+    except ValidationError as error:
+        raise UserError(
+            "these settings cannot be used:\n  " + "\n  ".join(_complaints(error)),
+            file=source,
+            cure="see docs/config.md",
+        ) from error
+
+
+def overlaid(section: SectionT, keys: Mapping[str, Any], path: str) -> SectionT:
+    """The section with some `keys` over its own, for a validator of the section around it.
+
+    Raises:
+        ValueError: naming every wrong key with its path, which begins with `path`.
+    """
+    try:
+        return type(section).model_validate(merge(section.model_dump(), keys))
+    except ValidationError as error:
+        raise ValueError("; ".join(_complaints(error, path))) from error
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay mapping `above` over `below`, key by key; anything but a mapping replaces, `null` for a mapping's entry removes it.
+
+    Removal is what lets an overlay drop one of the paper's models or benchmarks: `models: {internvl3: null}`. A new key comes
+    right behind the one that it follows in `above`: rows of tables have the configuration's order.
+    """
+    merged = dict(below)
+    order = list(below)
+    previous = order[-1] if order else None
+    for key, value in above.items():
+        if key not in merged:
+            order.insert(order.index(previous) + 1 if previous is not None else 0, key)
+        previous = key
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if nested else value
+    removed = {key for key, value in merged.items() if value is None and isinstance(below.get(key), Mapping)}
+    return {key: merged[key] for key in order if key not in removed}
+
+
+def _complaints(error: ValidationError, prefix: str = "") -> list[str]:
+    lines = []
+    for item in error.errors():
+        path = ".".join(part for part in (prefix, *(str(at) for at in item["loc"])) if part) or "(whole)"
+        if item["type"] == "extra_forbidden":
+            lines.append(f"{path}: there is no such key")
+            continue
+        message = item["msg"].removeprefix("Value error, ")
+        shown = "" if isinstance(item["input"], Mapping) else f"; got {json.dumps(item['input'], default=str)[:120]}"
+        lines.append(f"{path}: {message}{shown}")
+    return lines
