@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from growth import QUADRATIC, growth
 
 from video_r2.reading.claims import read_claims
 
@@ -35,6 +36,30 @@ TRACE = (
             [("00:03", (3, 3), 'The sign reads "Gate B"'), ("00:70", None, "fog")],
         ),
         ("The ball weighs 3.5 kg at 00:05.", [("00:05", (5, 5), "The ball weighs 3.5 kg")]),
+        (
+            "A dog jumps (00:16) and a cat sleeps (00:30).",
+            [("00:16", (16, 16), "A dog jumps"), ("00:30", (30, 30), "a cat sleeps")],
+        ),
+        ("[00:04] A dog. [00:08] A cat.", [("00:04", (4, 4), "A dog"), ("00:08", (8, 8), "A cat")]),
+        ("A dog (small, brown) runs at 00:05.", [("00:05", (5, 5), "A dog (small, brown) runs")]),
+        ("00:04 → 00:08: a ball falls.", [("00:04 → 00:08", (4, 8), "a ball falls")]),
+        ("00:04 => a dog enters.", [("00:04", (4, 4), "a dog enters")]),
+        ("At t=16s, a ball falls.", [("At t=16s", (16, 16), "a ball falls")]),
+        ("Timestamp: 00:16 - a dog runs", [("00:16", (16, 16), "a dog runs")]),
+        (
+            "A lamp blinks at 00:04, 00:08 and 00:12.",
+            [(f"00:{second:02d}", (second, second), "A lamp blinks") for second in (4, 8, 12)],
+        ),
+        (
+            "From 00:04 to 00:08 and again from 00:10 to 00:12 it glows.",
+            [("00:04 to 00:08", (4, 8), "it glows"), ("00:10 to 00:12", (10, 12), "it glows")],
+        ),
+        (
+            "The dog runs at 00:04 and at 00:09 it sleeps.",
+            [("00:04", (4, 4), "The dog runs"), ("00:09", (9, 9), "it sleeps")],
+        ),
+        ("The red one appears at 00:04, so the answer is B.", [("00:04", (4, 4), "The red one appears")]),
+        ("00:12 minus 00:04 is 8 seconds, so it lasts 8.", []),
         ("He waits for 5 seconds.", []),
         ("00:05. 00:07!", []),
         ("The answer is 00:04.", []),
@@ -48,3 +73,8 @@ def test_claims(think: str, claims: list) -> None:
         for claim in read_claims(think)
     ]
     assert found == claims
+
+
+@pytest.mark.parametrize("unit", ["=", "1=", "00:04 =", "00:04 → ", "00:04, ", "t=", "so 00:04 ", "[4s]", "- 4s: a\n"])
+def test_time_taken_is_linear(unit: str) -> None:
+    assert growth(read_claims, unit) < QUADRATIC / 2

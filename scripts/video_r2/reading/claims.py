@@ -27,6 +27,8 @@ class Claim:
     text: str
 
 
+LONGEST_TIME = 60  # characters, words that lead to it included
+_PUNCTUATION = " \t\r\n:;,.–—-*•→=>|~"
 _EDGE = " \t\r\n:;,.–—-*•\"'“”‘’()[]"
 _JOINT = re.compile(
     r"(?:^|[\s,;])(?:and|then|while|whereas|but|also)$|^(?:and|then|while|whereas|but|also)(?=[\s,;])", re.IGNORECASE
@@ -55,8 +57,10 @@ def find_claims(think: str) -> list[tuple[int, int, Claim]]:
     concluded = _conclusion(think, sentences)
     found = []
     for begin, end in sentences:
-        if begin <= concluded < end and len(_words(think[begin:concluded])) <= 2:
-            continue
+        if begin <= concluded < end:
+            if len(_words(think[begin:concluded])) <= 2:
+                continue
+            end = _end_without_conclusion(think, begin, end)
         found += [(begin + first, begin + last, claim) for first, last, claim in _claims_of_sentence(think[begin:end])]
     return found
 
@@ -64,7 +68,9 @@ def find_claims(think: str) -> list[tuple[int, int, Claim]]:
 def _conclusion(think: str, sentences: Sequence[tuple[int, int]]) -> int:
     """Where the words begin that announce the conclusion; the end of the trace without any."""
     for to_end, (begin, end) in enumerate(reversed(sentences)):
-        found = [match.start() for match in cues.CONCLUDES.finditer(think, begin, end)]
+        found = [
+            cue.start() for cue in cues.CONCLUDES.finditer(think, begin, end) if not _belongs_to_time(think, begin, cue)
+        ]
         if to_end < INFERRING:
             found += [match.start() for match in cues.INFERS.finditer(think, begin, end)]
         if found:
@@ -72,35 +78,72 @@ def _conclusion(think: str, sentences: Sequence[tuple[int, int]]) -> int:
     return len(think)
 
 
+def _end_without_conclusion(think: str, begin: int, end: int) -> int:
+    """Where what a sentence says of its times ends: "The dog enters at 00:05 | , so it is B."."""
+    time = next(find_times(think[begin:end]), None)
+    behind = end if time is None else begin + time.end
+    return min((cue.start() for cue in cues.INFERS.finditer(think, behind, end)), default=end)
+
+
+def _belongs_to_time(think: str, begin: int, cue: re.Match[str]) -> bool:
+    """Whether a sign that may conclude joins a time or follows one: "00:04 → 00:08", "t=5", "00:04 => a dog enters"."""
+    if cue[0][-1].isalnum() or cue[0][-1] == ":":
+        return False
+    before = think[max(begin, cue.start() - LONGEST_TIME) : cue.start()]
+    return _TIME_VARIABLE.search(before) is not None or any(
+        not before[mention.end :].strip(_AROUND_TIME) for mention in find_times(before)
+    )
+
+
 def _claims_of_sentence(sentence: str) -> list[tuple[int, int, Claim]]:
     mentions = list(find_times(sentence))
     if not mentions:
         return []
     leading = not _words(sentence[: mentions[0].begin])
+    lists = _listed(sentence, mentions)
     claims = []
-    for at, mention in enumerate(mentions):
-        last = at + 1 == len(mentions)
-        begin, end = mention.begin, mention.end
+    for at, times in enumerate(lists):
+        last = at + 1 == len(lists)
+        begin, end = times[0].begin, times[-1].end
         if leading:
-            end = len(sentence) if last else mentions[at + 1].begin
-            text = sentence[mention.end : end]
+            end = len(sentence) if last else lists[at + 1][0].begin
+            text = sentence[times[-1].end : end]
         else:
-            begin = mentions[at - 1].end if at else 0
-            text = sentence[begin : mention.begin]
+            begin = lists[at - 1][-1].end if at else 0
+            text = sentence[begin : times[0].begin]
             if last:
                 end = len(sentence)
-                text = f"{text.rstrip(_EDGE)} {sentence[mention.end :].strip(_EDGE)}"
+                text = f"{text.rstrip(_EDGE)} {sentence[times[-1].end :].strip(_EDGE)}"
         text = _trimmed(text)
         if _has_content(text):
-            claims.append((begin, end, _claim(mention, text)))
+            claims += [(begin, end, _claim(mention, text)) for mention in times]
     return claims
+
+
+def _listed(sentence: str, mentions: Sequence[Mention]) -> list[list[Mention]]:
+    """The times of a sentence, those together of which one thing is said: "at 00:04, 00:08 and 00:12"."""
+    lists = [[mentions[0]]]
+    leading, followed = not _words(sentence[: mentions[0].begin]), bool(_words(sentence[mentions[-1].end :]))
+    for mention in mentions[1:]:
+        # "The dog runs at 00:04 and at 00:09 it sleeps" says two things.
+        anew = not leading and followed and mention.written[0].isalpha()
+        if not anew and _LISTS.fullmatch(sentence[lists[-1][-1].end : mention.begin]):
+            lists[-1].append(mention)
+        else:
+            lists.append([mention])
+    return lists
 
 
 def _claim(mention: Mention, text: str) -> Claim:
     return Claim(_BEFORE_DIGITS.sub("", mention.written).strip(), mention.interval, text)
 
 
-_BEFORE_DIGITS = re.compile(r"^(?:at|from|after|before|until)[ \t]+(?=\W*\d)", re.IGNORECASE)
+_LISTS = re.compile(r"[ \t)\]]{0,3}(?:[,;&/]|\band\b|\bor\b|[ \t(\[]|\bagain\b|\balso\b){1,12}", re.IGNORECASE)
+_TIME_VARIABLE = re.compile(r"\bt[ \t]?$|\btime(?:stamp)?[ \t]?$", re.IGNORECASE)
+_AROUND_TIME = " \t*_)]\"'"
+_BEFORE_DIGITS = re.compile(
+    r"^(?:(?:at|from|after|before|until)[ \t]+|(?:t|time|timestamp)[ \t]?[=:][ \t]?)(?=\W*\d)", re.IGNORECASE
+)
 
 
 def _words(text: str) -> list[str]:
@@ -109,9 +152,14 @@ def _words(text: str) -> list[str]:
 
 def _trimmed(text: str) -> str:
     """The text without punctuation and joining words at its ends, an opened quotation or bracket kept closed."""
-    text = _JOINT.sub("", text.strip(" \t\r\n:;,.–—-*•"))
-    text = text.strip(" \t\r\n:;,–—-*•").rstrip(".")
+    text = _JOINT.sub("", _without_loose_ends(text))
+    text = _without_loose_ends(text)
     return _JOINT.sub("", text).strip(" \t\r\n:;,–—-")
+
+
+def _without_loose_ends(text: str) -> str:
+    """The text without punctuation at its ends, and without a bracket there that the time beside it stood in."""
+    return text.strip(_PUNCTUATION).lstrip(")]" + _PUNCTUATION).rstrip("([" + _PUNCTUATION)
 
 
 def _has_content(text: str) -> bool:

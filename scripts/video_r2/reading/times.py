@@ -37,38 +37,65 @@ class Mention:
     interval: Interval | None
 
 
-# One character for one, so that positions stay: other dashes, colons and tildes than ASCII's.
-_PLAIN = str.maketrans({**dict.fromkeys("‐‑‒–—―−", "-"), "：": ":", "∶": ":", "～": "~", "≈": "~", "\u00a0": " "})
+# One character for one, so that positions stay: other dashes, arrows, colons and tildes than ASCII's.
+_PLAIN = str.maketrans(
+    {
+        **dict.fromkeys("‐‑‒–—―−", "-"),
+        **dict.fromkeys("→⇒➔➜⟶", ">"),
+        "：": ":",
+        "∶": ":",
+        "～": "~",
+        "≈": "~",
+        "\u00a0": " ",
+    }
+)
 
 _NUMBER = r"\d{1,5}(?:\.\d{1,3})?"
+_GAP = r"[ \t-]{0,2}"
 _SECONDS = r"(?:seconds?|secs?|s)(?![a-z])"
-_MINUTES = r"(?:minutes?|mins?)(?![a-z])"
-_CLOCK = r"(?:\d{1,3}:)?\d{1,4}:\d{2}(?:\.\d{1,3}|,\d{3})?(?!\d|:\d)(?:[ \t]?s(?![a-z]))?"
+_MINUTES = r"(?:minutes?|mins?|m(?=[ \t]?\d{1,2}(?:\.\d{1,3})?[ \t]?s(?![a-z])))(?![a-z])"
+_HOURS = r"(?:hours?|hrs?|h(?=[ \t]?\d{1,2}[ \t]?m))(?![a-z])"
+_THEN = r"[ \t]{0,2}(?:(?:,|and\b|,[ \t]and\b)[ \t])?"
 _UNITS = (
-    rf"(?:{_NUMBER}[ \t]?m[ \t]?{_NUMBER}[ \t]?s(?![a-z])"
-    rf"|{_NUMBER}[ \t-]{{0,2}}{_MINUTES}(?:[ \t]{{0,2}}(?:and[ \t])?{_NUMBER}[ \t-]{{0,2}}{_SECONDS})?"
-    rf"|{_NUMBER}[ \t-]{{0,2}}{_SECONDS})"
+    rf"(?:{_NUMBER}{_GAP}{_HOURS}(?:{_THEN}{_NUMBER}{_GAP}(?:{_MINUTES}|m(?![a-z])))?(?:{_THEN}{_NUMBER}{_GAP}{_SECONDS})?"
+    rf"|{_NUMBER}{_GAP}{_MINUTES}(?:{_THEN}{_NUMBER}{_GAP}{_SECONDS})?"
+    rf"|{_NUMBER}{_GAP}{_SECONDS})"
 )
-_TO = r"[ \t]{0,2}(?:-|\bto\b|\buntil\b|\btill\b|\bthrough\b|\.\.)[ \t]{0,2}(?:about[ \t]|around[ \t]|~[ \t]?)?"
+_CLOCK = (
+    r"(?:\d{1,3}:)?\d{1,4}:\d{2}(?:\.\d{1,3}|,\d{3})?(?!\d|:\d)"
+    rf"(?:[ \t]?(?:{_SECONDS}|(?:minutes?|mins?)(?![a-z])))?(?![ \t]?[ap](?:\.[ \t]?)?m\b)"
+)
+_TO = (
+    r"[ \t]{0,2}(?:-{1,2}>?|=?>|~|\bto\b|\buntil\b|\btill\b|\bthrough\b|\.\.)[ \t]{0,2}"
+    r"(?:about[ \t]|around[ \t]|~[ \t]?)?"
+)
 _AND = r"[ \t]{0,2}(?:-|\band\b|\bto\b)[ \t]{0,2}(?:about[ \t]|around[ \t]|~[ \t]?)?"
 _HEDGE = r"(?:about|around|approximately|approx\.?|roughly|nearly|near|circa|by|~)"
 _LEAD = rf"(?:at|from|after|before|until|{_HEDGE})"
-_LEADS = rf"(?:\b{_LEAD}[ \t]{{1,2}}|~[ \t]?)(?:{_HEDGE}[ \t]{{0,2}})?(?:the[ \t])?"
+_CALLED = r"\b(?:t|time|timestamp)[ \t]?[=:][ \t]?~?"
+_LEADS = (
+    rf"(?:(?:\b{_LEAD}[ \t]{{1,2}})?{_CALLED}|(?:\b{_LEAD}[ \t]{{1,2}}|~[ \t]?)(?:{_HEDGE}[ \t]{{0,2}})?(?:the[ \t])?)"
+)
+_NTH = r"\d{1,5}(?:st|nd|rd|th)"
 
 _MENTION = re.compile(
     rf"""
     (?P<between> \bbetween[ \t]{{1,2}} (?:{_HEDGE}[ \t]{{0,2}})?
         (?P<b1>{_CLOCK}|{_UNITS}|{_NUMBER}) {_AND} (?P<b2>{_CLOCK}|{_UNITS}) )
-  | (?P<clock> (?:{_LEADS}|\bthe[ \t])? (?<!\d) (?<!\d[:.])
+  | (?P<clock> (?P<clock_lead>{_LEADS}|\bthe[ \t])? (?<!\d) (?<!\d[:.])
         (?P<c1>{_CLOCK}) (?: {_TO} (?P<c2>{_CLOCK}) | {_TO} (?:the[ \t])?end\b )? (?:[ \t]?(?:-[ \t]?)?mark\b)? )
   | (?P<ordinal> (?P<ordinal_lead>{_LEADS})? \bseconds?[ \t]{{1,2}}
-        (?P<o1>{_NUMBER}) (?: {_TO} (?P<o2>{_NUMBER}) )? (?![\d:]) )
+        (?P<o1>{_NUMBER}) (?: {_TO} (?:seconds?[ \t])? (?P<o2>{_NUMBER}) )? (?![\d:]) )
+  | (?P<nth> (?:\b(?:{_LEAD}|in|during|on)[ \t]{{1,2}}(?:the[ \t])?|\bthe[ \t])? (?<![\w.:])
+        (?P<n1>{_NTH}) (?: (?:[ \t-]seconds?)? {_TO} (?:the[ \t])? (?P<n2>{_NTH}) )? [ \t-]seconds?(?![a-z]) )
   | (?P<units> (?P<units_lead>{_LEADS})? (?<![\w.:])
         (?: (?P<u1>{_NUMBER}) {_TO} (?P<u2>{_UNITS}) | (?P<single>{_UNITS}) (?: {_TO} (?P<until>{_UNITS}) )? )
         (?P<mark>[ \t]?(?:-[ \t]?)?mark\b|[ \t]in(?:to)?\b)? )
+  | (?P<variable> \b(?:t|timestamp)[ \t]?=[ \t]?~? (?P<v1>{_NUMBER}) (?: {_TO} (?P<v2>{_NUMBER}) )? (?![.:]?\d) )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_KINDS = ("between", "clock", "ordinal", "nth", "units", "variable")
 
 _DIGIT = re.compile(r"\d")
 _DURATION_BEFORE = re.compile(
@@ -76,27 +103,37 @@ _DURATION_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _DURATION_AFTER = re.compile(r"[ \t]*(?:later|long|earlier|apart|each|of\b|ago)", re.IGNORECASE)
+_SCORE_BEFORE = re.compile(
+    r"\b(?:scores?|scoreline|ratio|result|odds|tied)(?:[ \t](?:is|was|of|now|a|the|reads|shows|becomes?|to))*[ \t:]{0,3}$",
+    re.IGNORECASE,
+)
+# What stands before a time that opens a line: "- 16s: a dog", "2) **4s** - a cat".
+_LINE_OPENS = re.compile(r"(?:^|\n)[ \t]*(?:\d{1,3}[.)][ \t]|[^\w\n]){0,8}$")
+_HEADS = re.compile(r"[\])*_\"']{0,4}[ \t]?(?::|-(?=[ \t])|[|>])")
 _FILLER = re.compile(
     r"(?:[\s\[\](){}<>\"'`*.,:;|~+=-]|\b(?:at|in|on|from|the|time|timestamp|t|mark|video|around|about|onwards?)\b)*",
     re.IGNORECASE,
 )
-_BARE = re.compile(rf"({_NUMBER})(?:{_TO}({_NUMBER}))?")
+_BARE_NUMBER = rf"{_NUMBER}(?:[ \t]?[hm])?"
+_BARE = re.compile(rf"({_BARE_NUMBER})(?:{_TO}({_BARE_NUMBER}))?")
+_WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)[ \t-]*([hms])?", re.IGNORECASE)
+_UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 def find_times(text: str) -> Iterator[Mention]:
     """Find every time that a text names, in order.
 
-    A number with a unit counts only where words make it a moment ("at 16 seconds", "the 16-second mark"); "for 5
-    seconds" is a duration.
+    A number with a unit counts only where it stands for a moment: after words that say so ("at 16 seconds", "the 16-second
+    mark"), in brackets of its own, or as the head of a line; "for 5 seconds" is a duration. A score ("the score is 2:10") and
+    a time of day ("10:30 a.m.") are no times of a video.
     """
     if not _DIGIT.search(text):
         return
     plain = text.translate(_PLAIN)
     for match in _MENTION.finditer(plain):
-        kind = _kind(match)
-        if kind in ("ordinal", "units") and not _is_moment(plain, match, kind):
+        if not _is_moment(plain, match):
             continue
-        first, second = _parts(match, kind)
+        first, second = _parts(match)
         yield Mention(match.start(), match.end(), text[match.start() : match.end()].strip(), _interval(first, second))
 
 
@@ -115,48 +152,71 @@ def parse_time(text: str) -> Interval | None:
     match = matches[0]
     if not _FILLER.fullmatch(plain[: match.start()] + " " + plain[match.end() :]):
         return None
-    return _interval(*_parts(match, _kind(match)))
+    return _interval(*_parts(match))
 
 
 def _kind(match: re.Match[str]) -> str:
-    return next(name for name in ("between", "clock", "ordinal", "units") if match[name] is not None)
+    return next(name for name in _KINDS if match[name] is not None)
 
 
-def _parts(match: re.Match[str], kind: str) -> tuple[str, str | None]:
+def _parts(match: re.Match[str]) -> tuple[str, str | None]:
+    kind = _kind(match)
     if kind == "units" and match["single"]:
         return match["single"], match["until"]
-    initial = kind[0]
-    return match[f"{initial}1"], match[f"{initial}2"]
+    return match[f"{kind[0]}1"], match[f"{kind[0]}2"]
 
 
-def _is_moment(text: str, match: re.Match[str], kind: str) -> bool:
-    if match["mark"] or (kind == "ordinal" and text.startswith((":", ","), match.end())):
+def _is_moment(text: str, match: re.Match[str]) -> bool:
+    kind, before = _kind(match), text[max(0, match.start() - 40) : match.start()]
+    if kind == "clock":
+        return match["clock_lead"] is not None or match["c2"] is not None or not _SCORE_BEFORE.search(before)
+    if kind == "nth":
+        return not _DURATION_BEFORE.search(before)
+    if kind in ("between", "variable"):
         return True
-    if not match[f"{kind}_lead"] or _DURATION_AFTER.match(text, match.end()):
+    if kind == "ordinal" and (match["o2"] or text.startswith((":", ","), match.end())):
+        return True
+    if kind == "units" and (match["mark"] or _stands_alone(text, match, before)):
+        return True
+    if _DURATION_BEFORE.search(before) or _DURATION_AFTER.match(text, match.end()):
         return False
-    return not _DURATION_BEFORE.search(text[max(0, match.start() - 20) : match.start()])
+    return match[f"{kind}_lead"] is not None or (kind == "units" and match["until"] is not None)
+
+
+def _stands_alone(text: str, match: re.Match[str], before: str) -> bool:
+    """Whether a time with units is in brackets of its own, or the head of a line."""
+    after = text[match.end() : match.end() + 1]
+    if before.endswith("[") and after == "]":
+        return True
+    if before.endswith("(") and after == ")":
+        # "He waits (5 seconds)" tells how long.
+        return match["single"] is None or match["until"] is not None or "second" not in match["single"].lower()
+    # Of a longer line the beginning is not in sight.
+    is_head = _LINE_OPENS.search(before) and (len(before) < 40 or "\n" in before)
+    return bool(is_head) and _HEADS.match(text, match.end()) is not None
 
 
 def _interval(first: str, second: str | None) -> Interval | None:
     start = _seconds(first)
     end = start if second is None else _seconds(second)
-    if second is not None and first.strip().isdecimal() and re.search(r"min", second, re.IGNORECASE):
-        start = None if start is None else start * 60  # "1 to 2 minutes": the unit stands for both
-    if start is None or end is None or end < start:
+    if start is None or end is None:
         return None
-    return Interval(start, end)
+    if second is not None and ":" not in first + second:
+        unit, unit_of_second = _WITH_UNIT.search(first), _WITH_UNIT.search(second)
+        if unit and unit_of_second and unit[2] is None and unit_of_second[2]:
+            start *= _UNIT_SECONDS[unit_of_second[2].lower()]  # "1 to 2 minutes": the unit stands for both
+    return Interval(start, end) if start <= end else None
 
 
 def _seconds(text: str) -> float | None:
-    """Seconds of one clock time, quantity or bare number; None where minutes or seconds exceed 59."""
-    numbers = [float(part.replace(",", ".")) for part in re.findall(r"\d+(?:[.,]\d+)?", text)]
+    """Seconds of one clock time, quantity or bare number; None where minutes or seconds below a larger unit exceed 59."""
     if ":" in text:
-        if any(part >= 60 for part in numbers[1:]):
-            return None
-        total = 0.0
-        for part in numbers:
-            total = total * 60 + part
-        return total
-    if re.search(r"\d\s?m\s?\d|min", text, re.IGNORECASE):
-        return numbers[0] * 60 + sum(numbers[1:])
-    return numbers[0]
+        numbers = [float(part.replace(",", ".")) for part in re.findall(r"\d+(?:[.,]\d+)?", text)]
+        factors = [60.0**place for place in reversed(range(len(numbers)))]
+    else:
+        parts = _WITH_UNIT.findall(text)
+        numbers = [float(number) for number, _ in parts]
+        factors = [_UNIT_SECONDS[unit.lower() or "s"] for _, unit in parts]
+    if any(number >= 60 for number in numbers[1:]):
+        return None
+    return sum(number * factor for number, factor in zip(numbers, factors, strict=True))
