@@ -113,6 +113,14 @@ def test_option_that_looks_like_another_letter_is_taken_by_its_text() -> None:
         ("−4", -4),
         ("3-5", None),
         ("1e3", 1000),
+        ("3²", 9),
+        ("10^3", 1000),
+        ("10⁻²", 0.01),
+        ("2.5 x 10^3", 2500),
+        ("0 ^ -1", None),
+        ("9^999", None),
+        ("a dozen", 12),
+        ("4 people in total, 3 of them women", 4),
         (".5", 0.5),
         ("about twenty-one apples", 21),
         ("three hundred and five", 305),
@@ -149,6 +157,8 @@ def test_number_is_read(text: str, number: float | None) -> None:
         ("The Blue dog.", "blue  dog", "text", True),
         ("00:05", "0:05", "text", True),
         ("three", "3", "text", True),
+        ("a dozen", "12", "text", True),
+        ("5 seconds", "00:05", "text", True),
         ("5", "-5", "text", False),
         ("3 dogs", "3 cats", "text", False),
         ("blue", "black", "text", False),
@@ -195,7 +205,25 @@ def test_no_text_raises(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["A ", "<think>", "</answer>", "B or ", "not ", "0", "1,", "one ", "hundred ", " ", "A. x\n"]
+    "unit",
+    [
+        "A ",
+        "1^",
+        "3²",
+        "5' ",
+        "A. red B. blue C. dark blue ",
+        "A. red ",
+        "<think>",
+        "</answer>",
+        "B or ",
+        "not ",
+        "0",
+        "1,",
+        "one ",
+        "hundred ",
+        " ",
+        "A. x\n",
+    ],
 )
 def test_time_taken_is_linear(unit: str) -> None:
     assert growth(lambda text: (parse_response(text), choice_of(text, COLOURS), number_of(text)), unit) < QUADRATIC / 2

@@ -23,6 +23,9 @@ TOOLS = ["a hammer", "a saw", "a drill", "a wrench"]
 RESCUE = ["a rope", "a ladder", "a helicopter", "a lift"]
 
 
+TONES = ["red", "blue", "green"]
+
+
 @pytest.mark.parametrize(
     ("trace", "letter"),
     [
@@ -148,6 +151,15 @@ def test_what_is_left_when_the_others_are_denied(trace: str) -> None:
         (["the oboe", "the flute", "the horn"], "They meet at Gate C. It's the flute.", "B"),
         (["C", "B", "A"], "The sign shows a big A. So it is A.", "C"),
         (["C", "B", "A"], "The sign shows a big A. So it is option C.", "C"),
+        # options that are only enumerated, or said to be wrong
+        (TONES, "The options are: A. red B. blue C. green. I see a blue ball.", "B"),
+        (TONES, "Options: (A) red, (B) blue, (C) green.\nThe ball looks green.", "C"),
+        (TONES, "The ball is blue, which is option B. Red (A) is not correct.", "B"),
+        (TONES, "It could be A or B, but since it is blue, B.", "B"),
+        (TONES, "I choose A. red", "A"),
+        # directions
+        (["clockwise", "counterclockwise"], "Seen from above it turns anti-clockwise.", "B"),
+        (["anticlockwise", "clockwise"], "It turns counter-clockwise.", "A"),
         # yes and no
         (["Yes", "No"], "The train does not stop. So no.", "B"),
         (["Yes", "No"], "He opens the door, so the answer is yes.", "A"),
@@ -224,6 +236,7 @@ COUNT = "How many lanterns hang over the gate?"
         (COUNT, "There are between 4 and 6 lanterns.", ""),
         (COUNT, "It is 4 or 5, I am not sure which.", ""),
         (COUNT, "None.", "0.0"),
+        (COUNT, "There are 4 lanterns in total, 3 of them lit.", "4.0"),
         (COUNT, "It is not 6 but 5.", "5.0"),
         (COUNT, "Two and three is 5. So the answer is not 5.", ""),
         (COUNT, "There are four lanterns. So the answer is not 6.", "4.0"),

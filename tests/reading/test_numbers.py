@@ -100,6 +100,8 @@ def test_number_is_read(text: str, number: float | None) -> None:
         ("How many minutes does it last?", "a quarter of an hour", Quantity(15, "minutes")),
         ("How many minutes does it last?", "1 hour and 30 minutes", Quantity(90, "minutes")),
         ("How many minutes does it last?", "01:30", Quantity(1.5, "minutes")),
+        ("How many inches tall is he?", "5 ft 10 in", Quantity(70, "inches")),
+        ("How many feet tall is he?", "5'6\"", Quantity(5.5, "feet")),
         ("What is the height in metres?", "1 m 80 cm", Quantity(1.8, "metres")),
         ("What is the speed in km/h?", "20 m/s", Quantity(72, "km/h")),
         ("What is the speed in kilometres per hour?", "72 kilometres per hour", Quantity(72, "km/h")),

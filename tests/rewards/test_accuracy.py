@@ -35,6 +35,7 @@ def tagged(answer: str) -> str:
         ("two", "2", "number", [], 0, 1),
         ("50", "50.5000", "number", [], 1 - 0.5 / 50.5, 1 - 0.5 / 50.5),  # four decimals: graded
         ("3.142", "3.141", "number", [], 1, 1),  # three decimals: equal to two of them
+        ("0.0", "0.004", "number", [], 1, 0),  # both are 0.00 to two of them
         ("00:05", "0:05", "text", [], 0, 1),
         ("zebra runs", "zebra walks", "text", [], 0.5, 0.5),  # one of two words
         ("zebra walks", "zebra walks along busy roads", "text", [], 0.4, 0.4),  # five words: three of them are missing

@@ -99,6 +99,7 @@ _RESULT_CUE = re.compile(
     r"|\b(?:insgesamt|zusammen|macht|en[ ]tout|au[ ]total|en[ ]total|in[ ]tutto|no[ ]total|всего|вместе)\b"
     r"|一共|总共|總共|共有?|等于|等於|合计|合計|全部で|合わせて"
 )
+_IS_TOTAL = re.compile(r"(?:[ ][^\W\d_]{1,20}){0,2}[ ](?:in[ ](?:total|all)|altogether)\b(?!:)")  # "4 people in total"
 _NONE = re.compile(
     r"^\W{0,3}(?:there[ ](?:are|is|were)[ ])?(?:none|nobody|no[ ]one|nothing|not[ ]a[ ]single|not[ ]any"
     r"|no(?![ ](?:answer|idea|response|information)))\b"
@@ -121,7 +122,9 @@ def answering_number(text: str, asked: Asked) -> Number | None:
         return _unwritten_number(text, asked)
     cues = [match.end() for match in _RESULT_CUE.finditer(text)]
     results = [number for number in fitting if number.kind == "result"]
-    if cues and (after := [number for number in fitting if number.begin >= cues[-1]]):
+    if totals := [number for number in fitting if _IS_TOTAL.match(text, number.end)]:
+        fitting = totals[-1:]
+    elif cues and (after := [number for number in fitting if number.begin >= cues[-1]]):
         fitting = after
     elif results:
         return results[-1]

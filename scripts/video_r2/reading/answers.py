@@ -10,7 +10,7 @@ from string import ascii_uppercase
 
 from video_r2.reading.answering import quantity_of
 from video_r2.reading.conclusions import given_choice
-from video_r2.reading.number_words import ENGLISH
+from video_r2.reading.number_words import DOZENS, ENGLISH
 from video_r2.reading.quantities import UNITS, Quantity
 from video_r2.reading.times import parse_time
 from video_r2.reading.words import normalise_text, words_of
@@ -66,8 +66,11 @@ def answers_equal(one: str, other: str, answer_type: str, question: str = "") ->
     return mine is not None and theirs is not None and mine.equals(theirs, 1e-6)
 
 
+_OF_QUANTITIES = frozenset([*ENGLISH, *DOZENS, *UNITS, "a", "half"])
+
+
 def _bare_quantity(text: str) -> Quantity | None:
     """The quantity of a text that says nothing else."""
     words = words_of(text)
-    rest = [word for word in words if not word[0].isdigit() and word not in ENGLISH and word not in UNITS]
+    rest = [word for word in words if not word[0].isdigit() and word not in _OF_QUANTITIES]
     return None if rest else quantity_of(text)

@@ -27,12 +27,14 @@ class Options:
         texts: of the options; empty where only their number is known.
         by_letter: letter of each option whose text is a letter.
         openings: how their texts begin, in lower case.
+        listing: finds all of them one after the other, each behind its letter; None without texts.
     """
 
     def __init__(self, texts: Sequence[str], number: int) -> None:
         self.letters = ascii_uppercase[:number]
         self.texts = [spell_plainly(text).strip() for text in texts]
-        self.openings = tuple(text.lower()[:12] for text in self.texts if text)
+        self.openings = tuple(text.lower()[:12] for text in self.texts)
+        self.listing = _listing(self.letters, self.texts) if len(self.texts) > 1 and all(self.texts) else None
         # Options may be letters themselves, shuffled: then a letter alone is an option's text.
         self.by_letter = {
             text.upper(): letter
@@ -102,6 +104,15 @@ class Options:
     def share_of(self, letter: str, words: int) -> float:
         """What share of an option's own words this many are, 0 to 1."""
         return words / self._sizes[letter] if self._sizes[letter] else 0.0
+
+
+def _listing(letters: str, texts: Sequence[str]) -> re.Pattern[str]:
+    """Matches "A. red B. blue C. green", "(A) red, (B) blue or (C) green": options that are only enumerated."""
+    each = []
+    for letter, text in zip(letters, texts, strict=False):
+        words = r"\s{1,3}".join(map(re.escape, text.split()))
+        each.append(rf"[(\[]?\b{letter}\b[)\].:]{{0,2}}\s{{0,2}}(?:-\s)?[\"'(]?{words}[\"')]?")
+    return re.compile(r"[\s,;.|/*-]{0,6}(?:(?:and|or)\s)?".join(each), re.IGNORECASE)
 
 
 def _core(words: tuple[str, ...], others: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

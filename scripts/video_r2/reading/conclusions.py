@@ -86,6 +86,11 @@ def _beside_question(sentence: Sentence) -> list[Said]:
 _OFFERS = re.compile(r"\b(?:or|either|between|oder|ou|o)\b|/", re.IGNORECASE)
 _LISTED = re.compile(r"(?:[):]{1,2}[ ]|[ ]-[ ])[ ]{0,2}(?!(?:yes|right|correct|true|fits|matches)\b)\w", re.IGNORECASE)
 _DENYING_QUESTION = re.compile(r"\b(?:not|never|except|isn't|aren't|doesn't|don't|didn't|wasn't)\b", re.IGNORECASE)
+# Behind what explains a turn the main clause goes on: "A or B, but since it is blue, B".
+_RESUMES = re.compile(
+    r"\b(?:but|so|yet|however)\b[^;]{3,80},[ ](?:(?:it|that|this|the answer)[ ][^,;]{2,20}[ ])?[\"'(]?$", re.IGNORECASE
+)
+_LISTED_OPTIONS = " the options."  # in the place of a list that only enumerates them
 LEAST_SHARE = 0.5  # of an option's own words, for the others to go without saying
 
 
@@ -93,7 +98,10 @@ def concluded_choice(trace: str, options: Sequence[str], question: str = "") -> 
     """The letter of the option that a trace settles on; "" if on none."""
     known = options_of(tuple(options), len(options) or len(ascii_uppercase))
     denying = _DENYING_QUESTION.search(question) is not None
-    return settle(plain_text(trace), lambda sentence: _choices(sentence, known, denying), known.openings, known.letters)
+    text = plain_text(trace)
+    if known.listing:
+        text = known.listing.sub(_LISTED_OPTIONS, text)
+    return settle(text, lambda sentence: _choices(sentence, known, denying), known.openings, known.letters)
 
 
 def given_choice(answer: str, options: Sequence[str], number: int = 0) -> str:
@@ -179,7 +187,7 @@ def _asserted(sentence: Sentence, mentions: Sequence[Mention]) -> list[Mention]:
         between = sentence.text[begin : mention.begin]
         clause = between[max(between.rfind(sign) for sign in ",;:") + 1 :]
         if kept:
-            concludes_anew = any(begin <= cue <= mention.begin for cue in sentence.cues)
+            concludes_anew = _RESUMES.search(between) or any(begin <= cue <= mention.begin for cue in sentence.cues)
             explains = cues.SUBORDINATES.search(between) and not joins(sentence.text, begin, mention.begin)
             belongs = concludes_anew or not explains
         else:

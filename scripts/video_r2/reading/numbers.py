@@ -32,6 +32,10 @@ _NEXT_WORD = re.compile(r"[ \t-]*([^\W\d_]{1,24})(?![^\W\d_])")
 _LAST_WORD = re.compile(r"([^\W\d_]+)[ \t-]{1,2}$")
 _OVER = re.compile(r"[ ]?/[ ]?(\d{1,9})(?![\d/])")
 _MIXED = re.compile(r"[ ](\d{1,3})[ ]?/[ ]?(\d{1,3})(?![\d/])")
+_POWER = re.compile(r"(?P<ten>[ ]?[x×*·][ ]?10)?[ ]?\^[ ]?[({]?(?P<power>[-+]?\d{1,3})(?!\d)[)}]?")
+_FEET_AND_INCHES = re.compile(
+    r"(?:[ -]?(?:ft\b|feet\b|foot\b)|')[ ,-]{0,2}(\d{1,2}(?:\.\d+)?)(?:[ -]?in(?:ch(?:es)?)?\b|\"|'')"
+)
 _PLACE = re.compile(r"(?:st|nd|rd|th)\b")
 _UNIT = re.compile(r"[ -]{0,2}(%|[^\W\d_]{1,24}(?![^\W\d_])(?:/[hs]\b)?)")
 LONG_UNIT = re.compile(r"\b(?:km|kilomet(?:re|er)s?)[ ](?:per|an)[ ]hour\b|\bper[ ]cent\b")
@@ -77,14 +81,19 @@ class _Scanner:
             first = _PIECE.match(self._text, at + 1) if is_sign else piece
             if first and (found := self._number_at(first)):
                 at = before = found.end
+                if not math.isfinite(found.quantity.value):
+                    continue
                 value = -found.quantity.value if is_sign else found.quantity.value
                 yield found._replace(begin=piece.start(), quantity=Quantity(value, found.quantity.unit))
 
     def _number_at(self, piece: re.Match[str]) -> Number | None:
-        """The number that begins with a piece of text, with its unit and what is added to it; None if none does."""
+        """The number that begins with a piece of text, with its unit and what is added to it; None if none does.
+
+        It is not finite where it is too large to be one.
+        """
         read = self._from_digits if piece["digits"] else self._from_han if piece["han"] else self._from_words
         found = read(piece)
-        if found is None or not math.isfinite(found.quantity.value):
+        if found is None:
             return None
         if below := _BELOW_ZERO.match(self._text, found.end):
             return found._replace(end=below.end(), quantity=Quantity(-found.quantity.value))
@@ -93,7 +102,7 @@ class _Scanner:
         if not unit and found.kind == "share" and (of := _OF_A.match(self._text, end)):
             unit = self._unit_at(of.end())  # "half an hour", "a quarter of an hour"
         if not unit:
-            return found._replace(end=end, quantity=Quantity(value))
+            return found._replace(end=end, quantity=Quantity(value, found.quantity.unit))
         value, end = self._and_a_half(value, unit.end())
         found = found._replace(end=end, quantity=Quantity(value, unit[1]))
         return found._replace(kind="cardinal") if found.kind == "share" and not found.base else found
@@ -116,6 +125,10 @@ class _Scanner:
                 return Number(begin, over.end(), Quantity(value), "share", int(over[1]))
             if (mixed := _MIXED.match(self._text, end)) and int(mixed[2]):
                 return Number(begin, mixed.end(), Quantity(value + int(mixed[1]) / int(mixed[2])))
+        if power := _POWER.match(self._text, end):
+            return Number(begin, power.end(), Quantity(_raised(value, int(power["power"]), power["ten"] is not None)))
+        if feet := _FEET_AND_INCHES.match(self._text, end):
+            return Number(begin, feet.end(), Quantity(value + float(feet[1]) / 12, "ft"))
         if self._text.startswith("k", end) and not self._text[end + 1 : end + 2].isalnum():
             return Number(begin, end + 1, Quantity(value * 1000))
         multiple = _NEXT_WORD.match(self._text, end)
@@ -234,6 +247,14 @@ def _continues(value: int, current: int, scale: int) -> bool:
     if value < 100:
         return not current % 10 and (not current % 100 or value < 10)
     return current < 100 if value == 100 else not scale or value < scale
+
+
+def _raised(value: float, power: int, of_ten: bool) -> float:
+    """The value to a power, or times ten to a power; infinite where there is no such number."""
+    try:
+        return value * 10.0**power if of_ten else value**power
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
 
 
 def _value_of(digits: str) -> float:

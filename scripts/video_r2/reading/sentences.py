@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import IntEnum
+from string import ascii_uppercase
 
 from video_r2.reading import cues
 from video_r2.reading.words import FUNCTION_WORDS, tokens_of
@@ -27,8 +28,8 @@ def sentences_of(text: str, openings: Sequence[str] = ()) -> list[tuple[int, int
     list's item.
 
     Args:
-        openings: how the texts of options begin, in lower case; where they are known, a letter that is followed by none
-            of them ends its sentence ("So it is B. Then").
+        openings: how the texts of options begin, in lower case and in their order; where they are known, a letter that
+            its own does not follow ends its sentence ("So it is B. Then").
     """
     spans, begin = [], 0
     for mark in _SENTENCE_END.finditer(text):
@@ -44,7 +45,9 @@ def _goes_on(text: str, stop: int, openings: Sequence[str]) -> bool:
     """Whether the sentence goes on after a full stop."""
     before = text[max(0, stop - 8) : stop]
     if _LABEL_END.search(before[-3:]):
-        return not openings or text[stop + 1 : stop + 40].lstrip().lower().startswith(tuple(openings))
+        place = ascii_uppercase.index(before[-1])
+        follows = text[stop + 1 : stop + 40].lstrip().lower()
+        return not openings or (place < len(openings) and follows.startswith(openings[place]))
     return _ABBREVIATION.search(before) is not None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from string import ascii_uppercase
@@ -14,6 +15,7 @@ from video_r2.reading.words import words_of
 from video_r2.rewards.similarity import rouge, word_error_rate
 
 SHORT_WORDS = 5  # a text of at most this many words is compared word by word, a longer one by ROUGE (release)
+ROUNDING = 0.05  # relative error that two decimals may hide
 GRADED_DECIMALS = 3  # a number with more decimals than this is graded by its relative error (release)
 
 
@@ -80,7 +82,8 @@ def _number_reward(answer: str, target: str, question: str) -> float:
     decimals = len(target.strip().rpartition(".")[2]) if "." in target else 0
     if decimals > GRADED_DECIMALS:
         return max(0.0, 1.0 - abs(given - wanted) / max(abs(wanted), 1e-9))
-    return float(decimals > 0 and round(given, 2) == round(wanted, 2))
+    # Rounded to two decimals, as released; but 0 is no 0.004.
+    return float(decimals > 0 and round(given, 2) == round(wanted, 2) and math.isclose(given, wanted, rel_tol=ROUNDING))
 
 
 # --- as released ------------------------------------------------------------------------------------------------------
