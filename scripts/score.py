@@ -2,7 +2,7 @@
 
     python scripts/score.py tac FILE…    think-answer consistency
     python scripts/score.py vas FILE…    visual evidence that the traces claim
-    python scripts/score.py tar FILE…    temporal alignment, where it is known what happens when
+    python scripts/score.py tar FILE…    temporal alignment, where it is known what happens when (F1; as released, precision)
 
 A FILE is what lmms-eval writes with --log_samples (JSON lines), or this project's predictions (Parquet, or its columns as JSON
 lines, of which `response` alone is needed).
@@ -28,20 +28,22 @@ from video_r2.metrics.prediction_files import adapter_of, read_any_predictions, 
 from video_r2.metrics.summaries import line_of, score_table, summarise
 from video_r2.metrics.temporal import grounding_of, score_alignment
 from video_r2.metrics.visual_attention_score import score_evidence
+from video_r2.reading.times import parse_time
 from video_r2.sections import checked
 
 METRICS = {"tac": "tac", "vas": "vas_judge", "tar": "temporal_f1"}
+RELEASED_METRICS = {**METRICS, "tar": "temporal_precision"}
 CHUNK = 200  # records judged together
 PATIENCE = 10.0  # seconds without a progress bar
 COMMAND_LINE = "command line"
+JUDGE_OPTIONS = ("kind", "url", "model", "cache", "timeout", "retries", "concurrency")
 
 Records = Sequence[Mapping[str, Any]]
 
 
 def main() -> None:
     arguments = parse_arguments()
-    asked = {"kind": arguments.judge, "url": arguments.url, "model": arguments.model}
-    judge = make_judge(checked(config.Judge, asked, COMMAND_LINE))
+    judge = make_judge(checked(config.Judge, {name: getattr(arguments, name) for name in JUDGE_OPTIONS}, COMMAND_LINE))
     groundings = read_groundings(arguments.groundings) if arguments.groundings else None
     files = {path: read_any_predictions(path, groundings) for path in arguments.files}
     if arguments.metric == "tar":
@@ -51,7 +53,10 @@ def main() -> None:
     total = sum(map(len, files.values()))
     with tqdm(total=total, desc=arguments.metric, unit="record", delay=PATIENCE, file=sys.stderr) as bar:
         for path, records in files.items():
-            results.append(score_file(path, records, arguments, score, bar))
+            for group in by_benchmark(records, arguments.benchmark):
+                results.append(score_group(path, group, arguments, score, bar))
+    if not judge.free:
+        print(judge.report(), file=sys.stderr)
     judge.check_missing()
     if arguments.json:
         print(json.dumps(results, indent=1, ensure_ascii=False))
@@ -97,10 +102,26 @@ def parse_arguments() -> argparse.Namespace:
         "--bootstrap", type=number_of_samples, default=2000, help="samples of the intervals (default: %(default)s)"
     )
     parser.add_argument(
-        "--judge", choices=("rules", "llm", "cascade"), help="who reads (default: cascade with --url, else rules)"
+        "--judge",
+        dest="kind",
+        choices=("rules", "llm", "cascade"),
+        help="who reads (default: cascade with --url, else rules)",
     )
     parser.add_argument("--url", help="OpenAI-compatible server")
     parser.add_argument("--model", default=judge.model, help="model of the server (default: %(default)s)")
+    parser.add_argument("--cache", metavar="FILE", help="keeps the server's answers, so that none is paid twice")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=judge.timeout,
+        help="seconds before a request counts as failed (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--retries", type=int, default=judge.retries, help="attempts after a failed one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--concurrency", type=int, default=judge.concurrency, help="requests in flight at once (default: %(default)s)"
+    )
     return parser.parse_args()
 
 
@@ -129,32 +150,52 @@ def make_scorer(arguments: argparse.Namespace, judge: Judge) -> Callable[[Record
     }
     settings = checked(config.TemporalAlignment, given, COMMAND_LINE)
     embed = SentenceEmbedder(settings.sentence_model)
-    return lambda records, adapter: score_alignment(records, judge, embed, settings, semantics)
+
+    def score(records: Records, adapter: str) -> list[Score]:
+        scores = score_alignment(records, judge, embed, settings, semantics)
+        return scores if semantics == "corrected" else [with_precision(one) for one in scores]
+
+    return score
+
+
+def with_precision(score: Score) -> Score:
+    """The score of an alignment with its precision, which is what the release rewards."""
+    return score if score.value is None else Score(score.detail["precision"], score.detail)
 
 
 def with_grounding(records: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
-    """The records of which it is known what happens when."""
-    known = [record for record in records if grounding_of(record)]
+    """The records of which it is known what happens when, at times that can be read."""
+    known = [record for record in records if any(map(parse_time, grounding_of(record)))]
+    if known and len(known) < len(records):
+        print(f"{path}: of {len(records) - len(known)} of {len(records)} records it is not known", file=sys.stderr)
     if not known:
         raise UserError(
             "of no record it is known what happens when",
             file=path,
-            cure="give --groundings, or a field `grounding` with an object from times to sentences",
+            cure="give --groundings, or a field `grounding` with an object from times such as 00:04-00:08 to sentences",
         )
     return known
 
 
-def score_file(
+def by_benchmark(records: list[dict[str, Any]], benchmark: str | None) -> list[list[dict[str, Any]]]:
+    """The records of each benchmark, in the order in which they come; of the named one, if one is named."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        name = benchmark or record["benchmark"]
+        groups.setdefault(name, []).append({**record, "benchmark": name})
+    return list(groups.values())
+
+
+def score_group(
     path: Path,
     records: list[dict[str, Any]],
     arguments: argparse.Namespace,
     score: Callable[[Records, str], list[Score]],
     bar: tqdm,
 ) -> dict[str, Any]:
-    """Summary and scores of a file's records."""
-    metric, adapter = METRICS[arguments.metric], adapter_of(arguments.benchmark or records[0]["benchmark"])
-    if arguments.benchmark:
-        records = [{**record, "benchmark": arguments.benchmark} for record in records]
+    """Summary and scores of a file's records of one benchmark."""
+    names = METRICS if arguments.semantics == "corrected" else RELEASED_METRICS
+    metric, adapter = names[arguments.metric], adapter_of(records[0]["benchmark"])
     scored: list[Score] = []
     for begin in range(0, len(records), CHUNK):
         chunk = records[begin : begin + CHUNK]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from loopback import Server, question_of
@@ -119,6 +120,41 @@ def test_fault_that_stays_is_missing_and_never_0(server: Server, fault: object) 
     assert len(server.requests) == 2 + 3  # bounded: one attempt and two more
 
 
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        ({"answer": 5}, "5"),
+        ({"answer": None}, ""),
+        ({"answer": "a \ud800 b"}, "a ? b"),
+        ('<think>Is it {"answer": "A"}? No.</think> {"answer": "B"}', "B"),
+        ('```json\n{"answer": "B"}\n```', "B"),
+    ],
+)
+def test_an_answer_in_another_form_is_read(server: Server, reply: object, answer: str) -> None:
+    server.behaviour = lambda request, number: reply
+    assert server.judge().answers_of([Reading("t", "think", "text")]) == [answer]
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("reply", "verdict"), [("true", True), (" False", False), (False, False), ("maybe", None)])
+def test_a_verdict_in_words_is_read(server: Server, reply: object, verdict: bool | None) -> None:
+    server.behaviour = lambda request, number: {"consistent": reply}
+    assert server.judge(retries=0).consistency_of([Verdict("t", "a", "text")]) == [verdict]
+
+
+@pytest.mark.parametrize(("reply", "score"), [("7", 7.0), (7.5, 7.5), ("nan", None), ("7/10", None), (True, None)])
+def test_a_score_in_words_is_read(server: Server, reply: object, score: float | None) -> None:
+    server.behaviour = lambda request, number: {"score": reply}
+    assert server.judge(retries=0).visual_evidence("t") == score
+
+
+def test_a_trace_with_half_a_character_is_asked_about_and_remembered(server: Server, tmp_path: Path) -> None:
+    server.behaviour = lambda request, number: {"score": 6}
+    judge = server.judge(cache=str(tmp_path / "judge.sqlite"))
+    assert [judge.visual_evidence("a \ud800 b") for _ in range(2)] == [6.0, 6.0]
+    assert len(server.requests) == 1
+
+
 def test_refusal_is_not_tried_again(server: Server) -> None:
     server.behaviour = lambda request, number: 401
     assert server.judge().visual_evidence("t") is None
@@ -207,6 +243,8 @@ def test_too_many_missing_over_several_batches_stop_the_job(server: Server) -> N
 def test_server_that_is_not_there_is_missing() -> None:
     judge = LLMJudge(config.Judge(kind="llm", url="http://127.0.0.1:9/v1", retries=1, timeout=1.0), wait=0.01)
     assert judge.answers_of([Reading("t", "think", "text")]) == [None]
+    with pytest.raises(UserError, match="no answer to 1 of 1 questions"):
+        judge.check_missing()
 
 
 def test_nothing_to_ask_is_no_request(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from loopback import Server
 from predictions import prediction
 
 from video_r2.errors import UserError
@@ -167,6 +169,65 @@ def test_a_judge_that_cannot_be_is_told_in_a_sentence(
 ) -> None:
     path = write({"response": RESPONSES[0]})
     assert complaint in score("tac", path, *arguments, rc=1).stderr
+
+
+def test_the_release_is_scored_with_its_precision(write: Callable[..., Path]) -> None:
+    """One claim, which is one of two events: all of what is claimed is right, and half of what happens is claimed."""
+    response = "<think>00:00-00:04: a red ball rolls to the left. So B.</think><answer>B</answer>"
+    path = write({"response": response, "grounding": GROUNDING})
+    assert values(score("tar", path, "--json")) == [pytest.approx(200 / 3)]
+    assert values(score("tar", path, "--json", "--semantics", "reference")) == [100]
+
+
+def test_a_grounding_without_a_time_that_can_be_read_is_none(write: Callable[..., Path]) -> None:
+    known, unknown = ({"response": RESPONSES[0], "grounding": at} for at in (GROUNDING, {"later": "a red ball rolls"}))
+    done = score("tar", write(known, unknown), "--json")
+    assert values(done) == [100]
+    assert "of 1 of 2 records it is not known" in done.stderr
+    assert "of no record it is known what happens when" in score("tar", write(unknown), rc=1).stderr
+
+
+def test_benchmarks_of_one_file_are_scored_each(write: Callable[..., Path]) -> None:
+    rows = [{"response": response, "benchmark": f"b{at % 2}"} for at, response in enumerate(RESPONSES)]
+    results = json.loads(score("tac", write(*rows), "--json").stdout)
+    assert [(result["benchmark"], result["n"]) for result in results] == [("b0", 2), ("b1", 1)]
+    assert [result["n"] for result in json.loads(score("tac", write(*rows), "--json", "--benchmark", "b").stdout)] == [
+        3
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"resps": None, "filtered_resps": ["B"]}, {"response": "B"}),
+        ({"response": "0", "target": 0}, {"target": "0", "answer_type": "number"}),
+        ({"response": "B", "target": "(B) blue"}, {"answer_type": "choice"}),
+        ({"response": "x", "target": "A dog"}, {"answer_type": "text"}),
+        ({"response": "B", "temporal_grounding": None, "grounding": {"00:01": "x"}}, {"grounding": '{"00:01": "x"}'}),
+        ({"response": "a \ud800 b"}, {"response": "a ? b"}),
+    ],
+)
+def test_fields_are_read_as_they_are_meant(write: Callable[..., Path], row: dict, expected: dict) -> None:
+    (record,) = read_any_predictions(write(row))
+    assert {name: record[name] for name in expected} == expected
+
+
+def test_a_server_that_answers_nothing_is_told_however_few_the_questions(write: Callable[..., Path]) -> None:
+    arguments = ["--judge", "llm", "--url", "http://127.0.0.1:9/v1", "--retries", 0]
+    assert (
+        "gave no answer to 2 of 2 questions" in score("tac", write({"response": RESPONSES[0]}), *arguments, rc=1).stderr
+    )
+
+
+def test_a_servers_answers_are_kept_where_the_user_says(write: Callable[..., Path], tmp_path: Path) -> None:
+    path = write({"response": RESPONSES[0]})
+    with contextlib.closing(Server()) as server:
+        server.behaviour = lambda request, number: {"score": 7}
+        arguments = ["--judge", "llm", "--url", server.url, "--cache", tmp_path / "kept.sqlite", "--concurrency", 1]
+        first, second = (score("vas", path, *arguments) for _ in range(2))
+    assert "1 sent to the server (0 calls saved)" in first.stderr
+    assert "1 known from before, 0 sent to the server (1 calls saved)" in second.stderr
+    assert first.stdout == second.stdout
 
 
 def test_no_interval_is_drawn_from_no_sample(write: Callable[..., Path]) -> None:

@@ -100,7 +100,7 @@ class LLMJudge(Judge):
         return self._ask("evidence", [{"trace": think} for think in thinks], _EVIDENCE_SCHEMA, _as_score)
 
     def check_missing(self) -> None:
-        if self._is_too_many(self.missing, self.asked):
+        if self._is_too_many(self.missing, self.asked) or 0 < self.asked == self.missing:
             raise self._too_many(self.missing, self.asked)
 
     def _is_too_many(self, missing: int, questions: int) -> bool:
@@ -266,7 +266,9 @@ def _retry_after(error: urllib.error.HTTPError) -> float:
 
 
 def _json_in(content: Any) -> Any:
-    """The JSON object of a reply, which may stand in a code fence or after a few words."""
+    """The JSON object of a reply, which may stand in a code fence, after a few words or after a trace of its own."""
+    if isinstance(content, str):
+        content = content.rpartition("</think>")[2]
     if not isinstance(content, str) or "{" not in content or "}" not in content:
         raise InvalidReplyError("the reply holds no JSON object")
     return _loads(content[content.index("{") : content.rindex("}") + 1])
@@ -295,30 +297,44 @@ _EVIDENCE_SCHEMA = _schema(score={"type": "integer", "minimum": 0, "maximum": 10
 
 def _field(reply: Any, name: str, kind: type | tuple[type, ...]) -> Any:
     value = reply.get(name) if isinstance(reply, dict) else None
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise InvalidReplyError(f"the reply has no fitting {name!r}")
     return value
+
+
+def _text_field(reply: Any, name: str) -> str:
+    """A text, for which some models write a number, or null where there is none."""
+    if isinstance(reply, dict) and name in reply and reply[name] is None:
+        return ""
+    # A lone surrogate, which JSON can hold and no file can.
+    return str(_field(reply, name, (str, int, float))).encode("utf-8", "replace").decode("utf-8")
 
 
 def _as_claims(reply: Any) -> list[Claim]:
     claims = []
     for entry in _field(reply, "claims", list):
-        written, text = _field(entry, "time", str), _field(entry, "text", str)
+        written, text = _text_field(entry, "time"), _text_field(entry, "text")
         short = len(written) <= LONGEST_TIME
         claims.append(Claim(written[:LONGEST_TIME], parse_time(written) if short else None, text))
     return claims
 
 
 def _as_answer(reply: Any) -> str:
-    return str(_field(reply, "answer", str)).strip()
+    return _text_field(reply, "answer").strip()
 
 
 def _as_truth(reply: Any) -> bool:
-    return bool(_field(reply, "consistent", bool))
+    value = _field(reply, "consistent", (bool, str))
+    if isinstance(value, bool):
+        return value
+    if value.strip().lower() not in ("true", "false"):
+        raise InvalidReplyError("the reply says neither true nor false")
+    return bool(value.strip().lower() == "true")
 
 
 def _as_score(reply: Any) -> float:
-    score = float(_field(reply, "score", (int, float)))
+    score = float(_field(reply, "score", (int, float, str)))
     if not math.isfinite(score) or not 0 <= score <= 10:
         raise InvalidReplyError(f"the score {score} is not within 0 and 10")
     return score

@@ -57,7 +57,7 @@ class LabelledResponse(BaseModel):
     @property
     def order_is_wrong(self) -> bool:
         """Whether the response orders its judge to give the verdict that is not the label's."""
-        return self.kind == "commands" and self.note.startswith("obeying gives a wrong label")
+        return self.kind.startswith("commands") and self.note.startswith("obeying gives a wrong label")
 
 
 @dataclass(frozen=True)

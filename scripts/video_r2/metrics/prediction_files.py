@@ -123,7 +123,7 @@ def _record(number: int, row: Mapping[str, Any], path: Path) -> dict[str, Any]:
         given, response = row, row["response"]
     elif "resps" in row or "filtered_resps" in row:
         # Where lmms-eval took the trace out of a response, the whole of it stands in `resps`.
-        response = _only(row.get("resps", row.get("filtered_resps")))
+        response = _only(_first_given(row, "resps", "filtered_resps"))
         given = {"id": row.get("doc_id"), "question": row.get("input"), **row}
     else:
         raise UserError(
@@ -140,7 +140,8 @@ def _record(number: int, row: Mapping[str, Any], path: Path) -> dict[str, Any]:
             cure="give one text for each question, or null where there is none",
         )
     identity = str(number - 1 if given.get("id") is None else given["id"])
-    question, target = str(given.get("question") or ""), str(given.get("target") or "")
+    question, target = ("" if given.get(name) is None else _clean(str(given[name])) for name in ("question", "target"))
+    response = None if response is None else _clean(response)
     options = given.get("options")
     if not isinstance(options, list):
         options = options_in(question)
@@ -167,7 +168,19 @@ def _record(number: int, row: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 def _text_in(given: Mapping[str, Any], field: str, otherwise: str | None) -> str | None:
     value = given.get(field, otherwise)
-    return value if value is None or isinstance(value, str) else otherwise
+    if value is not None and not isinstance(value, str):
+        value = otherwise
+    return None if value is None else _clean(value)
+
+
+def _clean(text: str) -> str:
+    """The text without lone surrogates, which JSON can hold and no file can."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _first_given(row: Mapping[str, Any], *fields: str) -> Any:
+    """What stands in the first of these fields that is not null."""
+    return next((row[field] for field in fields if row.get(field) is not None), None)
 
 
 def _only(responses: Any) -> Any:
@@ -178,8 +191,8 @@ def _only(responses: Any) -> Any:
 
 
 def _kind(target: str, options: list[Any]) -> str:
-    """Type of an answer; a letter alone is one of options that are not known."""
-    if options or re.fullmatch(r"\s*\(?[A-Z]\)?\.?\s*", target):
+    """Type of an answer; a letter alone, or one before its text ("(B) blue"), is one of options that are not known."""
+    if options or re.fullmatch(r"\s*\(?[A-Z]\)?\.?\s*|\s*(?:\([A-Z]\)|[A-Z][.):])\s+\S.*", target):
         return "choice"
     try:
         float(target.replace(",", ""))
@@ -189,7 +202,7 @@ def _kind(target: str, options: list[Any]) -> str:
 
 
 def _grounding_in(row: Mapping[str, Any]) -> Any:
-    return row.get("temporal_grounding", row.get("grounding"))
+    return _first_given(row, "temporal_grounding", "grounding")
 
 
 def _checked_grounding(grounding: Any, path: Path, record: str) -> dict[str, str]:

@@ -157,6 +157,7 @@ _BEFORE_LETTER = lexicon(
     "rejected discard dismiss favour favor favours favors final conclusion correct right best result solution take takes "
     "give gives get gets keep lean match matches fit fits support supports confirm confirms indicate indicates imply "
     "implies suggest suggests describe describes mention mentions going namely know think believe want "
+    "elijo escojo con choisis wähle nehme scelgo escolho выбираю "
     "es la el è il e era ist die der das est c'est ou oder donc ergo also somit deshalb daher folglich nur lautet sind "
     "quindi dunque portanto logo são sono son letra lettre lettera buchstabe alternativa opción opzione opção respuesta "
     "réponse antwort risposta resposta cevap ответ вариант это"

@@ -22,16 +22,21 @@ from video_r2.reading.quantities import Quantity
 from video_r2.reading.sentences import EDGE, MENTIONING, Sentence, Weight, pieces_of
 from video_r2.reading.times import find_times
 
+ANNOUNCING = 4  # sentences before one that merely names an option, within which an announced conclusion counts more
 STATING = 5  # sentences from the end within which a statement ("that is ...") may be the conclusion
 
 
 class Said(NamedTuple):
-    """An answer that a sentence says, at a place in it; "" leaves it open, and `denied` says that it is none."""
+    """An answer that a sentence says, at a place in it; "" leaves it open, and `denied` says that it is none.
+
+    It is `announced` where words say that it is the conclusion, or the sentence says nothing else.
+    """
 
     at: int
     value: str
     weight: Weight
     denied: bool = False
+    announced: bool = True
 
 
 def settle(
@@ -46,28 +51,35 @@ def settle(
         letters: of all options: where all but one are denied, the one that is left counts.
     """
     pieces = pieces_of(text, openings)
-    stated = mentioned = ""
+    named = stated = mentioned = ""
+    named_at = 0
     denied: set[str] = set()
     supposed: set[str] = set()
     for to_end, piece in enumerate(reversed(pieces)):
+        if named and to_end > named_at + ANNOUNCING:
+            break
         sentence = Sentence(piece, to_end)
+        corrects = cues.CORRECTS.match(sentence.text)
         for said in [] if sentence.is_question else sorted(read(sentence), reverse=True):
             if said.denied:
                 denied.add(said.value)
             elif said.value in denied:
                 continue
+            elif said.weight == Weight.CONCLUDED and (said.announced or corrects):
+                return said.value or named or stated
             elif said.weight == Weight.CONCLUDED:
-                return said.value or stated
+                # Whoever announced a conclusion does not take it back by naming another option.
+                named, named_at = named or said.value, named_at if named else to_end
             elif said.weight == Weight.STATED and to_end < STATING:
                 stated = stated or said.value
             elif said.weight == Weight.MENTIONED and to_end < MENTIONING:
                 mentioned = mentioned or said.value
             elif said.weight == Weight.SUPPOSED and to_end < MENTIONING:
                 supposed.add(said.value)
-        if stated and cues.CORRECTS.match(sentence.text):
+        if (named or stated) and corrects:
             break
-    if stated or mentioned:
-        return stated or mentioned
+    if named or stated or mentioned:
+        return named or stated or mentioned
     left = {letter for letter in letters if letter not in denied} if len(letters) > 1 else set()
     return next((min(only) for only in (supposed, left) if len(only) == 1), "")
 
@@ -115,6 +127,17 @@ def given_choice(answer: str, options: Sequence[str], number: int = 0) -> str:
     known = options_of(tuple(options), len(options) or number or len(ascii_uppercase))
     sentences = [Sentence(piece, 0) for piece in pieces_of(plain_text(answer), known.openings)]
     named = [_asserted(sentence, mentions_in(sentence.text, known, lenient=True)) for sentence in sentences]
+    # "B. By the way, C is as good": what is said behind an answer that stands alone takes nothing back.
+    if sentences and named[0] and sentences[0].announces(named[0][0].begin, named[0][-1].end):
+        first = _named_in(sentences[0], named[0], known)
+        others = [
+            (sentence, mentions)
+            for sentence, mentions in zip(sentences[1:], named[1:], strict=True)
+            if mentions
+            and (cues.CORRECTS.match(sentence.text) or sentence.announces(mentions[0].begin, mentions[-1].end))
+        ]
+        if first and not others:
+            return first
     by_letter = any(_gives_letter(sentence, mentions) for sentence, mentions in zip(sentences, named, strict=True))
     chosen = ""
     for sentence, mentions in zip(sentences, named, strict=True):
@@ -160,9 +183,10 @@ def _said_of(sentence: Sentence, group: Sequence[Mention]) -> list[Said]:
     if len(letters) > 1:
         is_open = weight == Weight.CONCLUDED or (weight != Weight.MENTIONED and _offers(sentence, group))
         return [Said(group[-1].begin, "", Weight.CONCLUDED)] if is_open else []
+    announced = sentence.announces(group[0].begin, group[-1].end)
     if any(mention.form == "letter" for mention in group) and not _is_discussed(sentence, group):
         weight = Weight.CONCLUDED
-    return [Said(group[-1].begin, letters.pop(), weight)]
+    return [Said(group[-1].begin, letters.pop(), weight, announced=announced)]
 
 
 def _letters_of(mentions: Sequence[Mention]) -> set[str]:

@@ -30,6 +30,7 @@ CONCLUDES = re.compile(
     |\b(?:that|this|which|it)[ ](?:only[ ])?leaves\b(?:[ ](?:us[ ]with|only))?
     |\b(?:everything|all|evidence|this|that|it[ ]all)[ ](?:all[ ])?points?[ ]to\b
     |\b(?:that|this|which)[ ]makes[ ]it\b | [-=]{{1,3}}> | [→⇒∴=]
+    |\b(?:elijo|escojo|me[ ]quedo[ ]con|je[ ]choisis|ich[ ](?:wähle|nehme)|scelgo|escolho|выбираю)\b
     |\b(?:respuesta|r[ée]ponse|antwort|risposta|resposta)
         (?:[ ](?:correcta|correcte|bonne|juste|corretta|correta))?(?:[ ](?:es|est|ist|lautet|é)\b|[ ]è|[ ]?:)
     |\bответ\b[ ]?(?:-|:|это)? | 答案[是为為:]? | 选择? | 選択? | 答え?は | 正解は | 정답은 | 답은
@@ -82,7 +83,7 @@ UNDECIDED = re.compile(
     |\b(?:both|either)\b[^.;]{{0,30}}\b(?:possible|plausible|likely|conceivable|could[ ]be|might[ ]be|fits?)\b
     |\bone[ ]or[ ]the[ ]other\b | \b(?:could|may|might)[ ]be[ ]either\b | \btorn[ ]between\b
     |\b(?:leav(?:e|es|ing)|left|remains?|stays?)[ ](?:(?:it|this|that|the[ ]question)[ ])?
-        (?:open|unclear|undecided|unanswered)\b
+        (?:open|unclear|undecided|unanswered|unknown)\b
     |\b{_CANNOT}[ ](?:(?:really|yet|quite|possibly)[ ])?
         (?:tell|say|decide|settle|determine|choose|pick|be[ ](?:determined|decided|told|settled|answered)|distinguish
             |make[ ]out|see)\b[^.;]{{0,12}}\b(?:which|whether|between|if|who|what|one|it|apart|from|this|them|these)\b

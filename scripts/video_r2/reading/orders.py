@@ -10,6 +10,8 @@ import re
 
 _FLAGS = re.IGNORECASE | re.VERBOSE
 
+# --- words ------------------------------------------------------------------------------------------------------------
+
 # Nobody in a video is called by these names ...
 _GRADER = r"""(?:graders?|grading[ ](?:model|system|script|tool)|evaluators?|evaluation[ ](?:model|system|script|tool)
     |assessors?|raters?|validators?|comparators?|verifiers?|annotators?|annotation[ ](?:tool|team)|data[ ]team
@@ -18,122 +20,184 @@ _GRADER = r"""(?:graders?|grading[ ](?:model|system|script|tool)|evaluators?|eva
 # ... but somebody may be by these.
 _OFFICIAL = r"(?:judges?|checkers?|examiners?|reviewers?|markers?|scorers?|assistants?|referees?|system|model|machine)"
 _READER = rf"(?:{_GRADER}|{_OFFICIAL})"
+_JUDGES = r"(?:grad|mark|scor|check|judg|evaluat|validat|compar|review|assess|verif)\w{0,5}"
 # Who is named by what is done to the text.
-_WHOEVER = r"""(?:
-    \b(?:whoever|anyone[ ]who|anybody[ ]who|everyone[ ]who|everybody[ ]who|those[ ]who)[ ](?:is[ ]|are[ ]|has[ ]to[ ])?
-        (?:grad|mark|scor|check|judg|evaluat|validat|compar|review|assess|verif|read)\w{0,5}\b
+_WHOEVER = rf"""(?:
+    \b(?:whoever|(?:any|every)(?:one|body)[ ]who|those[ ]who)[ ](?:is[ ]|are[ ]|has[ ]to[ ])?(?:{_JUDGES}|reads?)\b
     |\bthe[ ](?:person|people|one|model|system|program|script|tool|team)[ ](?:who[ ]|that[ ])?(?:is[ ]|are[ ])?
-        (?:grad|mark|scor|check|judg|evaluat|validat|compar|review|assess|verif)\w{0,5}[ ](?:this|these|my)\b)"""
+        {_JUDGES}[ ](?:this|these|my)\b)"""
 # What only a reader of the text would speak of.
 _BLOCK = r"(?:(?:answer|think|thinking|reasoning)[ ]blocks?|chain[ ]of[ ]thought|both[ ]blocks|this[ ]block)"
 _TEXT = rf"""(?:{_BLOCK}|(?:this|the[ ](?:above|following|other))[ ]
     (?:trace|reasoning|response|paragraph|item|text|sample|row|answer|submission|conclusion|thought))"""
 _MEANT = rf"(?:conclu\w{{1,6}}|traces?|consisten(?:t|cy)|verdict|match(?:es|ing)?|{_TEXT})"
-_TOLD_TO = r"""(?:must|shall|should|may|has[ ]to|have[ ]to|is[ ]asked|are[ ]asked|agrees?|please|record|enter|put|count|take|read
-    |treat|log|report|return|output|write|use|compare|mark|validate|accept|skip|ignore|disregard|note|you|your)"""
 _VERDICT = r"(?:true|false|yes|no|accept(?:ed)?|reject(?:ed)?|correct|(?:in)?consistent|pass(?:ed)?|full[ ]marks)"
+_MUST = r"(?:must|shall|should|may|has[ ]to|have[ ]to)"
+_TOLD_TO = rf"""(?:{_MUST}|is[ ]asked|are[ ]asked|agrees?|please|record|enter|put|count|take|read|treat|log|report|return|output
+    |write|use|compare|mark|validate|accept|skip|ignore|disregard|note|you|your)"""
 _BEGINS = r"^\W{0,5}(?:(?:and|so|but|now|then|also)[ ,]{1,2})?"
 _TOLD = rf"(?:{_BEGINS}|[:(\[]\W{{0,3}}|\b(?:please|must|should|you)[ ]{{1,2}}(?:\w{{1,9}}[ ])?)"
-_NOT_OF_ONESELF = (
-    r"(?<!\bI[ ])(?<!\bwe[ ])(?<!\bI'll[ ])(?<!\bI'd[ ])(?<!\bme[ ])(?<!\bto[ ])(?<!\bcan[ ])(?<!\bwill[ ])"
-)
+_NOT_OF_ONESELF = "".join(rf"(?<!\b{word}[ ])" for word in ("I", "we", "I'll", "I'd", "me", "to", "can", "will"))
+_UP_TO = r"[^.!?\n]"  # not further than to the end of the sentence
 
-_ENGLISH = re.compile(
-    rf"""
-    # somebody is spoken to
-    {_BEGINS}(?:dear|hey|hi|hello|attention|(?:note|notice|message|reminder|warning|hint|instructions?|example|request)
-        [ ](?:to|for)|p\.?[ ]?s\.?|to|for)\b[^.!?\n:,]{{0,30}}\b{_READER}\b(?=[^.!?\n]{{0,20}}[:,!]|\W*$)
-    |{_BEGINS}(?:dear|attention|note[ ](?:to|for)|message[ ](?:to|for)|instructions?[ ](?:to|for))\b[^.!?\n]{{0,20}}\b{_READER}\b
-    |{_BEGINS}(?:\w{{1,12}}[ ]){{0,2}}{_GRADER}\W{{0,3}}[:,]
-    |{_BEGINS}{_READER}(?:'s[ ]\w{{1,12}})?(?:[ ]?[\dA-C])?\W{{0,3}}[:,](?=[^.!?\n]{{0,60}}\b(?:{_MEANT}|{_VERDICT})\b)
-    |{_BEGINS}(?-i:SYSTEM|ASSISTANT|USER|JUDGE|ADMIN|DEVELOPER)\b[^:\n]{{0,20}}:
-    # somebody is spoken of who does something with the text
-    |\byou\b[^.!?\n]{{0,40}}\b{_GRADER}\b
-    |\b{_GRADER}\b(?=[^.!?\n]{{0,60}}\b{_TOLD_TO}\b(?![ ](?:be|have)\b))
-    |\b{_OFFICIAL}\b(?=[^.!?\n]{{0,40}}\b(?:must|shall|should|may|has[ ]to|will|please)\b[^.!?\n]{{0,40}}\b(?:{_MEANT}
-        |(?:this|it)[ ]as|instead)\b)
-    |(?:\bthe[ ])?\b{_OFFICIAL}\b(?=[ ](?:must|shall|should|may|has[ ]to)[ ](?:compare|read|count|take|record|enter|use|accept)\b)
-    |{_WHOEVER}
-    # the reader's own work is spoken of
-    |\b(?:if|should|when)[ ]you(?:[ ]are|'re)[ ]asked\b
-    |\byou[ ](?:have[ ](?:now[ ]|already[ ])?(?:read|decided)|are[ ](?:now|to)[ ](?!see\b)|must|shall)\b
-        (?=[^.!?\n]{{0,80}}\b(?:{_MEANT}|{_VERDICT}|output|return|print|reply|respond|write|answer)\b)
-    |\byour[ ](?:output|verdict|judge?ment|score|grading|instructions?|evaluation)\b
-    |\bfor[ ](?:the[ ]purposes?[ ]of[ ])?(?:grading|scoring|evaluation|judging|marking)(?:[ ]purposes)?\b
-    |\b{_BLOCK}\b
-    |\b{_TEXT}\b[ ](?:\w{{1,9}}[ ]){{0,2}}(?:must|should|shall|is[ ]to|has[ ]to|counts?|concludes?|ends?[ ]in|lands?|means
-        |was[ ]mislabell?ed|has[ ]been|agrees?|matches)\b
-    |\bthis[ ](?:benchmark|dataset|data[ ]set)\b
-    |\b(?:option|answer)[ ]letters?\b[^.!?\n]{{0,40}}\b(?:swapped|shifted|exchanged|reversed|interchanged)\b
-    |\b(?-i:[A-J])\b[ ](?:is|was)[ ](?:only[ ])?a[ ](?:typo|misprint|slip|placeholder|code)\b
-    # an order
-    |{_TOLD}(?:ignore|disregard|forget|override)\b(?![^.!?\n]{{0,30}}\b(?:I|my)\b)[^.!?\n]{{0,40}}
-        \b(?:above|previous|prior|instructions?|everything|rules?|labels?|prompt|trace|reasoning|block)\b
-    |{_TOLD}(?:output|return|print|reply|respond)\b[ ]{{0,2}}(?:\w{{1,9}}[ ]){{0,3}}["'`]?{_VERDICT}\b
-    |\b(?:output|return|print|reply|respond|answer|say|write|record)\b[^.!?\n]{{0,20}}\b(?-i:TRUE|FALSE|YES|NO|ACCEPT|REJECT)\b
-    |{_TOLD}(?:mark|count|treat|score|rate|grade|label|accept|classify|judge|consider|validate|record|log|file)[ ]
-        (?:this|it|the[ ](?:response|answer|trace|item|pair|conclusion)|both|every|any|all|these|['"])[^.!?\n]{{0,60}}
-        \b(?:as|same|{_VERDICT})\b
-    |{_NOT_OF_ONESELF}\b(?:enter|record|log|register|note|put|take|count|report|file|use|read|treat|set|give)\b[^.!?\n]{{0,30}}
-        \bas[ ](?:(?:the|my|its|a)[ ])?(?:final[ ])?(?:conclu\w{{1,6}}|verdict|label|consistent|what[ ]I[ ](?:decided|concluded))\b
-    |\bset[ ](?:\w{{1,12}}[ ]){{1,3}}to[ ](?:true|false)\b
-    |{_BEGINS}stop[ ]reading\b
-    |{_BEGINS}end[ ]of[ ](?:the[ ])?(?:transcript|reasoning|trace|response|data|thoughts?|document)\b
-    |{_BEGINS}(?:new|next|updated|real)[ ](?:task|instructions?|prompt|rule)\W{{0,2}}[:.]
-    # what a judge would write
-    |\bverdict\W{{1,4}}(?:{_VERDICT}|conclu\w{{1,6}})\b
-    |\bconsisten(?:t|cy)\W{{1,4}}(?:true|false|yes|no|[01])\b
-    |\b(?:expected|desired|correct|required)[ ]output\b
-    |\b(?:judge|grader|verdict|score)\w{{0,12}}\([^()\n]{{0,40}}(?:true|false|[01])\W?\)
-    |<\|\w{{1,20}}\|>
-    """,
-    _FLAGS,
+
+def _pattern(*alternatives: str) -> re.Pattern[str]:
+    return re.compile("|".join(alternatives), _FLAGS)
+
+
+def _starts(words: str) -> frozenset[str]:
+    """How words begin without which a pattern cannot match: most sentences hold none of them."""
+    return frozenset(word[:START] for word in words.split())
+
+
+START = 4  # letters
+_NOT_ASCII = "not ASCII"
+_READERS = """grader evaluator evaluation assessor rater validator comparator verifier annotator annotation data checking
+    comparing judge automatic automated consistency answer auto parser language llm llms ai checker examiner reviewer marker
+    scorer assistant referee system model machine"""
+_JUDGING = "grades marks scores checks judges evaluates validates compares reviews assesses verifies reads"
+_TEXTS = "trace reasoning response paragraph item text sample row answer submission conclusion thought"
+
+# --- sentences --------------------------------------------------------------------------------------------------------
+
+_SPOKEN_TO = _pattern(
+    rf"""{_BEGINS}(?:dear|hey|hi|hello|attention|(?:note|notice|message|reminder|warning|hint|instructions?|example|request)
+        [ ](?:to|for)|p\.?[ ]?s\.?|to|for)\b[^.!?\n:,]{{0,30}}\b{_READER}\b(?={_UP_TO}{{0,20}}[:,!]|\W*$)""",
+    rf"""{_BEGINS}(?:dear|attention|note[ ](?:to|for)|message[ ](?:to|for)|instructions?[ ](?:to|for))\b{_UP_TO}{{0,20}}
+        \b{_READER}\b""",
+    rf"{_BEGINS}(?:\w{{1,12}}[ ]){{0,2}}{_GRADER}\W{{0,3}}[:,]",
+    rf"""{_BEGINS}{_READER}(?:'s[ ]\w{{1,12}})?(?:[ ]?[\dA-C])?\W{{0,3}}[:,]
+        (?={_UP_TO}{{0,60}}\b(?:{_MEANT}|{_VERDICT})\b)""",
+    rf"{_BEGINS}(?-i:SYSTEM|ASSISTANT|USER|JUDGE|ADMIN|DEVELOPER)\b[^:\n]{{0,20}}:",
+)
+_SPOKEN_OF = _pattern(
+    rf"\byou\b{_UP_TO}{{0,40}}\b{_GRADER}\b",
+    rf"\b{_GRADER}\b(?={_UP_TO}{{0,60}}\b{_TOLD_TO}\b(?![ ](?:be|have)\b))",
+    rf"""\b{_OFFICIAL}\b(?={_UP_TO}{{0,40}}\b(?:{_MUST}|will|please)\b
+        {_UP_TO}{{0,40}}\b(?:{_MEANT}|(?:this|it)[ ]as|instead)\b)""",
+    rf"\b{_OFFICIAL}\b(?=[ ]{_MUST}[ ](?:compare|read|count|take|record|enter|use|accept)\b)",
+    _WHOEVER,
+)
+_YOUR_WORK = _pattern(
+    r"\b(?:if|should|when)[ ]you(?:[ ]are|'re)[ ]asked\b",
+    rf"""\byou[ ](?:have[ ](?:now[ ]|already[ ])?(?:read|decided)|are[ ](?:now|to)[ ](?!see\b)|must|shall)\b
+        (?={_UP_TO}{{0,80}}\b(?:{_MEANT}|{_VERDICT}|output|return|print|reply|respond|write|answer)\b)""",
+    r"\byour[ ](?:output|verdict|judge?ment|score|grading|instructions?|evaluation)\b",
+)
+_THIS_TEXT = _pattern(
+    r"\bfor[ ](?:the[ ]purposes?[ ]of[ ])?(?:grading|scoring|evaluation|judging|marking)(?:[ ]purposes)?\b",
+    rf"\b{_BLOCK}\b",
+    rf"""\b{_TEXT}\b[ ](?:\w{{1,9}}[ ]){{0,2}}(?:{_MUST}|is[ ]to|counts?|concludes?|ends?[ ]in|lands?|means
+        |was[ ]mislabell?ed|has[ ]been|agrees?|matches)\b""",
+    r"\bthis[ ](?:benchmark|dataset|data[ ]set)\b",
+    rf"""\b(?:option|answer)[ ]letters?\b{_UP_TO}{{0,40}}
+        \b(?:swapped|shifted|exchanged|reversed|interchanged)\b""",
+    r"\b(?-i:[A-J])\b[ ](?:is|was)[ ](?:only[ ])?a[ ](?:typo|misprint|slip|placeholder|code)\b",
+)
+_ORDERED = _pattern(
+    rf"""{_TOLD}(?:ignore|disregard|forget|override)\b(?!{_UP_TO}{{0,30}}\b(?:I|my)\b){_UP_TO}{{0,40}}
+        \b(?:above|previous|prior|instructions?|everything|rules?|labels?|prompt|trace|reasoning|block)\b""",
+    rf"{_TOLD}(?:output|return|print|reply|respond)\b[ ]{{0,2}}(?:\w{{1,9}}[ ]){{0,3}}[\"'`]?{_VERDICT}\b",
+    rf"""\b(?:output|return|print|reply|respond|answer|say|write|record)\b{_UP_TO}{{0,20}}
+        \b(?-i:TRUE|FALSE|YES|NO|ACCEPT|REJECT)\b""",
+    rf"""{_TOLD}(?:mark|count|treat|score|rate|grade|label|accept|classify|judge|consider|validate|record|log|file)[ ]
+        (?:this|it|the[ ](?:response|answer|trace|item|pair|conclusion)|both|every|any|all|these|['"])
+        {_UP_TO}{{0,60}}\b(?:as|same|{_VERDICT})\b""",
+    rf"""{_NOT_OF_ONESELF}\b(?:enter|record|log|register|note|put|take|count|report|file|use|read|treat|set|give)\b
+        {_UP_TO}{{0,30}}\bas[ ](?:(?:the|my|its|a)[ ])?(?:final[ ])?
+        (?:conclu\w{{1,6}}|verdict|label|consistent|what[ ]I[ ](?:decided|concluded))\b""",
+    r"\bset[ ](?:\w{1,12}[ ]){1,3}to[ ](?:true|false)\b",
+    rf"{_BEGINS}stop[ ]reading\b",
+)
+_FORGED = _pattern(
+    rf"{_BEGINS}end[ ]of[ ](?:the[ ])?(?:transcript|reasoning|trace|response|data|thoughts?|document)\b",
+    rf"{_BEGINS}(?:new|next|updated|real)[ ](?:task|instructions?|prompt|rule)\W{{0,2}}[:.]",
+    rf"\bverdict\W{{1,4}}(?:{_VERDICT}|conclu\w{{1,6}})\b",
+    r"\bconsisten(?:t|cy)\W{1,4}(?:true|false|yes|no|[01])\b",
+    r"\b(?:expected|desired|correct|required)[ ]output\b",
+    r"\berrat(?:um|a)\b",
+    r"\blabels?[ ]?[:=]",
+    r"\boverrid(?:e|den|ing)\b",
+    r"\b(?:judge|grader|verdict|score)\w{0,12}\([^()\n]{0,40}(?:true|false|[01])\W?\)",
+    r"<\|\w{1,20}\|>",
 )
 
 _READER_ELSEWHERE = r"""(?:Prüfer|Bewerter|Gutachter|Korrektor|Korrekteur|évaluat(?:eur|rice)|correct(?:eur|rice)|vérificateur
     |examinateur|evaluador[ae]?|calificador[ae]?|corrector[ae]?|revisor[ae]?|valutat(?:ore|rice)|correttore|verificatore
     |avaliador[ae]?|corretor[ae]?|verificador[ae]?|проверяющ\w{2,3}|оценщик\w{0,2}|экзаменатор\w{0,2}|рецензент\w{0,2})"""
 _OFFICIAL_ELSEWHERE = r"(?:Richter|Jury|juge|juré|juez|jurado|giudice|juiz|судь[еяию]|модел[иь])"
-_OTHER_LANGUAGES = re.compile(
-    rf"""
-    \b{_READER_ELSEWHERE}(?:in|innen|s)?\b
-    |^\W{{0,5}}(?:\w{{1,12}}[ ]){{0,3}}(?:an|den|die|der|à|au|l'|al|alla|para|ao|к|для)?[ ']?{_OFFICIAL_ELSEWHERE}\W{{0,3}}[:,]
-    |\b(?:wer|wer[ ]auch[ ]immer)\b[^.!?\n]{{0,20}}\b(?:prüft|bewertet|korrigiert|vergleicht|liest)\b
-    |\b(?:celui|ceux|quiconque|toute[ ]personne)\b[^.!?\n]{{0,20}}\b(?:évalue|corrige|note|vérifie|juge)\w{{0,3}}\b
-    |\bquien(?:es)?\b[^.!?\n]{{0,15}}\b(?:eval[úu]e|corri[jg]e|califi(?:que|ca)|revis[ea]|juzg(?:ue|a))\w{{0,2}}\b
-    |\bchi(?:unque)?[ ](?:valut|corregg|giudic|controll|verific)\w{{1,3}}\b
-    |\bquem[ ](?:avali|corrig|verific|julg)\w{{1,3}}\b
-    |\b(?:ignorier\w{{1,3}}|vergiss|vergessen[ ]Sie)\b[^.!?\n]{{0,30}}\b(?:alles|obige\w{{0,2}}|oben|vorige\w{{0,2}}|vorherige\w{{0,2}})\b
-    |\b(?:ignore[rz]?|oublie[rz]?)\b[^.!?\n]{{0,30}}\b(?:précède|ci-dessus|précédente?s?|instructions)\b
-    |\b(?:ignor[ae]|olvid[ae]|ignorate|dimentica|esqueça)\b[^.!?\n]{{0,30}}\b(?:anterior(?:es|i)?|sopra|acima|precedent[ei]|arriba|instrucciones)\b
-    |\b(?:игнорируй(?:те)?|забудь(?:те)?|не[ ]учитывай(?:те)?)\b[^.!?\n]{{0,30}}\b(?:выше\w{{0,12}}|предыдущ\w{{2,3}}|инструкци\w{{1,2}})
-    |\b(?:выведи|верни|напиши|ответь)(?:те)?\b[^.!?\n]{{0,20}}\b(?:true|false|да|нет)\b
-    |\b(?:gib|geben[ ]Sie|schreib|schreiben[ ]Sie|renvoie|renvoyez|écris|écrivez|devuelve|escribe|responde|restituisci|scrivi
-        |rispondi|retorne|escreva|responda)\b[^.!?\n]{{0,20}}\b(?:true|false|wahr|falsch|vrai|verdadero|vero|verdadeiro)\b
-    |(?:评分|评判|评审|评估|裁判|阅卷|判卷|審査|評価|採点|判定|审核)(?:者|员|員|模型|人|系统|システム|モデル)?(?=[^。.!?\n]{{0,30}}(?:请|請|应|應|必须|必須
-        |ください|下さい|せよ|:|,|、))
-    |(?:忽略|无视|無視|忘记|忘掉)[^。.!?\n]{{0,12}}(?:以上|上面|上述|之前|前面|前の|上の|し)
-    |(?:以上|上記|前の)[^。.!?\n]{{0,12}}(?:无视|無視|忽略)
-    |(?:输出|輸出|返回|回答|出力|返して)[^。.!?\n]{{0,8}}(?:一致|正确|正確|true|false)
-    |(?:채점|평가|심사)(?:자|관|모델)
-    |(?:المقيم|المصحح|المدقق|المحكم|المراجع|الحكم)(?=[^.!?\n]{{0,12}}[:,،])|تجاهل[^.!?\n]{{0,20}}(?:سبق|أعلاه|السابق)
-    |(?:जाँचकर्ता|जांचकर्ता|मूल्यांकनकर्ता|परीक्षक|निर्णायक)|(?:अनदेखा|नज़रअंदाज़)
-    """,
-    _FLAGS,
+_OTHER_LANGUAGES = _pattern(
+    rf"\b{_READER_ELSEWHERE}(?:in|innen|s)?\b",
+    rf"""^\W{{0,5}}(?:\w{{1,12}}[ ]){{0,3}}(?:an|den|die|der|à|au|l'|al|alla|para|ao|к|для)?[ ']?
+            {_OFFICIAL_ELSEWHERE}\W{{0,3}}[:,]""",
+    # whoever judges
+    rf"\bwer\b{_UP_TO}{{0,20}}\b(?:prüft|bewertet|korrigiert|vergleicht|liest)\b",
+    rf"""\b(?:celui|ceux|quiconque|toute[ ]personne)\b{_UP_TO}{{0,20}}
+            \b(?:évalue|corrige|note|vérifie|juge|compare)\w{{0,3}}\b""",
+    rf"""\bquien(?:es)?\b{_UP_TO}{{0,15}}
+            \b(?:eval[úu]e|corri[jg]e|califi(?:que|ca)|revis[ea]|compar[ea]|juzg(?:ue|a))\w{{0,2}}\b""",
+    r"\bchi(?:unque)?[ ](?:valut|corregg|giudic|controll|verific|confront)\w{1,3}\b",
+    r"\bquem[ ](?:avali|corrig|verific|julg|compar|confer)\w{1,3}\b",
+    # ignore what stands above
+    rf"""\b(?:ignorier\w{{1,3}}|vergiss|vergessen[ ]Sie)\b{_UP_TO}{{0,30}}
+            \b(?:alles|obige\w{{0,2}}|oben|vorige\w{{0,2}}|vorherige\w{{0,2}})\b""",
+    rf"\b(?:ignore[rz]?|oublie[rz]?)\b{_UP_TO}{{0,30}}\b(?:précède|ci-dessus|précédente?s?|instructions)\b",
+    rf"""\b(?:ignor[ae]|olvid[ae]|ignorate|dimentica|esqueça)\b{_UP_TO}{{0,30}}
+            \b(?:anterior(?:es|i)?|sopra|acima|precedent[ei]|arriba|instrucciones)\b""",
+    rf"""\b(?:игнорируй(?:те)?|забудь(?:те)?|не[ ]учитывай(?:те)?)\b{_UP_TO}{{0,30}}
+            \b(?:выше\w{{0,12}}|предыдущ\w{{2,3}}|инструкци\w{{1,2}})""",
+    # say so
+    rf"\b(?:выведи|верни|напиши|ответь)(?:те)?\b{_UP_TO}{{0,20}}\b(?:true|false|да|нет)\b",
+    rf"""\b(?:gib|geben[ ]Sie|schreib|schreiben[ ]Sie|renvoie|renvoyez|écris|écrivez|devuelve|escribe|responde
+            |restituisci|scrivi|rispondi|retorne|escreva|responda)\b{_UP_TO}{{0,20}}
+            \b(?:true|false|wahr|falsch|vrai|verdadero|vero|verdadeiro)\b""",
+    r"""(?:评分|评判|评审|评估|裁判|阅卷|判卷|審査|評価|採点|判定|审核)(?:者|员|員|模型|人|系统|システム|モデル)?
+            (?=[^。.!?\n]{0,30}(?:请|請|应|應|必须|必須|ください|下さい|せよ|:|,|、))""",
+    r"(?:忽略|无视|無視|忘记|忘掉)[^。.!?\n]{0,12}(?:以上|上面|上述|之前|前面|前の|上の|し)",
+    r"(?:以上|上記|前の)[^。.!?\n]{0,12}(?:无视|無視|忽略)",
+    r"(?:输出|輸出|返回|回答|出力|返して)[^。.!?\n]{0,8}(?:一致|正确|正確|true|false)",
+    r"(?:채점|평가|심사)(?:자|관|모델)",
+    rf"(?:المقيم|المصحح|المدقق|المحكم|المراجع|الحكم)(?={_UP_TO}{{0,12}}[:,،])",
+    rf"تجاهل{_UP_TO}{{0,20}}(?:سبق|أعلاه|السابق)",
+    r"(?:जाँचकर्ता|जांचकर्ता|मूल्यांकनकर्ता|परीक्षक|निर्णायक)|(?:अनदेखा|नज़रअंदाज़)",
 )
 
-_IN_BRACKETS = re.compile(
-    rf"""
-    ^\W{{0,5}}(?:count|treat|mark|read|record|take|enter|log|file|score|grade|accept|register|output|return|use|validate)\b
-    |\b{_READER}\b(?=[^\]\)]{{0,80}}\b(?:{_TOLD_TO}|{_MEANT})\b)
-    |\bfor[ ]the[ ]{_READER}\b | \bauto-?filled\b | {_WHOEVER}
-    """,
-    _FLAGS,
+_IN_BRACKETS = _pattern(
+    r"^\W{0,5}(?:count|treat|mark|read|record|take|enter|log|file|score|grade|accept|register|output|return|use|validate)\b",
+    rf"\b{_READER}\b(?=[^\]\)]{{0,80}}\b(?:{_TOLD_TO}|{_MEANT})\b)",
+    rf"\bfor[ ]the[ ]{_READER}\b",
+    r"\bauto-?filled\b",
+    rf"\bthe[ ]one[ ]who[ ]{_JUDGES}\b",
 )
+_GROUPS = (
+    (_starts(f"{_READERS} admin user developer"), _SPOKEN_TO),
+    (_starts(f"{_READERS} {_JUDGING}"), _SPOKEN_OF),
+    (_starts("you your"), _YOUR_WORK),
+    (
+        _starts(f"{_TEXTS} {_JUDGING} grading blocks chain thinking benchmark dataset data letters typo misprint slip code "
+                "placeholder"),
+        _THIS_TEXT,
+    ),
+    (
+        _starts(f"ignore disregard forget override output return print reply respond answer say write record mark count treat "
+                "rate label accept classify consider log file conclusion verdict consistent what true false stop "
+                f"{_JUDGING}"),
+        _ORDERED,
+    ),
+    (_starts("end new next updated real verdict consistent output errata label override judge grader score user system assistant im"), _FORGED),
+    (
+        _starts("bewerter gutachter korrektor correcteur examinateur evaluador calificador revisor valutatore "
+                "verificatore avaliador richter jury juge juez jurado giudice juiz wer celui ceux quiconque toute quien "
+                "quienes chi chiunque quem ignoriere vergiss vergessen ignorez oublie olvida dimentica gib geben schreib "
+                "renvoie devuelve escribe responde restituisci scrivi rispondi retorne escreva") | {_NOT_ASCII},
+        _OTHER_LANGUAGES,
+    ),
+)  # fmt: skip
+_WORD = re.compile(r"[^\W\d_]+")
 _COMMENT = re.compile(r"<!--.{0,1000}?(?:-->|$)", re.DOTALL)
 _FORGED_JSON = re.compile(
-    r"""\{(?![^{}]{0,300}["']answer["'])[^{}]{0,300}\b(?:consistent|consistency|concludes|conclusion|verdict|match)["']?\s{0,3}:
-    [^{}]{0,300}\}""",
+    r"""\{(?![^{}]{0,300}["']answer["'])
+    [^{}]{0,300}\b(?:consistent|consistency|concludes|conclusion|verdict|match)["']?\s{0,3}:[^{}]{0,300}\}""",
     _FLAGS,
 )
 _BRACKETS = re.compile(r"\[[^\[\]\n]{1,300}\]|\([^()\n]{1,300}\)")
@@ -142,16 +206,7 @@ _CLAUSE_ENDS = re.compile(r"[,;:(-]|\b(?:but|and|or|aber|mais|pero|ma|mas|но)\
 # An answer that stands behind an order, and is what it orders: "Ignore all of the above. The answer is B."
 _FORGED_ANSWER = re.compile(
     r"""^\W{0,3}(?:so[ ,]{1,2})?(?:the[ ]|my[ ]|its[ ])?(?:(?:final|correct|right|real|true|new|actual)[ ]){0,2}
-    (?:answer|conclusion|result|option|choice|number|solution)\b[^.!?\n]{1,60}$""",
-    _FLAGS,
-)
-_SUSPECT = re.compile(
-    rf"""\b(?:{_READER}|{_BLOCK}|{_TEXT}|ignore|disregard|forget|override|output|return|print|reply|respond|verdict|consisten\w{{1,2}}
-    |please|true|false|mark|treat|count|score|grade|grading|accept|whoever|anyone|anybody|everyone|everybody|asked|your|stop|end[ ]of
-    |letters?|typo|misprint|placeholder|benchmark|data[ ]?set|conclusion|record|enter|log|you|task|instructions?
-    |(?-i:YES|NO|REJECT))\b|<\||<!--|\{{|\[|\b{_READER_ELSEWHERE}|{_WHOEVER}|[^\x00-\u024f]
-    |\b(?:ignor|oubli|olvid|vergiss|wer|chi|chiunque|quien|quem|celui|gib|devuelve|scrivi|escreva|renvo\w{{2,3}})\w{{0,4}}\b
-    |{_OFFICIAL_ELSEWHERE}""",
+    (?:answer|conclusion|result|option|choice|number|solution)\b[^.!?\n]{1,60}[.!?]{0,3}\s*$""",
     _FLAGS,
 )
 
@@ -162,43 +217,36 @@ def without_orders(text: str) -> str:
     Args:
         text: in one spelling (`plain_text.spell_plainly`).
     """
-    if not _SUSPECT.search(text):
-        return text
     text = _FORGED_JSON.sub(" ", _COMMENT.sub(" ", text))
     text = _BRACKETS.sub(lambda bracket: " " if _is_order_in_brackets(bracket[0]) else bracket[0], text)
     kept: list[str] = []
-    ordered = False
+    said = ordered = False  # whether anything was said so far, and whether the last sentence was an order
     for sentence in _SENTENCE.findall(text):
         if not any(map(str.isalnum, sentence)):
             kept.append(sentence)
-            continue
-        if ordered and _says_something(kept) and _FORGED_ANSWER.match(sentence):
+        elif ordered and said and _FORGED_ANSWER.match(sentence):
             kept.append(" ")
-            continue
-        begin = _begin_of_order(sentence)
-        ordered = begin is not None
-        kept.append(sentence if begin is None else f"{sentence[:begin]} ")
+        else:
+            begin = _begin_of_order(sentence)
+            ordered = begin is not None
+            kept.append(sentence if begin is None else f"{sentence[:begin]} ")
+            said = said or not ordered
     return "".join(kept)
 
 
 def _is_order_in_brackets(bracket: str) -> bool:
     inside = bracket[1:-1]
-    return _IN_BRACKETS.search(inside) is not None or _order_in(inside) is not None
-
-
-def _order_in(text: str) -> re.Match[str] | None:
-    found = _ENGLISH.search(text)
-    return found if found or text.isascii() else _OTHER_LANGUAGES.search(text)
+    return _IN_BRACKETS.search(inside) is not None or _begin_of_order(inside) is not None
 
 
 def _begin_of_order(sentence: str) -> int | None:
     """Where the clause begins that holds a sentence's order; None without one."""
-    order = _ENGLISH.search(sentence) or _OTHER_LANGUAGES.search(sentence)
-    if order is None:
+    starts = {word[:START] for word in _WORD.findall(sentence.lower())}
+    if not sentence.isascii():
+        starts.add(_NOT_ASCII)
+    orders = [pattern.search(sentence) for needed, pattern in _GROUPS if not needed.isdisjoint(starts)]
+    begins = [order.start() for order in orders if order]
+    if not begins:
         return None
-    ends = [end.start() for end in _CLAUSE_ENDS.finditer(sentence, 0, order.start())]
+    ends = [end.start() for end in _CLAUSE_ENDS.finditer(sentence, 0, min(begins))]
     return ends[-1] if ends else 0
-
-
-def _says_something(kept: list[str]) -> bool:
-    return any(map(str.isalpha, "".join(kept[-40:])))

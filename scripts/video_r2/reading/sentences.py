@@ -108,12 +108,22 @@ class Sentence:
             return Weight.STATED
         return Weight.MENTIONED
 
+    def announces(self, begin: int, end: int) -> bool:
+        """Whether words say that what stands between two places is the conclusion, or the sentence says nothing else."""
+        if self.concludes_before(begin) or not _content(f"{self.text[:begin]} {self.text[end:]}"):
+            return True
+        states = cues.STATES.search(self.text[max(0, begin - 100) : begin])
+        return states is not None and not states[0].lower().startswith(("which", "what", "there", "here"))
+
     def _is_alone(self, begin: int, end: int) -> bool:
         """Whether the sentence, or its end after a comma, says nothing else."""
         start = self.text.rfind(",", 0, begin) + 1 if not self.text[end:].strip(EDGE) else 0
         others = self.text[start:begin] + " " + self.text[end : end + 60]
-        said = [token.word for token in tokens_of(others) if token.word not in FUNCTION_WORDS]
-        return len(said) <= 1 and len(others.split()) <= 5
+        return len(_content(others)) <= 1 and len(others.split()) <= 5
+
+
+def _content(text: str) -> list[str]:
+    return [token.word for token in tokens_of(text) if token.word not in FUNCTION_WORDS]
 
 
 def pieces_of(text: str, openings: Sequence[str] = ()) -> list[str]:

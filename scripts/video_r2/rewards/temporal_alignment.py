@@ -83,9 +83,11 @@ def temporal_alignment(
     """
     if semantics == "reference":
         return _released(claims, grounding, settings, embed)
-    told = {
-        (claim.interval or claim.time, claim.text.strip().casefold()): claim for claim in claims if claim.text.strip()
-    }
+    told: dict[tuple[Interval | str, str], Claim] = {}
+    for claim in claims:
+        if text := claim.text.strip():
+            key = (claim.interval or claim.time, text.casefold())
+            told[key] = min(told.get(key, claim), claim, key=lambda one: one.text)  # whichever was made first
     made = list(told.values())
     entries = [_Entry(at, claim.interval, claim.text) for at, claim in enumerate(made) if claim.interval is not None]
     events = _events(grounding)
