@@ -30,6 +30,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; no file has a name that is too long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def set_aside(path: Path) -> Path:
     """Rename what is damaged, so that it is not used and can be looked at; its new path."""
     aside = path.with_name(f"{path.name}.damaged")

@@ -1,4 +1,4 @@
-"""Subtitles of benchmarks, converted."""
+"""Videos of benchmarks, found, and their subtitles, converted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from video_r2.data.benchmark_media import convert_subtitle
+from video_r2.data.benchmark_media import Media, convert_subtitle
 from video_r2.errors import RejectedRecord
 
 
@@ -17,8 +17,28 @@ def test_longvideobench_without_a_word_has_no_subtitle(tmp_path: Path) -> None:
     assert not (tmp_path / "silent.srt").exists()
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"not json", b'{"timestamp": [1]}', b'[{"text": "x"}]', b"[[1, 2]]"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe",
+        b"not json",
+        b'{"timestamp": [1]}',
+        b'[{"text": "x"}]',
+        b"[[1, 2]]",
+        b'[{"timestamp": [NaN, 2], "text": "x"}]',
+        b'[{"timestamp": [1, Infinity], "text": "x"}]',
+        b'[{"timestamp": [1, 2], "text": "\\ud83d"}]',
+        b"[" * 100_000,
+    ],
+)
 def test_a_bad_json_subtitle_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.json").write_bytes(content)
     with pytest.raises(RejectedRecord, match=r"bad\.json: the subtitle"):
         convert_subtitle(tmp_path / "bad.json", 0.0, tmp_path / "bad.srt")
+
+
+def test_a_name_that_no_file_can_have_is_missing(tmp_path: Path) -> None:
+    media = Media(tmp_path, anywhere=True, converted=tmp_path / "converted")
+    with pytest.raises(RejectedRecord, match="is missing"):
+        media.video("v" * 300 + ".mp4")
+    assert media.subtitle("s" * 300 + ".json", 0.0, tmp_path / ("v" * 300 + ".mp4")) is None

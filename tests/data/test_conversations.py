@@ -166,6 +166,10 @@ BAD_ROWS: dict[str, tuple[Any, str]] = {
     "grounding is a list": (row(temporal_grounding=[]), "not an object"),
     "malformed time": (row(temporal_grounding={"~00:16": "a fox"}), "'~00:16' is not a time"),
     "no sentence": (row(temporal_grounding={"00:16": ""}), "no sentence at '00:16'"),
+    "half a character": (row(conversations=turns("<video>What\ud83d?")), "'conversations' has half of a character"),
+    "half a character in the id": (row(id="\ud83d"), "'id' has half of a character"),
+    "half a character in a field's name": (row(**{"\ud83d": 1}), "has half of a character"),
+    "a name too long": (row(video="v" * 300 + ".mp4"), "there is no file"),
 }
 
 
@@ -211,6 +215,7 @@ def test_a_video_whose_subtitles_cannot_be_read_is_set_aside(media: Path, write:
         (b'{"video": "a.mp4"}', "a list of rows is needed"),
         (b"[]", "has no rows"),
         (b"[{]", "not valid JSON: .* line 1, column 3"),
+        (b"[" * 100_000, "nested too deeply"),
         (b'["caf\xe9"]', r"not UTF-8 text \(byte 5\)"),
         (b"", "not valid JSON"),
     ],

@@ -150,12 +150,16 @@ def test_a_clip_that_could_be_made_stays_whatever_the_end_of_its_file_is_like(
     assert (noted["file"], "fewer than half" in noted["reason"]) == (str(film), True)
 
 
-def test_index_videos_stops_where_too_much_is_unusable(raw: Path, tmp_path: Path) -> None:
+def test_index_videos_stops_where_too_much_is_unusable(
+    raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for number in range(3):
         (raw / "videos" / f"film-{number}.mp4").write_bytes(b"")
     with pytest.raises(UserError, match=r"3 of 10 records.*film-0.mp4: is an empty file") as caught:
         index(raw, max_rejected=0.2)
     assert "max_rejected" in str(caught.value.cure)
+    printed = capsys.readouterr().out
+    assert all(f"film-{number}.mp4: is an empty file" in printed for number in range(3))
     index(raw, max_rejected=0.3)
     (tmp_path / "none").mkdir()
     with pytest.raises(UserError, match="holds no video"):

@@ -27,6 +27,7 @@ from video_r2.metrics.agreement import (
     read_labelled,
     split_of,
 )
+from video_r2.reading import plain_text
 
 
 def labelled(
@@ -137,12 +138,28 @@ READINGS = Path(__file__).with_name("readings.jsonl")
 
 
 def test_the_rules_read_the_test_half_well() -> None:
-    figures = agreement(judge_labelled(split_of(read_labelled(READINGS), "test"), RuleJudge()))
-    assert figures.number == 191
+    outcomes = judge_labelled(split_of(read_labelled(READINGS), "test"), RuleJudge())
+    figures = agreement(outcomes)
+    assert figures.number == 401
     assert figures.answer >= 0.97
     assert figures.consistency >= 0.95
-    assert figures.trace >= 0.95
-    assert figures.obeyed == 0
+    without_orders_within = [one for one in outcomes if not one.labelled.kind.startswith("commands_")]
+    assert agreement(without_orders_within).trace >= 0.95
+    assert agreement(without_orders_within).obeyed == 0
+    assert figures.obeyed <= 10
+
+
+def test_rules_that_know_no_orders_obey_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row for row in read_labelled(READINGS) if row.order_is_wrong]
+
+    def obeyed() -> int:
+        plain_text.plain_text.cache_clear()
+        return agreement(judge_labelled(rows, RuleJudge())).obeyed
+
+    knowing = obeyed()
+    monkeypatch.setattr(plain_text, "without_orders", lambda text: text)
+    assert obeyed() >= knowing + 15
+    plain_text.plain_text.cache_clear()
 
 
 def run_measure(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

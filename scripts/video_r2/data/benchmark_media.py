@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from video_r2.data.subtitles import format_srt
 from video_r2.data.videos import VIDEO_SUFFIXES
 from video_r2.errors import RejectedRecord
-from video_r2.files import replacing
+from video_r2.files import is_file, replacing
 
 
 class Media:
@@ -44,7 +45,7 @@ class Media:
             RejectedRecord: if there is none, or several that fit equally well.
         """
         exact = self._folder / place
-        if exact.is_file():
+        if is_file(exact):
             return exact
         found = self._nearest(Path(place))
         if not found:
@@ -65,14 +66,14 @@ class Media:
             offset: seconds into a JSON subtitle at which the video begins.
         """
         path = self._folder / place
-        if path.suffix == ".json" and path.is_file():
+        if path.suffix == ".json" and is_file(path):
             # Questions on one video share its subtitles, unless they cut them differently.
             if (path, offset) not in self._known:
                 target = self._converted / f"{path.stem}-{offset:g}.srt"
                 self._known[path, offset] = convert_subtitle(path, offset, target)
             return self._known[path, offset]
         beside = video.with_suffix(".srt")
-        return next((found for found in (path, beside) if found.is_file()), None)
+        return next((found for found in (path, beside) if is_file(found)), None)
 
     def _nearest(self, place: Path) -> list[Path]:
         """Files of the same name, whatever their format, that share most of the folders at the end of `place`."""
@@ -104,7 +105,7 @@ def convert_subtitle(path: Path, offset: float, target: Path) -> Path | None:
         raise RejectedRecord(
             f"the subtitle is not UTF-8 (byte {error.start})", file=path, cure="save it as UTF-8"
         ) from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise RejectedRecord(
             f"the subtitle cannot be read: {error!r}",
             file=path,
@@ -119,6 +120,14 @@ def convert_subtitle(path: Path, offset: float, target: Path) -> Path | None:
 
 
 def _cue(cue: Mapping[str, Any]) -> tuple[float, float, str]:
+    start, end, text = _cue_as_written(cue)
+    if not math.isfinite(start) or not math.isfinite(end):
+        raise ValueError(f"a cue from {start} to {end}")
+    text.encode("utf-8")  # raises where a character is half
+    return start, end, text
+
+
+def _cue_as_written(cue: Mapping[str, Any]) -> tuple[float, float, str]:
     if "timestamp" in cue:
         start, end = cue["timestamp"]
         # An open end, which some of the real files have, lasts as short as a word does.

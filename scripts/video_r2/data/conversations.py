@@ -12,7 +12,7 @@ from typing import Any
 
 from video_r2.data.subtitles import read_srt
 from video_r2.errors import RejectedRecord, UserError
-from video_r2.files import replacing
+from video_r2.files import is_file, replacing
 
 PLACEHOLDERS = {"video": "<video>", "image": "<image>"}
 _RESPONSE = re.compile(r"<think>(.*)</think>\s*<answer>(.*)</answer>\s*", re.DOTALL)
@@ -172,6 +172,8 @@ def _read_rows(path: str | Path) -> list[Any]:
             file=path,
             cure="fetch it again",
         ) from error
+    except RecursionError as error:
+        raise UserError("is not valid JSON: it is nested too deeply", file=path, cure="fetch it again") from error
     if not isinstance(rows, list):
         raise UserError(f"holds a JSON {type(rows).__name__} where a list of rows is needed", file=path)
     if not rows:
@@ -191,12 +193,23 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _identity(row: dict[str, Any], default: str) -> str:
     identity = row.get("id", default)
-    return str(identity) if isinstance(identity, str | int) and str(identity) else default
+    return str(identity) if isinstance(identity, str | int) and str(identity) and _can_be_written(identity) else default
+
+
+def _can_be_written(value: Any) -> bool:
+    """Whether no text in it has half of a character, which JSON can hold and no file can."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read_row(row: dict[str, Any], identity: str, media_root: Path) -> Conversation:
     if isinstance(row, _Repeated):
         raise _unusable(f"field {row.key!r} stands more than once")
+    if broken := [name for name, value in row.items() if not _can_be_written({name: value})]:
+        raise _unusable(f"field {broken[0]!a} has half of a character (a lone surrogate)", "write the text anew")
     kinds = [kind for kind in PLACEHOLDERS if row.get(kind)]
     if len(kinds) != 1:
         raise _unusable("needs a field 'video' or 'image'" if not kinds else "has both 'video' and 'image'")
@@ -231,7 +244,7 @@ def _media(path: str, media_root: Path) -> Path:
     if relative.is_absolute() or ".." in relative.parts:
         raise _unusable(f"{path!r} lies outside of the data set's folder", "give paths below the data set's folder")
     found = media_root / relative
-    if not found.is_file():
+    if not is_file(found):
         raise _unusable(f"there is no file {str(found)!r}", "fetch or unpack the media, or leave the row out")
     return found
 

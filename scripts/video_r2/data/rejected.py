@@ -19,7 +19,7 @@ def write_rejected(path: str | Path, rejected: Sequence[RejectedRecord]) -> None
 
 
 def require_few(path: str | Path, rejected: Sequence[RejectedRecord], records: int, limit: float) -> None:
-    """Stop if more than a share of the records was set aside.
+    """Stop if more than a share of the records was set aside; all of them are printed then.
 
     Args:
         path: what the records were read from.
@@ -31,9 +31,10 @@ def require_few(path: str | Path, rejected: Sequence[RejectedRecord], records: i
         UserError: naming the first of them.
     """
     if len(rejected) > limit * records:
+        print("\n".join(map(str, rejected)))
         raise UserError(
             f"{len(rejected)} of {records} records cannot be used, more than data.max_rejected = {limit:g} allows; "
-            f"the first: {rejected[0]}",
+            f"the first (all stand in the log): {rejected[0]}",
             file=path,
             cure="mend the data, or raise data.max_rejected",
         )

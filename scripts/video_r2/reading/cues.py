@@ -29,7 +29,7 @@ CONCLUDES = re.compile(
     |\bconclu(?:sion|de[sd]?)\b[:,]? | \bfinal(?:ly)?[ ]?:
     |\b(?:that|this|which|it)[ ](?:only[ ])?leaves\b(?:[ ](?:us[ ]with|only))?
     |\b(?:everything|all|evidence|this|that|it[ ]all)[ ](?:all[ ])?points?[ ]to\b
-    |\b(?:that|this|which)[ ]makes[ ]it\b | [-=]{{1,3}}> | [→⇒∴=]
+    |\b(?:that|this|which)[ ]makes[ ]it\b | \bmake[ ]that\b | [-=]{{1,3}}> | [→⇒∴=]
     |\b(?:elijo|escojo|me[ ]quedo[ ]con|je[ ]choisis|ich[ ](?:wähle|nehme)|scelgo|escolho|выбираю)\b
     |\b(?:respuesta|r[ée]ponse|antwort|risposta|resposta)
         (?:[ ](?:correcta|correcte|bonne|juste|corretta|correta))?(?:[ ](?:es|est|ist|lautet|é)\b|[ ]è|[ ]?:)
@@ -46,7 +46,9 @@ INFERS = re.compile(
         |por[ ](?:lo[ ])?tanto|así[ ]que|entonces|donc|ainsi|par[ ]conséquent|deshalb|daher|somit|folglich|demnach
         |also[ ](?:ist|sind)|quindi|dunque|perciò|pertanto|portanto|logo|assim|então|поэтому|значит|следовательно|итак)
     \b[,:]?(?:[ \t]that\b)?
-    |\b(?:therefore|thus|hence)\b | 所以 | 因此 | したがって | よって | だから | 따라서 | 그래서
+    |\b(?:therefore|thus|hence|donc|soit|quindi|dunque|portanto|folglich|daher
+        |deshalb|somit|entonces)\b
+    | 所以 | 因此 | したがって | よって | だから | 따라서 | 그래서
     """,
     _FLAGS | re.MULTILINE,
 )
@@ -91,6 +93,8 @@ UNDECIDED = re.compile(
     |\b(?:unclear|unsure|not[ ]sure|not[ ]clear|no[ ]idea|don't[ ]know|do[ ]not[ ]know|unknown)[ ]
         (?:which|whether|who|what|if)\b
     |\bI[ ](?:don't|do[ ]not)[ ]know\b | \bno[ ]idea\b
+    |\bno[ ](?:[^\W\d_]{{1,12}}[ ])?(?:number|count|answer|option|conclusion)[ ](?:can|could)[ ]be\b
+    |\b{_CANNOT}[ ](?:get|give|obtain)[ ][^.;]{{0,20}}\b(?:number|count|answer|reading)\b
     """,
     _FLAGS,
 )
@@ -147,6 +151,11 @@ STATES = re.compile(
     (?:[ ](?:is|are))?{_LEADS}
     """,
     _FLAGS,
+)
+# Before a letter: "E is option ...", "which matches answer ...".
+NAMES = re.compile(
+    r"\b(?:is|are|was|were|means|matches|fits|equals|corresponds[ ]to)[ ](?:the[ ])?(?:option|choice|answer)[ ][\"'(]?$",
+    re.IGNORECASE,
 )
 EQUATES = re.compile(
     rf"""(?:'s|\b(?:is|are|was|were|be|equals|reads|says|said|shows|called|named|becomes?|means|goes[ ]to|wins

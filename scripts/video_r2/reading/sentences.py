@@ -112,7 +112,10 @@ class Sentence:
         """Whether words say that what stands between two places is the conclusion, or the sentence says nothing else."""
         if self.concludes_before(begin) or not _content(f"{self.text[:begin]} {self.text[end:]}"):
             return True
-        states = cues.STATES.search(self.text[max(0, begin - 100) : begin])
+        before = self.text[max(0, begin - 100) : begin]
+        if cues.NAMES.search(before):
+            return True
+        states = cues.STATES.search(before)
         return states is not None and not states[0].lower().startswith(("which", "what", "there", "here"))
 
     def _is_alone(self, begin: int, end: int) -> bool:
