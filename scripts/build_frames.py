@@ -24,6 +24,7 @@ from video_r2.run import Job, paths, run
 from video_r2.space import require_space
 
 Work = tuple[FrameCache, str, str]
+ONE_FRAME = "gives one frame only, which is used: it is shorter than two samples, or damaged behind the first"
 MEASURED = 32  # clips from whose sizes that of all is estimated
 
 
@@ -41,8 +42,9 @@ def main(job: Job) -> None:
 
     def draw(cache: FrameCache, video: str, subtitle: str) -> list[dict[str, Any] | RejectedRecord]:
         clip = build(cache, video, subtitle)
-        is_made = isinstance(clip, dict) and (video, subtitle) in asked
-        return [clip, *(partial_damage(video, subtitle) if is_made else [])]
+        if isinstance(clip, RejectedRecord):
+            return [clip]
+        return [clip, *too_short(clip), *(partial_damage(video, subtitle) if (video, subtitle) in asked else [])]
 
     with ThreadPoolExecutor(job.threads) as pool:
         require_room(pool, work, Path(job.params.cache))
@@ -92,6 +94,13 @@ def build(cache: FrameCache, video: str, subtitle: str) -> dict[str, Any] | Reje
     except RejectedRecord as error:
         # Some defects show in the frames rather than in the file, which is named here at the latest.
         return RejectedRecord(error.reason, file=error.file or video, record=error.record, cure=error.cure)
+
+
+def too_short(clip: dict[str, Any]) -> list[RejectedRecord]:
+    """What to report of a clip that shows one moment only."""
+    if clip["frames"][0] > 1:
+        return []
+    return [RejectedRecord(ONE_FRAME, file=clip["video"], cure="leave it out if one picture is not enough")]
 
 
 def partial_damage(video: str, subtitle: str) -> list[RejectedRecord]:

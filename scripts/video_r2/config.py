@@ -39,6 +39,8 @@ def _names_letter_and_text(given: str) -> str:
 
 
 Range = Annotated[tuple[Count, Count], AfterValidator(_least_first)]
+Side = Annotated[int, Field(ge=28, multiple_of=2)]  # H.264 halves the colours' resolution
+Length = Annotated[int, Field(ge=4, le=38)]  # what two or three scenes fill
 OptionFormat = Annotated[str, AfterValidator(_names_letter_and_text)]
 
 
@@ -77,8 +79,10 @@ class Films(Section):
     """Films of the generated world, and how they are asked about in training."""
 
     seed: int = Field(0, description="Seed of every video and question.")
-    size: tuple[Count, Count] = Field((112, 112), description="Width and height of a video, in pixels.")
-    seconds: Range = Field((8, 24), description="Shortest and longest video.")
+    size: tuple[Side, Side] = Field((112, 112), description="Width and height of a video, in pixels; even.")
+    seconds: Annotated[tuple[Length, Length], AfterValidator(_least_first)] = Field(
+        (8, 24), description="Shortest and longest video, from 4 to 38 seconds."
+    )
     fps: list[Count] = Field([8, 10, 12], min_length=1, description="Frame rates that the videos are encoded at.")
     option_formats: list[OptionFormat] = Field(
         ["{letter}. {text}", "({letter}) {text}"],

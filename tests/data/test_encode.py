@@ -69,3 +69,10 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"file/film\.mp4: the video cannot be written"):
         encode.write_video(film(), tmp_path / "file" / "film.mp4")
+
+
+@pytest.mark.parametrize("seconds", range(4, 39))
+def test_there_is_a_film_of_every_length_that_the_configuration_allows(seconds: int) -> None:
+    film = world.make_film("film", "test", (seconds, seconds), [8], (112, 112))
+    assert film.seconds == seconds
+    assert seconds - world.STEP <= film.scenes[-1].end <= seconds

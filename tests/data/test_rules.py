@@ -146,7 +146,8 @@ def test_a_clip_that_could_be_made_stays_whatever_the_end_of_its_file_is_like(
     build_frames.main(work)
     (clip,) = json.loads((tmp_path / "listing.json").read_text(encoding="utf-8"))
     assert clip["frames"][0] == 1
-    (noted,) = lines(tmp_path / "rejected.jsonl")
+    one_frame, noted = lines(tmp_path / "rejected.jsonl")
+    assert one_frame["reason"] == build_frames.ONE_FRAME
     assert (noted["file"], "fewer than half" in noted["reason"]) == (str(film), True)
 
 
@@ -222,13 +223,14 @@ def test_prepare_training_stops_where_too_much_is_unusable(raw: Path) -> None:
 # --- build_frames -----------------------------------------------------------------------------------------------------
 
 
-def test_build_frames_fills_the_cache_and_lists_it(raw: Path, tmp_path: Path) -> None:
+def test_build_frames_fills_the_cache_and_lists_it(raw: Path, make_video: MakeVideo, tmp_path: Path) -> None:
     outputs = prepare(raw, [row(0), row(1)], [row(0)], heldout_fraction=0)
     question = dict.fromkeys(records.QUESTION, "") | {"options": [], "video": str(tmp_path / "none.mp4")}
     # Reading this fails as a bad disk does.
     (tmp_path / "unreadable.mp4").symlink_to("/proc/self/mem")
     questions = tmp_path / "questions.parquet"
-    rows = [question, question | {"video": str(tmp_path / "unreadable.mp4")}]
+    make_video("moment.mp4", frames=2)
+    rows = [question | {"video": str(tmp_path / name)} for name in ("none.mp4", "unreadable.mp4", "moment.mp4")]
     records.write_table(questions, pd.DataFrame(rows), records.QUESTION)
     frames = [config.Frames(fps=fps, min_pixels=1, max_pixels=112 * 84) for fps in (1.0, 2.0)]
     work = job(
@@ -246,8 +248,11 @@ def test_build_frames_fills_the_cache_and_lists_it(raw: Path, tmp_path: Path) ->
         ("film-0.mp4", 4, 84, 112, 3),
         ("film-1.mp4", 2, 84, 112, 3),
         ("film-1.mp4", 4, 84, 112, 3),
+        ("moment.mp4", 1, 84, 112, 3),
+        ("moment.mp4", 1, 84, 112, 3),
     ]
     assert [(failed["file"], failed["reason"]) for failed in lines(tmp_path / "rejected.jsonl")] == [
+        (str(tmp_path / "moment.mp4"), build_frames.ONE_FRAME),
         (str(tmp_path / "none.mp4"), "cannot be read: No such file or directory"),
         (str(tmp_path / "unreadable.mp4"), "cannot be read: Input/output error"),
     ]

@@ -112,9 +112,9 @@ def test_samples_stand_in_their_own_order_and_others_are_left_out(tmp_path: Path
     assert "Bench: q" not in text
 
 
-def write_rejected(path: Path, number: int) -> Path:
+def write_rejected(path: Path, number: int, video: str = "a.mp4") -> Path:
     lines = [
-        json.dumps({"file": "a.mp4", "record": f"row {at}", "reason": "has no frames", "cure": None})
+        json.dumps({"file": video, "record": f"row {at}", "reason": "has no frames", "cure": None})
         for at in range(number)
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -122,7 +122,7 @@ def write_rejected(path: Path, number: int) -> Path:
 
 
 def test_rejected_records_are_listed_by_stage_and_counted(tmp_path: Path) -> None:
-    paths = [write_rejected(tmp_path / "videos.jsonl", 2), write_rejected(tmp_path / "mvbench.jsonl", 1)]
+    paths = [write_rejected(tmp_path / "videos.jsonl", 2), write_rejected(tmp_path / "mvbench.jsonl", 1, "b.mp4")]
     rejected = read_rejected([*paths, write_rejected(tmp_path / "empty.jsonl", 0)])
     text = to_markdown(rejected_sheet(rejected))
     assert "*videos: 2 records*" in text
@@ -132,7 +132,8 @@ def test_rejected_records_are_listed_by_stage_and_counted(tmp_path: Path) -> Non
 
 
 def test_a_long_list_says_that_it_is_cut(tmp_path: Path) -> None:
-    rejected = read_rejected([write_rejected(tmp_path / "videos.jsonl", 450)])
+    rejected = read_rejected([write_rejected(tmp_path / name, 450) for name in ("videos.jsonl", "frames.jsonl")])
+    assert set(rejected["stage"]) == {"videos"}  # what the second found, too, is listed once
     sheet = rejected_sheet(rejected)
     assert len(sheet.rows) == 200
     assert "450 records were set aside; the first 200 are shown" in sheet.notes

@@ -64,7 +64,10 @@ def samples_page(
 
 
 def read_rejected(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Read the records set aside, with the columns of `REJECTED`; `stage` is the name of the file they are from."""
+    """Read the records set aside, with the columns of `REJECTED`; `stage` is the name of the file they are from.
+
+    What several stages found, of a video that is trained on and asked about, is listed once, with the first of them.
+    """
     rows = []
     for path in map(Path, paths):
         try:
@@ -79,7 +82,7 @@ def read_rejected(paths: Iterable[str | Path]) -> pd.DataFrame:
             except json.JSONDecodeError as error:
                 raise UserError(f"is not JSON: {error.msg}", file=path, record=f"line {number}") from error
             rows.append([path.stem, *(_text(entry.get(key)) for key in REJECTED[1:])])
-    return pd.DataFrame(rows, columns=REJECTED)
+    return pd.DataFrame(rows, columns=REJECTED).drop_duplicates(REJECTED[1:], ignore_index=True)
 
 
 def rejected_sheet(rejected: pd.DataFrame) -> Sheet:
