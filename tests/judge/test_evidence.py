@@ -32,6 +32,11 @@ def test_evidence_is_in_its_band(think: str, low: float, high: float) -> None:
     assert low <= rate_evidence(think) <= high
 
 
+@given(st.lists(SENTENCES, max_size=4), st.integers(2, 5))
+def test_what_is_said_again_shows_nothing_more(sentences: list[str], times: int) -> None:
+    assert rate_evidence("\n".join(sentences * times)) == rate_evidence("\n".join(sentences))
+
+
 @given(st.lists(SENTENCES, max_size=6))
 def test_concrete_sentences_never_lower_the_rating(sentences: list[str]) -> None:
     before = rate_evidence(" ".join(sentences))

@@ -70,9 +70,11 @@ def rate_evidence(think: str) -> float:
     many sentences are concrete, what share of the trace they are, and how many kinds they hold; the place within the
     band from how many different words carry the evidence: 10 for at least three concrete sentences that are most of
     the trace and hold four kinds; 7 to 9 for at least two that hold three; 4 to 6 for one; 1 to 3 for a mention of
-    the video or a single kind; 0 for none.
+    the video or a single kind; 0 for none. The words are English: a trace in another language shows next to nothing here.
     """
-    evidence = [_evidence(think[begin:end]) for begin, end in sentences_of(think)]
+    # Whoever says the same again shows nothing more.
+    sentences = dict.fromkeys(" ".join(think[begin:end].split()).lower() for begin, end in sentences_of(think))
+    evidence = [_evidence(sentence) for sentence in sentences]
     if not evidence:
         return 0.0
     concrete = [found for found in evidence if len(found.kinds) >= 2 and found.kinds != {"order", "time"}]
