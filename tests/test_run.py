@@ -125,6 +125,32 @@ def test_whoever_writes_a_full_disk_is_told_as_one(job: Any, small_disk: Path, w
     assert "Traceback" not in log(job)
 
 
+@pytest.mark.parametrize("small_disk", [64 * 2**10], indirect=True)
+def test_a_full_disk_is_told_where_the_log_lies_on_it_too(
+    job: Any, small_disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job.log, job.output = [str(small_disk / "a.log")], [str(small_disk / "a.parquet")]
+
+    def main(job: Job) -> None:
+        with open(small_disk / "filler", "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+    with pytest.raises(SystemExit) as caught:
+        run(main, job)
+    shown = capsys.readouterr().err
+    assert caught.value.code == 1
+    assert f"error: {job.output[0]}: the disk is full (cure: free some space and run again)" in shown
+    assert "warning: the log ends here: [Errno 28]" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_log_that_cannot_be_is_done_without(job: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "logs").write_bytes(b"")
+    run(lambda job: print("said"), job)
+    assert capsys.readouterr().out == "said\n"
+
+
 def test_an_interrupted_training_tells_the_scheduler_to_run_it_again(job: Any) -> None:
     with pytest.raises(SystemExit) as ended:
         run(raising(Interrupted(30, 80, "asked to by SIGTERM")), job)

@@ -13,7 +13,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, Protocol, TextIO, cast
@@ -45,32 +45,43 @@ def paths(entry: Any) -> list[str]:
 class Tee:
     """A text stream that passes everything on to the terminal and keeps finished lines in a log file.
 
-    A progress bar redraws its line with carriage returns; of those, the log keeps the last state only.
+    A progress bar redraws its line with carriage returns; of those, the log keeps the last state only. A log that cannot be
+    written any more, on a full disk, is given up: what ends the job is told all the same.
     """
 
     def __init__(self, terminal: TextIO, log: TextIO) -> None:
         self._terminal = terminal
         self._log = log
+        self._is_kept = True
         self._line = ""
 
     def write(self, text: str) -> int:
         self._terminal.write(text)
         *finished, rest = (self._line + text).split("\n")
-        for line in finished:
-            self._log.write(_last_state(line) + "\n")
+        if finished:
+            self._keep("".join(f"{_last_state(line)}\n" for line in finished))
         self._line = _last_state(rest)
         return len(text)
 
     def flush(self) -> None:
         self._terminal.flush()
-        self._log.flush()
+        self._keep("")
 
     def close(self) -> None:
         """Write what is left of an unfinished line; the terminal stays open."""
         if self._line.strip():
-            self._log.write(self._line + "\n")
+            self._keep(f"{self._line}\n")
         self._line = ""
         self.flush()
+
+    def _keep(self, text: str) -> None:
+        if self._is_kept:
+            try:
+                self._log.write(text)
+                self._log.flush()
+            except OSError as error:
+                self._is_kept = False
+                self._terminal.write(f"warning: the log ends here: {error}\n")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._terminal, name)
@@ -96,7 +107,7 @@ def run(main: Callable[[Job], None], job: Job) -> None:
             _stop(str(error))
         except Exception as error:
             if _tells_of_a_full_disk(error):
-                file = getattr(error, "filename", None)
+                file = getattr(error, "filename", None) or next(iter(job.output), None)
                 _stop(str(UserError("the disk is full", file=file, cure="free some space and run again")))
             traceback.print_exc()
             sys.exit(1)
@@ -137,16 +148,22 @@ def _logged(job: Job) -> Iterator[None]:
     if not job.log:
         yield
         return
-    path = Path(job.log[0])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1) as log:
-        out, err = Tee(sys.stdout, log), Tee(sys.stderr, log)
-        try:
-            with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)):
-                yield
-        finally:
-            out.close()
-            err.close()
+    try:
+        Path(job.log[0]).parent.mkdir(parents=True, exist_ok=True)
+        log = open(job.log[0], "w", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
+    except OSError as error:
+        print(f"warning: no log is kept: {error}", file=sys.stderr)
+        yield
+        return
+    out, err = Tee(sys.stdout, log), Tee(sys.stderr, log)
+    try:
+        with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)):
+            yield
+    finally:
+        out.close()
+        err.close()
+        with suppress(OSError):  # what could not be written was told
+            log.close()
 
 
 def _tells_of_a_full_disk(error: BaseException | None) -> bool:
