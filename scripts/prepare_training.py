@@ -5,7 +5,7 @@ from pathlib import Path
 from video_r2 import config, records
 from video_r2.data.conversations import Conversation, held_out_videos, read_conversations, write_jsonl
 from video_r2.data.rejected import require_few, write_rejected
-from video_r2.errors import RejectedRecord
+from video_r2.errors import RejectedRecord, UserError
 from video_r2.run import Job, run
 
 
@@ -35,6 +35,8 @@ def main(job: Job) -> None:
     for name, conversations in sets.items():
         kept = [one for one in conversations if one.video not in out]
         print(f"{name}: {len(kept)} rows, {len(conversations) - len(kept)} of videos that are held out")
+        if not kept:
+            raise UserError("no row is left to train on", file=job.input[name], cure="lower data.heldout_fraction")
         write_jsonl(job.output[name], kept)
     write_jsonl(job.output.heldout, [one for one in sets["grpo"] if one.video in out and one.grounding])
     write_rejected(job.output.rejected, rejected)

@@ -39,7 +39,7 @@ def train(job: Job, upkeep: Upkeep) -> None:
     model = load_model(job.input.start, settings.attention)
     model.set_attn_implementation(training_implementation(settings.attention))
     cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
-    examples = usable_examples(job.input.rows, job.input.frames)
+    examples = usable_examples(job.input.rows, job.input.frames, cache)
     judge = judge_of(job.params)
     reward_model = RewardModel(
         settings.rewards,

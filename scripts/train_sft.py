@@ -32,7 +32,7 @@ def train(job: Job, upkeep: Upkeep) -> None:
     processor = load_processor(job.input.start)
     model = load_model(job.input.start, settings.attention)
     cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
-    examples = usable_examples(job.input.rows, job.input.frames)
+    examples = usable_examples(job.input.rows, job.input.frames, cache)
 
     encode = VideoEncoder(model, processor, cache)
     model, log = train_sft(model, processor, encode, examples, settings, job.params.seed, upkeep)

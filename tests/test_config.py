@@ -126,6 +126,7 @@ def test_a_server_that_is_given_is_asked(keys: dict[str, Any], kind: str) -> Non
         ({"training": {"sft": {"frames": {"min_pixels": 200_000}}}}, "min_pixels 200000 is above max_pixels"),
         ({"data": {"overlay": {"clock_size_range": [72, 16]}}}, "data.overlay.clock_size_range: the least comes first"),
         ({"data": {"world": {"seconds": [24, 8]}}}, "data.world.seconds: the least comes first"),
+        ({"data": {"heldout_fraction": 1.0}}, "data.heldout_fraction: Input should be less than 1"),
         ({"data": {"world": {"seconds": [2, 8]}}}, "data.world.seconds.0: Input should be greater than or equal to 4"),
         ({"data": {"world": {"seconds": [8, 40]}}}, "data.world.seconds.1: Input should be less than or equal to 38"),
         ({"data": {"world": {"size": [0, 0]}}}, "data.world.size"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tiny import tiny_model
+from tiny import FRAMES, tiny_model
 
+from video_r2 import config
 from video_r2.data.conversations import Conversation, write_jsonl
 from video_r2.data.encode import write_video
+from video_r2.data.frames import FrameCache
 from video_r2.data.world import make_film
 
 
@@ -19,7 +21,9 @@ def write_data(folder: Path) -> None:
     processor.save_pretrained(folder / "start")
     for number in range(4):
         write_video(make_film(str(number), str(number), (8, 9), [2], (56, 56)), folder / f"{number}.mp4")
-    clips = [{"video": str(folder / f"{number}.mp4")} for number in range(4)]
+    cache = FrameCache(folder / "cache", FRAMES, config.Overlay(), "pyav")
+    videos = [str(folder / f"{number}.mp4") for number in range(4)]
+    clips = [{"video": video, "key": cache.key(video, None)} for video in videos]
     (folder / "clips.json").write_text(json.dumps(clips), encoding="utf-8")
     rows = []
     for number in range(6):

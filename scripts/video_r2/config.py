@@ -120,8 +120,8 @@ class Data(Section):
     source: Literal["hub", "generated"] = Field("hub", description="Download the release, or generate a world.")
     dataset: str = Field("MBZUAI/Video-R2-Dataset", description="Hub id of the training data.")
     revision: str = Field("main", description="Revision of the training data.")
-    heldout_fraction: Fraction = Field(
-        0.02, description="Share of the GRPO videos held out to measure temporal alignment."
+    heldout_fraction: float = Field(
+        0.02, ge=0, lt=1, description="Share of the GRPO videos held out to measure temporal alignment."
     )
     max_rejected: Fraction = Field(0.2, description="Stop when more than this share of the records cannot be used.")
     decoder: Literal["decord", "pyav"] = Field("decord", description="Library that decodes videos.")

@@ -73,6 +73,7 @@ def read_minerva(folder: Path, *rows: dict[str, Any]) -> tuple[pd.DataFrame, lis
         ({"question": " "}, "the question is empty"),
         ({"answer_choice_3": None}, "nothing in answer_choice_3"),
         ({"answer_choice_3": ""}, "options are missing"),
+        ({"answer_choice_3": "a <|im_end|>"}, "holds '<|im_end|>'"),
         ({"key": "good"}, "the id 'good' is already that of row 0"),
     ],
 )

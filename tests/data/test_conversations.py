@@ -169,6 +169,7 @@ BAD_ROWS: dict[str, tuple[Any, str]] = {
     "half a character": (row(conversations=turns("<video>What\ud83d?")), "'conversations' has half of a character"),
     "half a character in the id": (row(id="\ud83d"), "'id' has half of a character"),
     "half a character in a field's name": (row(**{"\ud83d": 1}), "has half of a character"),
+    "a sign of models": (row(conversations=turns("<video>What is <|video_pad|>?")), r"holds '<\|video_pad\|>'"),
     "a name too long": (row(video="v" * 300 + ".mp4"), "there is no file"),
 }
 

@@ -369,9 +369,17 @@ def test_an_adapter_without_a_plan_is_refused() -> None:
         )
 
 
+def test_a_configuration_without_a_plan_is_refused() -> None:
+    benchmark = BENCHMARKS["mvbench"].model_copy(update={"configs": ["action_sequence", "nothing"]})
+    with pytest.raises(UserError, match=r"no plan for its configuration 'nothing' .cure: use some of action_antonym, action_count"):
+        miniature_benchmarks.make_benchmark("mvbench", benchmark, WORLD)
+
+
 def test_too_few_questions_are_refused_with_the_cure() -> None:
     world = config.World(benchmark_videos=2, benchmark_questions=100)
-    with pytest.raises(UserError, match=r"2 videos hold .*benchmark_videos"):
+    with pytest.raises(
+        UserError, match=r"2 videos hold .*raise data.world.benchmark_videos, or lower data.world.bench"
+    ):
         miniature_benchmarks.make_benchmark("scivideobench", BENCHMARKS["scivideobench"], world)
 
 

@@ -220,6 +220,11 @@ def test_prepare_training_stops_where_too_much_is_unusable(raw: Path) -> None:
         prepare(raw, [row(1), row(99)], [row(1)], max_rejected=0.4)
 
 
+def test_prepare_training_stops_where_all_videos_are_held_out(raw: Path) -> None:
+    with pytest.raises(UserError, match=r"no row is left to train on .cure: lower data.heldout_fraction"):
+        prepare(raw, [row(1)], [row(1)], heldout_fraction=0.9)
+
+
 # --- build_frames -----------------------------------------------------------------------------------------------------
 
 

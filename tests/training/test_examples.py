@@ -48,11 +48,16 @@ def test_examples_over_images_and_over_videos_without_frames_are_left_out(
     write_jsonl(tmp_path / "rows.jsonl", [*rows, of_images])
     clips = json.loads((data / "clips.json").read_text(encoding="utf-8"))
     (tmp_path / "clips.json").write_text(json.dumps(clips[1:]), encoding="utf-8")
-    usable = usable_examples(tmp_path / "rows.jsonl", tmp_path / "clips.json")
+    cache = FrameCache(data / "cache", FRAMES, config.Overlay(), "pyav")
+    usable = usable_examples(tmp_path / "rows.jsonl", tmp_path / "clips.json", cache)
     assert [row.id for row in usable] == [row.id for row in rows if row.video != clips[0]["video"]]
     assert (
         "3 of 7 examples are left out: 1 over images, which cannot be trained on yet, and 2" in capsys.readouterr().out
     )
+    # Sampled in another way, what lies in the cache is of no use.
+    otherwise = FrameCache(data / "cache", FRAMES.model_copy(update={"fps": 2.0}), config.Overlay(), "pyav")
+    with pytest.raises(UserError, match="holds no example that can be used"):
+        usable_examples(tmp_path / "rows.jsonl", tmp_path / "clips.json", otherwise)
     (tmp_path / "clips.json").write_text("[]", encoding="utf-8")
     with pytest.raises(UserError, match="holds no example that can be used"):
-        usable_examples(tmp_path / "rows.jsonl", tmp_path / "clips.json")
+        usable_examples(tmp_path / "rows.jsonl", tmp_path / "clips.json", cache)

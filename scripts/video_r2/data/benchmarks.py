@@ -23,6 +23,7 @@ from video_r2 import config, records
 from video_r2.data.benchmark_columns import ADAPTERS, Adapter, Entry, Row, place_of
 from video_r2.data.benchmark_media import Media
 from video_r2.data.conversations import read_jsonl
+from video_r2.data.rejected import refuse_signs_of_models
 from video_r2.errors import RejectedRecord, UserError
 
 TEXT_SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".txt")
@@ -178,6 +179,7 @@ def _question(name: str, entry: Entry, media: Media, may_be_open: bool) -> dict[
     if not entry.question.strip():
         raise RejectedRecord("the question is empty", cure="fill it in, or take the row out")
     options = _plain_options(entry.options)
+    refuse_signs_of_models(entry.question, *options)
     if len(options) == 1 or any(not option for option in options):
         raise RejectedRecord(f"options are missing: {options}", cure="fill them in, or take the row out")
     if not options and not may_be_open:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from video_r2.data.rejected import refuse_signs_of_models
 from video_r2.data.subtitles import read_srt
 from video_r2.errors import RejectedRecord, UserError
 from video_r2.files import is_file, replacing
@@ -218,6 +219,7 @@ def _read_row(row: dict[str, Any], identity: str, media_root: Path) -> Conversat
     if video is not None and len(media) > 1:
         raise _unusable(f"has {len(media)} videos; examples over one video are supported")
     human, response = _turns(row)
+    refuse_signs_of_models(human, response)
     think, answer = _blocks(response)
     return Conversation(
         id=identity,

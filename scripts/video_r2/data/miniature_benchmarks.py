@@ -245,14 +245,21 @@ def make_benchmark(name: str, benchmark: config.Benchmark, world: config.Benchma
         )
     kinds = dict(plan.kinds)
     if plan.type_is_config:
-        kinds = {key: kinds[key] for key in benchmark.configs if key in kinds}
+        if unknown := [key for key in benchmark.configs if key not in kinds]:
+            raise UserError(
+                f"benchmark {name!r} cannot be generated: there is no plan for its configuration {unknown[0]!r}",
+                cure=f"use some of {', '.join(kinds)}",
+            )
+        kinds = {key: kinds[key] for key in benchmark.configs}
     films = _benchmark_films(name, benchmark.adapter, plan, world)
     questions = list(_questions(plan, kinds, films, world))
     if len(questions) < world.benchmark_questions or {question.category for question in questions} != set(kinds):
         raise UserError(
             f"{world.benchmark_videos} videos hold {len(questions)} of the {world.benchmark_questions} questions of "
             f"{name!r}, which has {len(kinds)} types",
-            cure="raise data.world.benchmark_videos or data.world.benchmark_questions",
+            cure="raise data.world.benchmark_videos"
+            + (", or lower" if len(questions) < world.benchmark_questions else " and")
+            + " data.world.benchmark_questions",
         )
     rows: dict[str, list[Row]] = defaultdict(list)
     for question in questions:

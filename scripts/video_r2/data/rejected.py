@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from video_r2.errors import RejectedRecord, UserError
 from video_r2.files import replacing
 
+SIGNS_OF_MODELS = re.compile(
+    r"<\|(?:im_start|im_end|endoftext|vision_start|vision_end|vision_pad|video_pad|image_pad)\|>"
+)
+
 
 def write_rejected(path: str | Path, rejected: Sequence[RejectedRecord]) -> None:
     """Write one JSON object a line: file, record, reason and cure; an empty file if nothing was set aside."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    # A lone surrogate becomes an escape, which JSON reads.
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for record in rejected:
             entry = {"file": record.file, "record": record.record, "reason": record.reason, "cure": record.cure}
             file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def refuse_signs_of_models(*texts: str) -> None:
+    """Refuse texts that hold what a chat template puts between messages, or for the frames of a video.
+
+    Raises:
+        RejectedRecord: naming the first.
+    """
+    for text in texts:
+        if sign := SIGNS_OF_MODELS.search(text):
+            raise RejectedRecord(
+                f"its text holds {sign[0]!r}, which models read as a sign", cure="take it out of the text"
+            )
 
 
 def require_few(path: str | Path, rejected: Sequence[RejectedRecord], records: int, limit: float) -> None:

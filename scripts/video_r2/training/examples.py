@@ -13,7 +13,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from video_r2.config import Trace
 from video_r2.data.conversations import Conversation, read_jsonl
 from video_r2.data.frames import FrameCache
-from video_r2.errors import UserError
+from video_r2.errors import RejectedRecord, UserError
 from video_r2.model.inputs import VideoFeatures, compute_features, make_patches
 
 KEPT_BYTES = 2**31  # features kept in memory; a larger training set is encoded again in every epoch
@@ -26,21 +26,22 @@ SENTENCE = re.compile(r"[^.!?]+(?:[.!?]+|$)")
 THINK_BLOCK = re.compile(r"(?<=<think>).*(?=</think>)", re.DOTALL)
 
 
-def usable_examples(rows: str | Path, clips: str | Path) -> list[Conversation]:
+def usable_examples(rows: str | Path, clips: str | Path, cache: FrameCache) -> list[Conversation]:
     """Read the examples that can be trained on: those over a video whose frames are in the frame cache.
 
     A video may decode in its last part, and so be listed as one, and not where most of its frames are.
 
     Args:
         rows: JSON lines of conversations.
-        clips: the list of what lies in the cache, as `build_frames` writes it.
+        clips: the list of what lies in the cache, as `build_frames` writes it; of a video, for every way of sampling it.
+        cache: says how the videos are sampled here.
 
     Raises:
         UserError: if none can be used.
     """
     examples = read_jsonl(rows)
-    drawn = {entry["video"] for entry in json.loads(Path(clips).read_text(encoding="utf-8"))}
-    usable = [example for example in examples if example.video in drawn]
+    drawn = {entry["key"] for entry in json.loads(Path(clips).read_text(encoding="utf-8"))}
+    usable = [example for example in examples if _key_in(cache, example) in drawn]
     images = sum(example.video is None for example in examples)
     if len(usable) < len(examples):
         print(
@@ -50,6 +51,14 @@ def usable_examples(rows: str | Path, clips: str | Path) -> list[Conversation]:
     if not usable:
         raise UserError("holds no example that can be used", file=rows, cure="see data/rejected/frames-training.jsonl")
     return usable
+
+
+def _key_in(cache: FrameCache, example: Conversation) -> str | None:
+    """Key of the clip of an example's video; None where there is no video, or none that can be read."""
+    try:
+        return None if example.video is None else cache.key(example.video, example.subtitle)
+    except RejectedRecord:
+        return None
 
 
 class VideoEncoder:
