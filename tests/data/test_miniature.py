@@ -371,7 +371,9 @@ def test_an_adapter_without_a_plan_is_refused() -> None:
 
 def test_a_configuration_without_a_plan_is_refused() -> None:
     benchmark = BENCHMARKS["mvbench"].model_copy(update={"configs": ["action_sequence", "nothing"]})
-    with pytest.raises(UserError, match=r"no plan for its configuration 'nothing' .cure: use some of action_antonym, action_count"):
+    with pytest.raises(
+        UserError, match=r"no plan for its configuration 'nothing' .cure: use some of action_antonym, action_count"
+    ):
         miniature_benchmarks.make_benchmark("mvbench", benchmark, WORLD)
 
 
