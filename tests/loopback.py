@@ -64,8 +64,11 @@ class Server:
                 time.sleep(0.05)
             return
         if isinstance(reply, int):
-            handler.send_response(reply)
-            handler.send_header("Retry-After", "0")
+            reply = (reply, "0")
+        if isinstance(reply, tuple):
+            status, retry_after = reply
+            handler.send_response(status)
+            handler.send_header("Retry-After", retry_after)
             handler.send_header("Content-Length", "0")
             handler.end_headers()
             return

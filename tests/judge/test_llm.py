@@ -12,7 +12,7 @@ from loopback import Server, question_of
 from video_r2 import config
 from video_r2.errors import UserError
 from video_r2.judge.base import Reading, Verdict
-from video_r2.judge.llm import LLMJudge
+from video_r2.judge.llm import LONGEST_WAIT, LLMJudge
 from video_r2.reading.claims import Claim
 from video_r2.reading.times import Interval
 
@@ -153,6 +153,25 @@ def test_a_trace_with_half_a_character_is_asked_about_and_remembered(server: Ser
     judge = server.judge(cache=str(tmp_path / "judge.sqlite"))
     assert [judge.visual_evidence("a \ud800 b") for _ in range(2)] == [6.0, 6.0]
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "waits"),
+    [
+        (500, [0.01, 0.02, 0.04]),  # twice as long each time
+        ((429, "7"), [7, 14, 28]),  # at least as long as the server asks for
+        ((429, "20"), [20, LONGEST_WAIT, LONGEST_WAIT]),
+        ((429, "soon"), [0.01, 0.02, 0.04]),
+    ],
+)
+def test_waits_grow_and_are_as_long_as_the_server_asks_for(
+    server: Server, fault: object, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("video_r2.judge.llm.time.sleep", waited.append)
+    server.behaviour = lambda request, number: fault
+    assert server.judge(retries=3).visual_evidence("t") is None
+    assert waited == pytest.approx(waits)
 
 
 def test_refusal_is_not_tried_again(server: Server) -> None:

@@ -70,6 +70,10 @@ def test_no_response_is_missing(adapter: str) -> None:
         ("mlvu", "(C) green", "C", 100, 100),
         ("mlvu", "The correct answer is C", "C", 100, 100),
         ("mlvu", "Certainly B", "B", 0, 100),  # the C of "Certainly"
+        ("mlvu", "well i think that it should really be option B", "B", 100, 100),  # ten words: a lone letter counts
+        ("mlvu", "well i do think that it should really be option B", "B", 0, 100),  # eleven: it does not
+        ("mvbench", "costs 1000(b)", "B", 100, 100),  # signs become spaces,
+        ("mvbench", "costs 1,000(b)", "B", 0, 100),  # but nothing where a comma parts thousands
         ("tempcompass", "green, C", "C", 100, 100),
         ("mmvu", "green", "C", 100, 100),
         ("mmvu", "Green", "C", 0, 100),
@@ -103,6 +107,57 @@ def test_empty_answer_leaves_the_denominator_only_as_released() -> None:
     assert values("mvbench", empty, "B") == (None, 0)
     assert values("video_mmmu", empty, "four", "text") == (None, 0)
     assert values("videomme", empty, "B") == (0, 0)
+
+
+def test_scivideobench_reads_twelve_letters_and_draws_one_of_ten() -> None:
+    read = released.READERS["scivideobench"]
+    questions = [released.Question(f"q{number}", FIVE) for number in range(200)]
+    assert read("L.", questions[0]) == "L"
+    assert {read("M.", question) for question in questions} == set("ABCDEFGHIJ")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "could be",
+        "so",
+        "is",
+        "thus",
+        "therefore",
+        "final",
+        "answer",
+        "result",
+        "are",
+        "in total",
+        "total",
+        "identify",
+        "recognize",
+        "calculated as",
+        "counted as",
+        "measured as",
+        "observed as",
+        "concluded as",
+        "found to be",
+        "equals",
+        "determined to be",
+        "number of",
+        "value is",
+        "adds up to",
+        "have",
+        "has",
+    ],
+)
+def test_an_open_answer_stands_behind_its_key_as_released(key: str) -> None:
+    assert not released.open_is_right(f"7 apples {key} 5", "7")
+    assert released.open_is_right(f"7 apples {key} 5", "5")
+    assert released.open_is_right(f"7 apples {key}5", "7")  # no key without its space
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"), [("95", True), ("105", True), ("94.9", False), ("105.1", False), ("none", False)]
+)
+def test_a_number_of_vsibench_counts_within_five_percent_in_the_released_consistency(answer: str, right: bool) -> None:
+    assert released.is_right(answer, "100", "number", "vsibench") == right
 
 
 @pytest.mark.parametrize("adapter", ["longvideobench", "scivideobench"])

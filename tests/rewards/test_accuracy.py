@@ -38,6 +38,9 @@ def tagged(answer: str) -> str:
         ("0.0", "0.004", "number", [], 1, 0),  # both are 0.00 to two of them
         ("00:05", "0:05", "text", [], 0, 1),
         ("zebra runs", "zebra walks", "text", [], 0.5, 0.5),  # one of two words
+        ("Zebra walks", "zebra walks", "text", [], 0.5, 1),
+        # Stems: 2 of 6 and 2 of 2, pairs 1 of 5 and 1 of 1; words as they stand have nothing in common.
+        ("zebra walks", "zebras walking along very busy roads", "text", [], (1 / 2 + 1 / 3 + 1 / 2) / 3, 0),
         ("zebra walks", "zebra walks along busy roads", "text", [], 0.4, 0.4),  # five words: three of them are missing
         # Six words: ROUGE. Words 2 of 6 and 2 of 2, pairs 1 of 5 and 1 of 1, longest common subsequence as the words.
         (

@@ -35,6 +35,29 @@ def _pairs(cosines: dict[str, float]) -> list[tuple[list[str], float]]:
     return [(pair.split("__"), cosine) for pair, cosine in cosines.items()]
 
 
+def test_an_hour_has_sixty_minutes_as_released() -> None:
+    found = temporal_alignment([claim("60:05", "x")], {"1:00:05": "x"}, SETTINGS, embedding(), "reference")
+    assert found.precision == 1
+    assert (
+        temporal_alignment([claim("01:05", "x")], {"1:00:05": "x"}, SETTINGS, embedding(), "reference").precision == 0
+    )
+
+
+def test_more_matches_count_more_than_nearer_ones() -> None:
+    """The nearest pair alone is nearer, 1.0, than the two others together, 0.8."""
+    settings = SETTINGS.model_copy(update={"similarity": 0.3})
+    embed = embedding(a__e=0.99, a__f=0.4, b__e=0.4)
+    found = temporal_alignment([claim("0:01", "a"), claim("0:02", "b")], {"0:01": "e", "0:02": "f"}, settings, embed)
+    assert {(match.claim, match.event) for match in found.matches} == {(0, 1), (1, 0)}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_a_claim_that_is_made_again_in_another_spelling_counts_once(order: tuple[int, ...]) -> None:
+    said = [claim("00:04", "a Dog"), claim("0:04", "a dog"), claim("4 s", "A dog ")]
+    found = temporal_alignment([said[at] for at in order], {"0:04": "a dog"}, SETTINGS, embedding())
+    assert (found.claims, found.events) == (1, 1)
+
+
 def test_equal_claims_match_without_asking_for_embeddings() -> None:
     def fail(sentences: Sequence[str]) -> np.ndarray:
         raise AssertionError(sentences)

@@ -13,7 +13,7 @@ from video_r2.metrics.averages import aggregate, averaging_of
 from video_r2.reading.answering import number_of
 from video_r2.reading.answers import answers_equal, choice_of
 from video_r2.reading.words import contains_words
-from video_r2.rewards.accuracy import target_letter
+from video_r2.rewards.accuracy import equal_when_rounded, target_letter
 
 __all__ = ["Score", "aggregate", "averaging_of", "mean_relative_accuracy", "score_record"]
 
@@ -73,9 +73,7 @@ def _number(answer: str, target: str, question: str, adapter: str) -> Score:
         return Score(None, {**detail, "missing": "the target is no number"})
     if adapter == "vsibench":
         return Score(100.0 * mean_relative_accuracy(read, wanted), detail)
-    right = answers_equal(answer, target, "number", question) or (
-        read is not None and round(read, 2) == round(wanted, 2)
-    )
+    right = answers_equal(answer, target, "number", question) or (read is not None and equal_when_rounded(read, wanted))
     return Score(100.0 * right, detail)
 
 
@@ -98,7 +96,7 @@ def _text_is_right(answer: str, target: str, question: str) -> bool:
     if answers_equal(answer, target, "text") or contains_words(answer, target):
         return True
     wanted, read = number_of(target, question), number_of(answer, question)
-    return _is_bare_number(target) and read is not None and wanted is not None and round(read, 2) == round(wanted, 2)
+    return _is_bare_number(target) and read is not None and wanted is not None and equal_when_rounded(read, wanted)
 
 
 def _is_bare_number(text: str) -> bool:

@@ -82,8 +82,12 @@ def _number_reward(answer: str, target: str, question: str) -> float:
     decimals = len(target.strip().rpartition(".")[2]) if "." in target else 0
     if decimals > GRADED_DECIMALS:
         return max(0.0, 1.0 - abs(given - wanted) / max(abs(wanted), 1e-9))
-    # Rounded to two decimals, as released; but 0 is no 0.004.
-    return float(decimals > 0 and round(given, 2) == round(wanted, 2) and math.isclose(given, wanted, rel_tol=ROUNDING))
+    return float(decimals > 0 and equal_when_rounded(given, wanted))
+
+
+def equal_when_rounded(one: float, other: float) -> bool:
+    """Whether two numbers are equal to two decimals, as released; but 0 is no 0.004."""
+    return round(one, 2) == round(other, 2) and math.isclose(one, other, rel_tol=ROUNDING)
 
 
 # --- as released ------------------------------------------------------------------------------------------------------
