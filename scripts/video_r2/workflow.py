@@ -113,7 +113,8 @@ class Plan:
         rewards = self.training(wildcards.model)["rewards"]
         if not rewards["temporal_alignment"]:
             return {}
-        return self.judge_prompts("claims", *(["consistency"] if rewards["gate"] else []))
+        gate = "consistency" if self.config.semantics == "corrected" else "consistency_released"
+        return self.judge_prompts("claims", *([gate] if rewards["gate"] else []))
 
     # --- training that goes on ----------------------------------------------------------------------------------------
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -21,9 +22,10 @@ from video_r2.judge import make_judge
 from video_r2.judge.base import Verdict
 from video_r2.judge.rules import RuleJudge
 from video_r2.metrics.accuracy import score_record
-from video_r2.metrics.averages import aggregate, averaging_of
+from video_r2.metrics.averages import aggregate, averaging_of, is_averaged_by_question
 from video_r2.metrics.consistency import score_consistency
 from video_r2.metrics.differences import DIFFERENCES, MENDED, differences_of, page
+from video_r2.metrics.statistics import interval
 from video_r2.metrics.visual_attention_score import score_evidence
 from video_r2.reading.claims import Claim
 from video_r2.reading.responses import parse_response
@@ -119,6 +121,33 @@ def vsibench_average(semantics: Semantics) -> float:
     return aggregate(table, averaging_of("vsibench", "accuracy", semantics))
 
 
+def vas_average(benchmarks: Sequence[str]) -> Measure:
+    """Overall VAS of one question of 100 of the first benchmark and three of 20 of the second."""
+    scores = [("one", 100.0), *[("two", 20.0)] * 3]
+    rows = [
+        {"benchmark": name, "category": "", "video": f"v{at}", "score": score}
+        for at, (name, score) in enumerate(scores)
+    ]
+    table = pd.DataFrame(rows)
+
+    def measure(semantics: Semantics) -> float | None:
+        by_question = is_averaged_by_question("vas_judge", semantics)
+        mean = interval(table, samples=0, benchmarks=benchmarks, by_question=by_question).mean
+        return None if math.isnan(mean) else mean
+
+    return measure
+
+
+def gate(reply: str) -> Measure:
+    def measure(semantics: Semantics) -> float | None:
+        with server(reply) as url:
+            judge = make_judge(config.Judge(kind="llm", url=url, retries=0), semantics)
+            (verdict,) = judge.consistency_of([Verdict("So B.", "C", "choice", COLOURS)])
+        return None if verdict is None else float(verdict)
+
+    return measure
+
+
 Case = tuple[Measure, float | None, float | None]
 # What is measured, its value as released and its value corrected. Released values are those that the release's own functions
 # give, by the facts about them; corrected ones follow from what is right.
@@ -176,6 +205,15 @@ CASES: dict[str, list[Case]] = {
         # One of three events is told: precision 1, recall 1/3, F1 2/4.
         (alignment([claim("0:02", "w")], {"0:02": "w", "0:10": "x", "0:20": "y"}), 1, 0.5),
     ],
+    "gate_reply": [
+        (gate("TRUE/FALSE: FALSE"), 1, None),
+        (gate("true, since both say C"), 1, None),
+        (gate("FALSE"), 0, None),
+        (gate("It is TRUE"), 0, None),
+        (gate('{"consistent": true}'), 0, 1),
+        (gate('{"consistent": false}'), 0, 0),
+        (gate('{"consistent": "TRUE/FALSE: FALSE"}'), 0, None),
+    ],
     "tac_equality": [
         (consistency("<think>So B.</think><answer>C</answer>", "A"), 100, 0),
         (consistency("<think>So it is 104.</think><answer>96</answer>", "100", "number", "vsibench"), 100, 0),
@@ -184,6 +222,8 @@ CASES: dict[str, list[Case]] = {
     ],
     "tac_absent": [(consistency("", "A"), 100, 0)],
     "vas_failure": [(evidence, 0, None)],
+    # (100 + 3 * 20) / 4, and (100 + 20) / 2; of a benchmark without a score, its absence is not noticed as released.
+    "vas_average": [(vas_average(["one", "two"]), 40, 60), (vas_average(["one", "two", "three"]), 40, None)],
     "thresholds": [
         # An error of 0.10 meets 0.50, 0.55, ..., 0.90, which are 9 of 10. The release has 9 from 0.50 to 0.95 in steps of
         # 0.05625, of which the last but one is 0.89375: 8 of 9.
@@ -237,7 +277,7 @@ def test_every_difference_is_on_the_page() -> None:
 
 
 def test_a_place_knows_its_differences() -> None:
-    assert [entry.key for entry in differences_of("vas_judge")] == ["vas_failure"]
+    assert [entry.key for entry in differences_of("vas_judge")] == ["vas_failure", "vas_average"]
     assert {entry.key for entry in differences_of("temporal")} == {
         "times_read", "times_impossible", "buffer", "one_time", "matching", "alignment_reward"
     }  # fmt: skip
@@ -266,13 +306,3 @@ def server(message: str) -> Iterator[str]:
     finally:
         http.shutdown()
         http.server_close()
-
-
-@pytest.mark.parametrize(
-    ("message", "verdict"),
-    [("TRUE/FALSE: FALSE", None), ('{"consistent": "TRUE/FALSE: FALSE"}', None), ('{"consistent": false}', False)],
-)
-def test_a_reply_that_begins_with_true_is_no_verdict(message: str, verdict: bool | None) -> None:
-    with server(message) as url:
-        judge = make_judge(config.Judge(kind="llm", url=url, retries=0))
-        assert judge.consistency_of([Verdict("So B.", "C", "choice", COLOURS)]) == [verdict]

@@ -32,7 +32,7 @@ def make(seed: int, videos: int = 30, per_video: int = 3, benchmark: str = "b", 
 def test_every_sample_is_the_average_of_the_videos_drawn(rule) -> None:
     """The same draws, averaged by a loop over whole tables."""
     scores = make(0)
-    draws = resample(scores, rule, 20, seed=7)["b"]
+    draws = resample(scores, rule, 20, seed=7)["b"].averages
     assert draws[0] == pytest.approx(aggregate(scores, rule))
     videos = sorted(scores["video"].unique())
     for sample, counts in zip(draws[1:], _counts(len(videos), 20, 7, "b"), strict=True):
@@ -104,6 +104,8 @@ def test_average_of_benchmarks_weighs_them_alike() -> None:
 def test_benchmark_without_scores_makes_the_average_missing() -> None:
     scores = make(7)
     assert math.isnan(interval(scores, benchmarks=["b", "absent"]).mean)
+    assert interval(scores, benchmarks=["b", "absent"], by_question=True) == interval(scores)
+    assert math.isnan(interval(scores, benchmarks=["absent"], by_question=True).mean)
     assert math.isnan(interval(scores.assign(score=np.nan)).mean)
     assert math.isnan(interval(scores.iloc[:0]).mean)
     assert math.isnan(paired_difference(scores, scores, benchmarks=["absent"]).low)

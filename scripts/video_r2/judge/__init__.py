@@ -11,11 +11,15 @@ from video_r2.judge.llm import LLMJudge
 from video_r2.judge.rules import RuleJudge
 
 
-def make_judge(settings: config.Judge) -> Judge:
-    """Make the judge that the configuration names."""
+def make_judge(settings: config.Judge, semantics: config.Semantics = "corrected") -> Judge:
+    """Make the judge that the configuration names.
+
+    Args:
+        semantics: how a model is asked whether a trace and its answer are consistent; see `llm.LLMJudge`.
+    """
     if settings.kind == "rules":
         return RuleJudge()
-    model = LLMJudge(settings)
+    model = LLMJudge(settings, semantics)
     return model if settings.kind == "llm" else CascadeJudge(model)
 
 
@@ -23,6 +27,7 @@ def judge_of(params: Any) -> Judge:
     """The judge of a rule's job.
 
     Args:
-        params: the rule's, of which `judge` says who judges, and `judge_service` how a server is reached.
+        params: the rule's, of which `judge` says who judges, `judge_service` how a server is reached, and `semantics` how it
+            is asked.
     """
-    return make_judge(config.Judge.model_validate({**params.judge_service, **params.judge}))
+    return make_judge(config.Judge.model_validate({**params.judge_service, **params.judge}), params.semantics)

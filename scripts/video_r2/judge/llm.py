@@ -50,15 +50,18 @@ class LLMJudge(Judge):
 
     Args:
         settings: server, model, cache, time-out, retries, concurrency and the share of missing answers that is allowed.
+        semantics: as released, consistency is asked for in words, and a reply that begins with TRUE, in any case of letters,
+            says yes, every other one no; else it is a JSON truth value.
         wait: seconds before the first further attempt; it doubles from attempt to attempt.
     """
 
-    def __init__(self, settings: config.Judge, wait: float = 0.5) -> None:
+    def __init__(self, settings: config.Judge, semantics: config.Semantics = "corrected", wait: float = 0.5) -> None:
         super().__init__()
         if settings.url is None:
             raise UserError("the judge asks a model, but there is no judge.url", cure="give a server's address")
         self._url = f"{settings.url.rstrip('/')}/chat/completions"
         self._settings = settings
+        self._semantics = semantics
         self._wait = wait
         self._cache = ReplyCache(settings.cache) if settings.cache else None
         self._last_failure = ""
@@ -94,6 +97,8 @@ class LLMJudge(Judge):
             }
             for verdict in verdicts
         ]
+        if self._semantics == "reference":
+            return self._ask("consistency_released", questions, None, _begins_with_true)
         return self._ask("consistency", questions, _CONSISTENCY_SCHEMA, _as_truth)
 
     def evidence_of(self, thinks: Sequence[str]) -> list[float | None]:
@@ -118,9 +123,10 @@ class LLMJudge(Judge):
         self,
         prompt: str,
         questions: Sequence[Mapping[str, Any]],
-        schema: Mapping[str, Any],
+        schema: Mapping[str, Any] | None,
         read: Callable[[Any], Answer],
     ) -> list[Answer | None]:
+        """Answers to questions, by a prompt; the replies are JSON of a schema, or any text without one."""
         requests = [self._request(prompt, question, schema) for question in questions]
         keys = [key_of(request) for request in requests]
         answers = {key: self._remembered(key, read) for key in keys}
@@ -189,8 +195,9 @@ class LLMJudge(Judge):
                 wait *= 2
         return None
 
-    def _request(self, prompt: str, question: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    def _request(self, prompt: str, question: Mapping[str, Any], schema: Mapping[str, Any] | None) -> dict[str, Any]:
         """What is asked for, as the protocol has it."""
+        form = {"type": "json_schema", "json_schema": {"name": prompt, "strict": True, "schema": schema}}
         return {
             "model": self._settings.model,
             "messages": [
@@ -200,13 +207,15 @@ class LLMJudge(Judge):
             "temperature": 0,
             "seed": 0,
             "max_tokens": REPLY_TOKENS,
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": prompt, "strict": True, "schema": schema},
-            },
+            **({} if schema is None else {"response_format": form}),
         }
 
     def _reply(self, request: Mapping[str, Any]) -> Any:
+        if "response_format" not in request:
+            return self._post(request)
+        return _json_in(self._reply_to_schema(request))
+
+    def _reply_to_schema(self, request: Mapping[str, Any]) -> Any:
         without_schema = {name: value for name, value in request.items() if name != "response_format"}
         if not self._knows_schemas:
             return self._post(without_schema)
@@ -236,7 +245,7 @@ class LLMJudge(Judge):
             body = _read_all(response, ends)
         reply = _loads(body)
         try:
-            return _json_in(reply["choices"][0]["message"]["content"])
+            return reply["choices"][0]["message"]["content"]
         except (KeyError, IndexError, TypeError) as error:
             raise InvalidReplyError("the reply holds no message") from error
 
@@ -331,6 +340,12 @@ def _as_truth(reply: Any) -> bool:
     if value.strip().lower() not in ("true", "false"):
         raise InvalidReplyError("the reply says neither true nor false")
     return bool(value.strip().lower() == "true")
+
+
+def _begins_with_true(reply: Any) -> bool:
+    if not isinstance(reply, str):
+        raise InvalidReplyError("the reply is no text")
+    return reply.strip().upper().startswith("TRUE")
 
 
 def _as_score(reply: Any) -> float:

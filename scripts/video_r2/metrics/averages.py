@@ -73,6 +73,14 @@ def averaging_of(adapter: str, metric: str = "accuracy", semantics: Semantics = 
     return table.get(adapter, MICRO)
 
 
+def is_averaged_by_question(metric: str, semantics: Semantics) -> bool:
+    """Whether a metric's averages over benchmarks give each question, rather than each benchmark, the same weight.
+
+    The release averages the judge's VAS over all questions of whatever benchmarks ran.
+    """
+    return metric == "vas_judge" and semantics == "reference"
+
+
 def aggregate(scores: pd.DataFrame, averaging: Averaging) -> float:
     """Average the scores of one benchmark.
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Place = Literal["format", "accuracy_reward", "temporal", "accuracy", "tac", "vas_judge"]
+Place = Literal["format", "accuracy_reward", "temporal", "gate", "accuracy", "tac", "vas_judge"]
 
 RELEASE = "mbzuai-oryx/Video-R2, commit c9e6743"
-_FIRST, _REPEATED = "e07cf39", "0389e2b"
+_FIRST, _REPEATED, _GATE_AND_VAS = "e07cf39", "0389e2b", "SINCE"
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,14 @@ DIFFERENCES: tuple[Difference, ...] = (
         "F1",
     ),
     Difference(
+        "gate_reply",
+        "consistency gate: a model's reply",
+        ("gate",),
+        'in words: whatever begins with TRUE says yes, "TRUE/FALSE: FALSE" included',
+        "a JSON truth value; anything else is asked again, then missing",
+        _GATE_AND_VAS,
+    ),
+    Difference(
         "tac_equality",
         "TAC",
         ("tac",),
@@ -174,6 +182,14 @@ DIFFERENCES: tuple[Difference, ...] = (
         ("vas_judge",),
         "0",
         "missing",
+    ),
+    Difference(
+        "vas_average",
+        "VAS: average",
+        ("vas_judge",),
+        "over all questions of whatever benchmarks ran",
+        "mean of the benchmarks; missing as soon as one is",
+        _GATE_AND_VAS,
     ),
     Difference(
         "thresholds",
@@ -228,12 +244,6 @@ DIFFERENCES: tuple[Difference, ...] = (
 
 MENDED: tuple[Mended, ...] = (
     Mended(
-        "consistency gate: the judge's reply",
-        'any reply that begins with TRUE passes, "TRUE/FALSE: FALSE" included',
-        "a JSON truth value; anything else is asked again, then missing",
-        "tests/metrics/test_differences.py::test_a_reply_that_begins_with_true_is_no_verdict",
-    ),
-    Mended(
         "judge: decoding",
         "claims and gate without temperature or seed, VAS sampled at 0.7",
         "temperature 0, seed 0",
@@ -250,12 +260,6 @@ MENDED: tuple[Mended, ...] = (
         "two for every rollout, one after the other, also where the product is already 0",
         "in flight together, and only where they can matter",
         "tests/rewards/test_combined.py::test_paid_judge_is_asked_only_where_it_matters",
-    ),
-    Mended(
-        "VAS: average",
-        "over all questions of whatever ran",
-        "mean of the benchmarks; missing as soon as one is",
-        "tests/paper/test_exhibits.py::test_what_was_not_scored_is_missing_and_takes_its_averages_along",
     ),
     Mended(
         "scales",
@@ -287,6 +291,7 @@ _NAMES: dict[Place, str] = {
     "format": "format reward",
     "accuracy_reward": "accuracy reward",
     "temporal": "temporal alignment",
+    "gate": "consistency gate",
     "accuracy": "accuracy",
     "tac": "TAC",
     "vas_judge": "VAS",

@@ -25,14 +25,23 @@ class Estimate:
     high: float
 
 
+@dataclass(frozen=True)
+class Draws:
+    """A benchmark in every bootstrap sample, the first of them being the scores as they are: averages, numbers of scores."""
+
+    averages: np.ndarray
+    counts: np.ndarray
+
+
 def interval(
     scores: pd.DataFrame,
     averaging: Mapping[str, Averaging] | Averaging = MICRO,
     samples: int = 2000,
     seed: int = 0,
     benchmarks: Sequence[str] | None = None,
+    by_question: bool = False,
 ) -> Estimate:
-    """Average scores over benchmarks, each with the same weight, with a bootstrap interval.
+    """Average scores over benchmarks, with a bootstrap interval.
 
     Args:
         scores: columns `benchmark`, `category`, `video` and `score` (null where missing). Several seeds of one
@@ -41,13 +50,14 @@ def interval(
         samples: bootstrap samples. In each, as many videos of a benchmark are drawn with replacement as it has.
         seed: of the drawing; it depends on nothing but this, the benchmark's name and its number of videos.
         benchmarks: those to average over; by default all that occur.
+        by_question: give each question the same weight, of whatever benchmarks have scores; else each benchmark.
 
     Returns:
         NaN if a benchmark has no score: an average over the others would be another figure.
     """
     names = list(benchmarks) if benchmarks is not None else sorted(scores["benchmark"].unique())
     draws = resample(scores, averaging, samples, seed, _videos([scores]))
-    return _estimate(_mean_over(draws, names))
+    return _estimate(_mean_over(draws, names, by_question))
 
 
 def paired_difference(
@@ -58,20 +68,22 @@ def paired_difference(
     seed: int = 0,
     benchmarks: Sequence[str] | None = None,
     other_averaging: Mapping[str, Averaging] | Averaging | None = None,
+    by_question: tuple[bool, bool] = (False, False),
 ) -> Estimate:
     """Difference of two averages, `one` minus `other`, with the interval of the paired difference.
 
     Both are averaged over the same drawn videos in every sample; arguments as for `interval`.
 
     Args:
-        other_averaging: how `other` is averaged, if not as `one` is.
+        other_averaging: how each benchmark of `other` is averaged, if not as those of `one` are.
+        by_question: whether each question of the one, and of the other, has the same weight; else each benchmark.
     """
     frames, rules = [one, other], [averaging, averaging if other_averaging is None else other_averaging]
     names = list(benchmarks) if benchmarks is not None else sorted({*one["benchmark"], *other["benchmark"]})
     videos = _videos(frames)
     first, second = (
-        _mean_over(resample(frame, rule, samples, seed, videos), names)
-        for frame, rule in zip(frames, rules, strict=True)
+        _mean_over(resample(frame, rule, samples, seed, videos), names, alike)
+        for frame, rule, alike in zip(frames, rules, by_question, strict=True)
     )
     return _estimate(first - second)
 
@@ -82,12 +94,12 @@ def resample(
     samples: int,
     seed: int,
     videos: Mapping[str, Sequence[str]] | None = None,
-) -> dict[str, np.ndarray]:
+) -> dict[str, Draws]:
     """Average each benchmark in every bootstrap sample.
 
     Returns:
-        By benchmark, `samples` + 1 averages, the first of them over the scores as they are. Two sets of scores are
-        drawn alike if they are given the same `videos` (by default those that occur, also with missing scores).
+        By benchmark, `samples` + 1 averages. Two sets of scores are drawn alike if they are given the same `videos` (by
+        default those that occur, also with missing scores).
     """
     videos = videos if videos is not None else _videos([scores])
     draws = {}
@@ -98,7 +110,7 @@ def resample(
     return draws
 
 
-def _resampled(rows: pd.DataFrame, rule: Averaging, weights: np.ndarray, videos: Sequence[str]) -> np.ndarray:
+def _resampled(rows: pd.DataFrame, rule: Averaging, weights: np.ndarray, videos: Sequence[str]) -> Draws:
     present = rows.dropna(subset="score")
     place = {video: at for at, video in enumerate(videos)}
     categories = sorted(present["category"].unique())
@@ -107,7 +119,8 @@ def _resampled(rows: pd.DataFrame, rule: Averaging, weights: np.ndarray, videos:
     sums, counts = (np.zeros((len(videos), len(categories))) for _ in range(2))
     np.add.at(sums, at, present["score"].to_numpy(float))
     np.add.at(counts, at, 1.0)
-    return rule.average(weights @ sums, weights @ counts, categories)
+    drawn = weights @ counts
+    return Draws(rule.average(weights @ sums, drawn, categories), drawn.sum(axis=-1))
 
 
 @lru_cache(maxsize=64)
@@ -123,10 +136,16 @@ def _videos(frames: Sequence[pd.DataFrame]) -> dict[str, list[str]]:
     return {str(benchmark): sorted(rows["video"]) for benchmark, rows in pairs.groupby("benchmark")}
 
 
-def _mean_over(draws: Mapping[str, np.ndarray], benchmarks: Sequence[str]) -> np.ndarray:
-    if not benchmarks or any(name not in draws for name in benchmarks):
+def _mean_over(draws: Mapping[str, Draws], benchmarks: Sequence[str], by_question: bool) -> np.ndarray:
+    present = [draws[name] for name in benchmarks if name in draws]
+    if not present or (len(present) < len(benchmarks) and not by_question):
         return np.full(1, math.nan)
-    return np.mean([draws[name] for name in benchmarks], axis=0)
+    averages = np.array([drawn.averages for drawn in present])
+    if not by_question:
+        return np.asarray(averages.mean(axis=0))
+    counts = np.array([drawn.counts for drawn in present])
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(counts > 0, averages * counts, 0.0).sum(axis=0) / counts.sum(axis=0))
 
 
 def _estimate(draws: np.ndarray) -> Estimate:

@@ -15,9 +15,9 @@ import pandas as pd
 from video_r2 import config, records
 from video_r2.data.questions import KINDS, kind_of
 from video_r2.errors import UserError
-from video_r2.metrics.averages import averaging_of
+from video_r2.metrics.averages import averaging_of, is_averaged_by_question
 from video_r2.metrics.mcnemar import compare
-from video_r2.metrics.statistics import interval, paired_difference
+from video_r2.metrics.statistics import Estimate, interval, paired_difference
 from video_r2.paper.figures import BoxStatistics, box_statistics
 
 AVERAGES = ("generic", "reasoning", "overall")
@@ -191,11 +191,8 @@ def cells(
             for column in columns:
                 asked = _Question(study, metric, column)
                 shown = asked.select(own)
-                estimate = interval(shown, asked.averaging, study.bootstrap, benchmarks=asked.benchmarks)
-                single = [
-                    interval(asked.select(of_seed), asked.averaging, samples=0, benchmarks=asked.benchmarks).mean
-                    for of_seed in repeated
-                ]
+                estimate = asked.interval(shown, study.bootstrap)
+                single = [asked.interval(asked.select(of_seed), samples=0).mean for of_seed in repeated]
                 rows.append(
                     {
                         "metric": metric,
@@ -240,7 +237,14 @@ def differences(
             for column in columns:
                 asked = _Question(study, metric, column)
                 one, other = (asked.select(by_evaluation.get(row, nothing)) for row in (name, against))
-                found = paired_difference(one, other, asked.averaging, study.bootstrap, benchmarks=asked.benchmarks)
+                found = paired_difference(
+                    one,
+                    other,
+                    asked.averaging,
+                    study.bootstrap,
+                    benchmarks=asked.benchmarks,
+                    by_question=(asked.by_question, asked.by_question),
+                )
                 rows.append([metric, name, against, column, found.mean, found.low, found.high])
     return pd.DataFrame(rows, columns=DIFFERENCES)
 
@@ -301,8 +305,7 @@ def semantics_differences(
                 one = corrected.select(of_metric["corrected", name])
                 other = released.select(of_metric["reference", name])
                 sides = [
-                    interval(shown, asked.averaging, study.bootstrap, benchmarks=asked.benchmarks)
-                    for shown, asked in ((other, released), (one, corrected))
+                    asked.interval(shown, study.bootstrap) for shown, asked in ((other, released), (one, corrected))
                 ]
                 found = paired_difference(
                     one,
@@ -311,6 +314,7 @@ def semantics_differences(
                     study.bootstrap,
                     benchmarks=corrected.benchmarks,
                     other_averaging=released.averaging,
+                    by_question=(corrected.by_question, released.by_question),
                 )
                 label = study.evaluations[name].label
                 means, ends = [side.mean for side in sides], [end for side in sides for end in (side.low, side.high)]
@@ -332,13 +336,13 @@ def boxes(scores: pd.DataFrame, study: Study, names: Sequence[str]) -> pd.DataFr
         present = own.dropna(subset="score")
         box = asdict(box_statistics(present["score"].to_numpy(float))) if len(present) else dict.fromkeys(BOX, math.nan)
         asked = _Question(study, "vas_attention", RESPONSES)
-        mean = interval(asked.select(own), asked.averaging, study.bootstrap, benchmarks=asked.benchmarks)
+        mean = asked.interval(asked.select(own), study.bootstrap)
         label = study.evaluations[name].label
         row = {"label": label, **box, "responses": len(present), "low": mean.low, "high": mean.high}
         details = pd.DataFrame([json.loads(detail) for detail in present["detail"]]).reindex(columns=CITED) * 100
         for figure in CITED:
             cited = present.assign(score=details[figure].to_numpy(float)).dropna(subset="score")
-            of_it = interval(asked.select(cited), asked.averaging, study.bootstrap, benchmarks=asked.benchmarks)
+            of_it = asked.interval(asked.select(cited), study.bootstrap)
             row |= {figure: of_it.mean, f"{figure}_low": of_it.low, f"{figure}_high": of_it.high}
         rows.append(row)
     ends = [f"{figure}_{end}" for figure in CITED for end in ("low", "high")]
@@ -350,8 +354,10 @@ class _Question:
 
     Attributes:
         averaging: how each benchmark is averaged.
-        benchmarks: those that are averaged over, each with the same weight. A column that is a plain mean over
-            questions, wherever they are from, has them as one benchmark of its own name.
+        benchmarks: those that are averaged over. A column that is a plain mean over questions, wherever they are from, has
+            them as one benchmark of its own name.
+        by_question: whether all their questions have the same weight, as in the released averages of VAS, rather than
+            all benchmarks.
     """
 
     def __init__(self, study: Study, metric: str, column: str) -> None:
@@ -359,9 +365,14 @@ class _Question:
         self._pooled = column in (*LOOKS, RESPONSES)
         self._members = _members(study, column)
         self.benchmarks = [column] if self._pooled else self._members
+        self.by_question = is_averaged_by_question(metric, study.semantics)
         self.averaging = {
             name: averaging_of(entry.adapter, metric, study.semantics) for name, entry in study.benchmarks.items()
         }
+
+    def interval(self, scores: pd.DataFrame, samples: int) -> Estimate:
+        """The average of scores that were selected, with its interval."""
+        return interval(scores, self.averaging, samples, benchmarks=self.benchmarks, by_question=self.by_question)
 
     def select(self, scores: pd.DataFrame) -> pd.DataFrame:
         """The scores that the column is about."""
