@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -69,6 +70,24 @@ def test_what_was_not_scored_is_missing_and_takes_its_averages_along(
     for evaluation, column in [("sft", "mmvu"), ("sft", "reasoning"), ("sft", "overall"), ("grpo", "mvbench")]:
         assert math.isnan(cell(frame, evaluation, column).value)
     assert set(frame["label"]) == {"SFT", "SFT + GRPO"}
+
+
+def test_as_released_vas_is_averaged_over_all_questions_of_what_ran(
+    study: Study, write_scores: Callable[..., Path]
+) -> None:
+    paths = [
+        write_scores("sft", "mvbench", [100], "vas_judge"),
+        write_scores("sft", "tempcompass", [20, 20, 20], "vas_judge"),
+        write_scores("grpo", "mvbench", [50], "vas_judge"),
+        write_scores("grpo", "tempcompass", [0, 0, 0], "vas_judge"),
+    ]
+    scores, released = read_scores(paths), replace(study, semantics="reference")
+    frame = cells(scores, released, ["vas_judge"], ["sft"])
+    assert cell(frame, "sft", "generic", "vas_judge").value == 40
+    assert cell(frame, "sft", "overall", "vas_judge").value == 40  # of the reasoning benchmarks none ran
+    assert cell(cells(scores, study, ["vas_judge"], ["sft"]), "sft", "generic", "vas_judge").value == 60
+    ahead = differences(scores, released, ["vas_judge"], [("sft", "grpo")], ["generic"])
+    assert ahead["value"].tolist() == [27.5]  # 40 - 12.5
 
 
 def test_several_seeds_give_their_mean_and_spread(study: Study, write_scores: Callable[..., Path]) -> None:

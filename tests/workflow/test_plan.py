@@ -176,6 +176,8 @@ def test_training_depends_on_the_prompts_that_its_rewards_ask_by(root: Path) -> 
     plan = plan_of(root, judge=SERVER, models=models)
     asked = {name: set(plan.reward_prompts(SimpleNamespace(model=name))) for name in models}
     assert asked == {"plain": set(), "tar": {"claims"}, "gated": {"claims", "consistency"}}
+    released = plan_of(root, judge=SERVER, models=models, semantics="reference")
+    assert set(released.reward_prompts(SimpleNamespace(model="gated"))) == {"claims", "consistency_released"}
     assert plan_of(root, models=models).reward_prompts(SimpleNamespace(model="gated")) == {}
 
 

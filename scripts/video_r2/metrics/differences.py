@@ -13,7 +13,7 @@ from typing import Literal
 Place = Literal["format", "accuracy_reward", "temporal", "gate", "accuracy", "tac", "vas_judge"]
 
 RELEASE = "mbzuai-oryx/Video-R2, commit c9e6743"
-_FIRST, _REPEATED, _GATE_AND_VAS = "e07cf39", "0389e2b", "SINCE"
+_FIRST, _REPEATED, _GATE_AND_VAS = "e07cf39", "0389e2b", "0907914"
 
 
 @dataclass(frozen=True)
