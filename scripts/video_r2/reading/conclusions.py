@@ -127,17 +127,8 @@ def given_choice(answer: str, options: Sequence[str], number: int = 0) -> str:
     known = options_of(tuple(options), len(options) or number or len(ascii_uppercase))
     sentences = [Sentence(piece, 0) for piece in pieces_of(plain_text(answer), known.openings)]
     named = [_asserted(sentence, mentions_in(sentence.text, known, lenient=True)) for sentence in sentences]
-    # "B. By the way, C is as good": what is said behind an answer that stands alone takes nothing back.
-    if sentences and named[0] and sentences[0].announces(named[0][0].begin, named[0][-1].end):
-        first = _named_in(sentences[0], named[0], known)
-        others = [
-            (sentence, mentions)
-            for sentence, mentions in zip(sentences[1:], named[1:], strict=True)
-            if mentions
-            and (cues.CORRECTS.match(sentence.text) or sentence.announces(mentions[0].begin, mentions[-1].end))
-        ]
-        if first and not others:
-            return first
+    if _first_stands(sentences, named) and (first := _named_in(sentences[0], named[0], known)):
+        return first
     by_letter = any(_gives_letter(sentence, mentions) for sentence, mentions in zip(sentences, named, strict=True))
     chosen = ""
     for sentence, mentions in zip(sentences, named, strict=True):
@@ -147,6 +138,16 @@ def given_choice(answer: str, options: Sequence[str], number: int = 0) -> str:
             return ""
         chosen = letter or chosen
     return chosen
+
+
+def _first_stands(sentences: Sequence[Sentence], named: Sequence[list[Mention]]) -> bool:
+    """Whether the first sentence of an answer gives one, and nothing takes it back: "B. By the way, C is as good"."""
+    if not sentences or not named[0] or not sentences[0].announces(named[0][0].begin, named[0][-1].end):
+        return False
+    return not any(
+        mentions and (cues.CORRECTS.match(sentence.text) or sentence.announces(mentions[0].begin, mentions[-1].end))
+        for sentence, mentions in zip(sentences[1:], named[1:], strict=True)
+    )
 
 
 def _choices(sentence: Sentence, options: Options, denying: bool) -> list[Said]:
