@@ -95,7 +95,8 @@ rule score_vas_attention:
         seed=lambda wildcards: int(wildcards.seed),
         evaluation=lambda wildcards: PLAN.asked(wildcards.evaluation),
         decoding=lambda wildcards: PLAN.asked(wildcards.evaluation)["decoding"],
-        attention_questions=PLAN.config.evaluation.attention_questions,
+        # Not a bare number: Snakemake compares parameters as a set of their values, whatever their names.
+        attention=PLAN.section("evaluation", "attention_questions"),
         frames=PLAN.section("evaluation.frames"),
         data=PLAN.section("data", "overlay", "decoder", "max_rejected"),
         cache=PLAN.frame_cache,

@@ -28,7 +28,7 @@ def main(job: Job) -> None:
     chosen: set[Question] = set()
     for path in paths(job.input.predictions):
         rows = read_table(path, PREDICTION)
-        ids = evenly_spaced(rows["id"].tolist(), params.attention_questions)
+        ids = evenly_spaced(rows["id"].tolist(), params.attention["attention_questions"])
         chosen |= {
             (benchmark, name) for benchmark, name in zip(rows["benchmark"], rows["id"], strict=True) if name in ids
         }

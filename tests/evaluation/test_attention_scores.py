@@ -42,7 +42,7 @@ def job(make_job: Callable[..., Any], world, tmp_path: Path) -> Any:
     made.rule = "score_vas_attention"
     made.input = named_files(InputFiles, checkpoint=world.checkpoint, predictions=predictions)
     made.output = scores_below(tmp_path / "scores", predictions)
-    for name, value in {"semantics": "corrected", "bootstrap": 50, "attention_questions": 0}.items():
+    for name, value in {"semantics": "corrected", "bootstrap": 50, "attention": {"attention_questions": 0}}.items():
         setattr(made.params, name, value)
     return made
 
@@ -92,7 +92,7 @@ def test_the_batch_changes_no_score(job: Any) -> None:
 
 
 def test_so_many_questions_are_read_as_configured(job: Any) -> None:
-    job.params.attention_questions = 5
+    job.params.attention = {"attention_questions": 5}
     frame = scores(job)
     assert frame.groupby("benchmark").size().tolist() == [5, 5]
 

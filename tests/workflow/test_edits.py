@@ -17,14 +17,14 @@ from repository_copy import DryRuns, copy_repository, finish, restore, snakemake
 pytestmark = pytest.mark.long
 
 # The paper with fewer rows and benchmarks: the same rules, in half the time.
-SMALL = {
+SMALL: dict[str, dict[str, object]] = {
     part: dict.fromkeys(names)
     for part, names in {
         "models": ["llava_onevision", "internvl2_5", "perception_lm", "internvl3", "videochat_r1_5", "video_rft"],
         "evaluations": ["llava_onevision", "internvl2_5", "perception_lm", "internvl3", "videochat_r1_5", "video_rft"],
         "benchmarks": ["mlvu", "longvideobench", "videomathqa", "video_mmmu", "vsibench", "minerva", "scivideobench"],
     }.items()
-}
+} | {"evaluation": {"attention_questions": 2000}}  # as many as bootstrap samples; the seed is 0
 ARGUMENTS = {"local": ["--profile", "local"], "slurm": ["--profile", "slurm", "--configfile", "small.yaml"]}
 RESULTS = {"local": "results/miniature", "slurm": "results/paper"}
 TARGETS = {"all", "miniature"}
@@ -324,6 +324,11 @@ EDITS = [
         (SCORES - {"score_vas_attention"}) | RESCORE | EXHIBITS | {"sample_responses", "training_curves", "rejected"},
     ),
     # Files.
+    Edit(
+        "a number that becomes the same as another one",
+        [text("small.yaml", "attention_questions: 2000", "attention_questions: 0")],
+        slurm={"score_vas_attention", "attention_boxplot"} | REPORT,
+    ),
     Edit("a data file touched", [touched("results/*/raw/training/video-r2-sft-dataset.json")]),
     Edit("a data file changed", [rewritten("results/*/raw/training/video-r2-sft-dataset.json")], TRAINING_DATA),
     Edit("the report gone", [Change("results/*/report.html", Path.unlink)], REPORT),
@@ -345,6 +350,11 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository in which both experiments are finished, as far as Snakemake knows."""
     folder = copy_repository(root, tmp_path_factory.mktemp("edits"))
     (folder / "small.yaml").write_text(yaml.safe_dump(SMALL), encoding="utf-8")
+    for results in RESULTS.values():
+        # As large as a real one is, at the least: Snakemake passes over the checksums of large files by itself.
+        dataset = folder / results / "raw/training/video-r2-sft-dataset.json"
+        dataset.parent.mkdir(parents=True)
+        dataset.write_bytes(b" " * 3_000_000)
     for arguments in ARGUMENTS.values():
         finish(folder, *arguments)
     return folder
