@@ -27,14 +27,12 @@ class Options:
         texts: of the options; empty where only their number is known.
         by_letter: letter of each option whose text is a letter.
         openings: how their texts begin, in lower case.
-        listing: finds all of them one after the other, each behind its letter; None without texts.
     """
 
     def __init__(self, texts: Sequence[str], number: int) -> None:
         self.letters = ascii_uppercase[:number]
         self.texts = [spell_plainly(text).strip() for text in texts]
         self.openings = tuple(text.lower()[:12] for text in self.texts)
-        self.listing = _listing(self.letters, self.texts) if len(self.texts) > 1 and all(self.texts) else None
         # Options may be letters themselves, shuffled: then a letter alone is an option's text.
         self.by_letter = {
             text.upper(): letter
@@ -65,6 +63,14 @@ class Options:
             for word, letter in self._parts.items()
             if len(word) >= ROOT and word.isalpha() and roots[word[:ROOT]] == 1
         }
+
+    def without_listing(self, text: str, otherwise: str) -> str:
+        """The text with something else for a list of all options, one after the other, each behind its letter."""
+        lowered = text.lower()
+        # Few texts hold them all, and only for those the pattern is worth making.
+        if len(self.texts) < 2 or not all(option and option.lower() in lowered for option in self.texts):
+            return text
+        return _listing(self.letters, self.texts).sub(otherwise, text)
 
     def _part_of(self, word: str) -> str:
         """Letter of the only option that has a word, or a long one with its beginning ("melancholic", "melancholy")."""

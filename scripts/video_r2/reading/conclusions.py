@@ -110,9 +110,7 @@ def concluded_choice(trace: str, options: Sequence[str], question: str = "") -> 
     """The letter of the option that a trace settles on; "" if on none."""
     known = options_of(tuple(options), len(options) or len(ascii_uppercase))
     denying = _DENYING_QUESTION.search(question) is not None
-    text = plain_text(trace)
-    if known.listing:
-        text = known.listing.sub(_LISTED_OPTIONS, text)
+    text = known.without_listing(plain_text(trace), _LISTED_OPTIONS)
     return settle(text, lambda sentence: _choices(sentence, known, denying), known.openings, known.letters)
 
 

@@ -80,6 +80,8 @@ _NTH = r"\d{1,5}(?:st|nd|rd|th)"
 
 _MENTION = re.compile(
     rf"""
+    (?: (?=[\d~]) | (?<![A-Za-z0-9]) )  # within words there is nothing to look for
+    (?:
     (?P<between> \bbetween[ \t]{{1,2}} (?:{_HEDGE}[ \t]{{0,2}})?
         (?P<b1>{_CLOCK}|{_UNITS}|{_NUMBER}) {_AND} (?P<b2>{_CLOCK}|{_UNITS}) )
   | (?P<clock> (?P<clock_lead>{_LEADS}|\bthe[ \t])? (?<!\d) (?<!\d[:.])
@@ -92,6 +94,7 @@ _MENTION = re.compile(
         (?: (?P<u1>{_NUMBER}) {_TO} (?P<u2>{_UNITS}) | (?P<single>{_UNITS}) (?: {_TO} (?P<until>{_UNITS}) )? )
         (?P<mark>[ \t]?(?:-[ \t]?)?mark\b|[ \t]in(?:to)?\b)? )
   | (?P<variable> \b(?:t|timestamp)[ \t]?=[ \t]?~? (?P<v1>{_NUMBER}) (?: {_TO} (?P<v2>{_NUMBER}) )? (?![.:]?\d) )
+    )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
