@@ -29,12 +29,20 @@ test: env lint ## Lint, and all tests
 
 .PHONY: lint
 lint: env ## Format, style, types, and the pages of the docs that are made from code
+	@$(MAKE) --no-print-directory --jobs 3 check-style check-workflow check-types
+
+.PHONY: check-style check-workflow check-types
+check-style:
 	@$(ENVIRONMENT)/bin/ruff format --check $(SOURCES)
 	@$(ENVIRONMENT)/bin/ruff check $(SOURCES)
 	@$(ENVIRONMENT)/bin/snakefmt --check --compact-diff $(SNAKEFILES)
-	@$(SNAKEMAKE) --lint
-	@$(ENVIRONMENT)/bin/mypy scripts/video_r2
 	@$(PYTHON) -m video_r2.generated_pages --check docs
+
+check-workflow:
+	@$(SNAKEMAKE) --lint
+
+check-types:
+	@$(ENVIRONMENT)/bin/mypy scripts/video_r2
 
 .PHONY: format
 format: env ## Format the sources
