@@ -444,4 +444,6 @@ rule report:
 rule all:
     default_target: True
     input:
+        # Beside the report that is made of them: else nobody would miss one that is gone.
+        rules.exhibits.input,
         rules.report.output,

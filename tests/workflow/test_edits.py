@@ -331,6 +331,7 @@ EDITS = [
     ),
     Edit("a data file touched", [touched("results/*/raw/training/video-r2-sft-dataset.json")]),
     Edit("a data file changed", [rewritten("results/*/raw/training/video-r2-sft-dataset.json")], TRAINING_DATA),
+    Edit("a table gone", [Change("results/*/tables/main_accuracy.md", Path.unlink)], {"main_accuracy"} | REPORT),
     Edit("the report gone", [Change("results/*/report.html", Path.unlink)], REPORT),
     Edit(
         "a prediction changed",
