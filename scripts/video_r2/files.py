@@ -38,6 +38,11 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def writable(text: str) -> str:
+    """The text with a question mark for every lone surrogate, which JSON can hold and no file can."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def set_aside(path: Path) -> Path:
     """Rename what is damaged, so that it is not used and can be looked at; its new path."""
     aside = path.with_name(f"{path.name}.damaged")

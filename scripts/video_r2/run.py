@@ -150,6 +150,7 @@ def _logged(job: Job) -> Iterator[None]:
         return
     try:
         Path(job.log[0]).parent.mkdir(parents=True, exist_ok=True)
+        # Not in a `with`: on a full disk closing it fails, too, and would take the place of what ended the job.
         log = open(job.log[0], "w", encoding="utf-8", errors="backslashreplace", buffering=1)  # noqa: SIM115
     except OSError as error:
         print(f"warning: no log is kept: {error}", file=sys.stderr)

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from video_r2 import config
 from video_r2.errors import UserError
+from video_r2.files import writable
 from video_r2.judge.base import Judge, Reading, Verdict
 from video_r2.judge.cache import ReplyCache, key_of
 from video_r2.reading.answers import choice_of
@@ -316,8 +317,7 @@ def _text_field(reply: Any, name: str) -> str:
     """A text, for which some models write a number, or null where there is none."""
     if isinstance(reply, dict) and name in reply and reply[name] is None:
         return ""
-    # A lone surrogate, which JSON can hold and no file can.
-    return str(_field(reply, name, (str, int, float))).encode("utf-8", "replace").decode("utf-8")
+    return writable(str(_field(reply, name, (str, int, float))))
 
 
 def _as_claims(reply: Any) -> list[Claim]:
@@ -349,7 +349,10 @@ def _begins_with_true(reply: Any) -> bool:
 
 
 def _as_score(reply: Any) -> float:
-    score = float(_field(reply, "score", (int, float, str)))
+    try:
+        score = float(_field(reply, "score", (int, float, str)))
+    except ValueError as error:
+        raise InvalidReplyError("the score is no number") from error
     if not math.isfinite(score) or not 0 <= score <= 10:
         raise InvalidReplyError(f"the score {score} is not within 0 and 10")
     return score

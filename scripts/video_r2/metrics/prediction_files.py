@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from video_r2.data.options import options_in
 from video_r2.errors import UserError
+from video_r2.files import writable
 from video_r2.judge.base import AnswerType
 from video_r2.metrics.released import READERS
 from video_r2.metrics.summaries import read_predictions
@@ -140,8 +141,10 @@ def _record(number: int, row: Mapping[str, Any], path: Path) -> dict[str, Any]:
             cure="give one text for each question, or null where there is none",
         )
     identity = str(number - 1 if given.get("id") is None else given["id"])
-    question, target = ("" if given.get(name) is None else _clean(str(given[name])) for name in ("question", "target"))
-    response = None if response is None else _clean(response)
+    question, target = (
+        "" if given.get(name) is None else writable(str(given[name])) for name in ("question", "target")
+    )
+    response = None if response is None else writable(response)
     options = given.get("options")
     if not isinstance(options, list):
         options = options_in(question)
@@ -170,12 +173,7 @@ def _text_in(given: Mapping[str, Any], field: str, otherwise: str | None) -> str
     value = given.get(field, otherwise)
     if value is not None and not isinstance(value, str):
         value = otherwise
-    return None if value is None else _clean(value)
-
-
-def _clean(text: str) -> str:
-    """The text without lone surrogates, which JSON can hold and no file can."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return None if value is None else writable(value)
 
 
 def _first_given(row: Mapping[str, Any], *fields: str) -> Any:
