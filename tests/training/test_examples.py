@@ -14,7 +14,7 @@ from training_data import write_data
 from video_r2 import config
 from video_r2.data.conversations import read_jsonl, write_jsonl
 from video_r2.data.frames import FrameCache
-from video_r2.errors import UserError
+from video_r2.errors import RejectedRecord, UserError
 from video_r2.training.examples import VideoEncoder, usable_examples
 
 
@@ -54,6 +54,15 @@ def test_examples_over_images_and_over_videos_without_frames_are_left_out(
     assert (
         "3 of 7 examples are left out: 1 over images, which cannot be trained on yet, and 2" in capsys.readouterr().out
     )
+    hidden = data / "1.mp4"
+    hidden.rename(data / "hidden.mp4")
+    with pytest.raises(RejectedRecord, match=r"1\.mp4: cannot be read"):
+        usable_examples(
+            tmp_path / "rows.jsonl",
+            tmp_path / "clips.json",
+            FrameCache(data / "cache", FRAMES, config.Overlay(), "pyav"),
+        )
+    (data / "hidden.mp4").rename(hidden)
     # Sampled in another way, what lies in the cache is of no use.
     otherwise = FrameCache(data / "cache", FRAMES.model_copy(update={"fps": 2.0}), config.Overlay(), "pyav")
     with pytest.raises(UserError, match="holds no example that can be used"):

@@ -13,7 +13,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from video_r2.config import Trace
 from video_r2.data.conversations import Conversation, read_jsonl
 from video_r2.data.frames import FrameCache
-from video_r2.errors import RejectedRecord, UserError
+from video_r2.errors import UserError
 from video_r2.model.inputs import VideoFeatures, compute_features, make_patches
 
 KEPT_BYTES = 2**31  # features kept in memory; a larger training set is encoded again in every epoch
@@ -38,10 +38,17 @@ def usable_examples(rows: str | Path, clips: str | Path, cache: FrameCache) -> l
 
     Raises:
         UserError: if none can be used.
+        RejectedRecord: if a video whose frames are in the cache cannot be read any more.
     """
     examples = read_jsonl(rows)
-    drawn = {entry["key"] for entry in json.loads(Path(clips).read_text(encoding="utf-8"))}
-    usable = [example for example in examples if _key_in(cache, example) in drawn]
+    listing = json.loads(Path(clips).read_text(encoding="utf-8"))
+    videos, keys = ({entry[name] for entry in listing} for name in ("video", "key"))
+    # A video of the list that cannot be read any more stops the training: to leave it out would be to train on other rows.
+    usable = [
+        example
+        for example in examples
+        if example.video is not None and example.video in videos and cache.key(example.video, example.subtitle) in keys
+    ]
     images = sum(example.video is None for example in examples)
     if len(usable) < len(examples):
         print(
@@ -51,14 +58,6 @@ def usable_examples(rows: str | Path, clips: str | Path, cache: FrameCache) -> l
     if not usable:
         raise UserError("holds no example that can be used", file=rows, cure="see data/rejected/frames-training.jsonl")
     return usable
-
-
-def _key_in(cache: FrameCache, example: Conversation) -> str | None:
-    """Key of the clip of an example's video; None where there is no video, or none that can be read."""
-    try:
-        return None if example.video is None else cache.key(example.video, example.subtitle)
-    except RejectedRecord:
-        return None
 
 
 class VideoEncoder:
