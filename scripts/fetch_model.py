@@ -7,7 +7,6 @@ from video_r2.checksums import write_sums
 from video_r2.data.hub import MODEL_FILES, download, place
 from video_r2.errors import UserError
 from video_r2.run import Job, run
-from video_r2.state import contents
 
 
 def main(job: Job) -> None:
@@ -21,7 +20,7 @@ def main(job: Job) -> None:
     if not any(got.folder.glob("*.safetensors")):
         raise UserError("has no weights as safetensors", record=model.hub, cure="choose a revision that has them")
     place(got.folder, checkpoint)
-    write_sums(checkpoint, contents(checkpoint))
+    write_sums(checkpoint)
 
 
 if __name__ == "__main__":

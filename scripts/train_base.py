@@ -19,14 +19,12 @@ from video_r2.run import Job, run
 from video_r2.training.base import train_base
 from video_r2.training.checkpoint import save_checkpoint
 from video_r2.training.processes import run_in_processes
-from video_r2.training.upkeep import Upkeep, keep_up
+from video_r2.training.upkeep import Upkeep, train_to_the_end
 
 
 def main(job: Job) -> None:
     """Output: checkpoint. Parameters: seed, settings, world, prompts, overlay, upkeep."""
-    with keep_up(job) as upkeep:
-        train(job, upkeep)
-        upkeep.snapshots.remove()
+    train_to_the_end(job, train)
 
 
 def train(job: Job, upkeep: Upkeep) -> None:

@@ -11,7 +11,7 @@ from video_r2.run import Job, run
 from video_r2.training.checkpoint import save_checkpoint
 from video_r2.training.examples import VideoEncoder, usable_examples
 from video_r2.training.sft import train_sft
-from video_r2.training.upkeep import Upkeep, keep_up
+from video_r2.training.upkeep import Upkeep, train_to_the_end
 
 
 def main(job: Job) -> None:
@@ -19,9 +19,7 @@ def main(job: Job) -> None:
 
     Parameters: seed, settings, overlay, decoder, cache, upkeep.
     """
-    with keep_up(job) as upkeep:
-        train(job, upkeep)
-        upkeep.snapshots.remove()
+    train_to_the_end(job, train)
 
 
 def train(job: Job, upkeep: Upkeep) -> None:

@@ -90,6 +90,7 @@ class Moment:
     """What happens to a process, and when: at the n-th step of an optimizer, or the n-th touch of a file of its state.
 
     Attributes:
+        at: what the path has in it whose touches are counted.
         signals: that it is sent.
         rank: of the process that they are sent to.
         ballast: a file that fills its disk.
@@ -97,6 +98,7 @@ class Moment:
 
     step: int | None = None
     touch: int | None = None
+    at: str = "/state/"
     signals: tuple[int, ...] = ()
     rank: int = 0
     ballast: str | None = None
@@ -220,7 +222,7 @@ def _arrange(moment: Moment) -> None:
         sys.addaudithook(
             lambda event, given: (
                 count(moment.touch)
-                if event in ("open", "os.rename", "os.mkdir") and "/state/" in str(given[0])
+                if event in ("open", "os.rename", "os.mkdir") and moment.at in str(given[0])
                 else None
             )
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SUMS = "SHA256SUMS"  # as `sha256sum -c` reads it
+STAMP = ".snakemake_timestamp"  # by which Snakemake notes the time of a folder
 
 
 def sha256_of(path: str | Path) -> str:
@@ -15,16 +16,22 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_sums(folder: Path, found: Mapping[str, str]) -> None:
-    """Write the checksums of a folder's files, given by their paths below it, into the folder."""
-    (folder / SUMS).write_text(_sums(found), encoding="utf-8")
+def checksums_in(folder: Path) -> dict[str, str]:
+    """Checksums of a folder's files, by their paths below it; of all but `SUMS` and what Snakemake adds."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file.name not in (SUMS, STAMP))
+    return {file.relative_to(folder).as_posix(): sha256_of(file) for file in files}
+
+
+def write_sums(folder: Path) -> None:
+    """Write the checksums of a folder's files into the folder."""
+    (folder / SUMS).write_text(_sums(checksums_in(folder)), encoding="utf-8")
 
 
 def defect(folder: Path, found: Mapping[str, str]) -> str | None:
     """What is wrong with a folder; None if it holds what was written, and nothing else.
 
     Args:
-        found: checksums of its files as they are now, by their paths below it.
+        found: checksums of its files as they are now (`checksums_in`).
 
     Raises:
         OSError: if the checksums that were written cannot be read.
@@ -33,6 +40,8 @@ def defect(folder: Path, found: Mapping[str, str]) -> str | None:
         written = (folder / SUMS).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return f"{SUMS} is missing"
+    if not found:
+        return "it is empty"
     if written == _sums(found):
         return None
     expected = {name: digest for digest, _, name in (line.partition("  ") for line in written.splitlines())}

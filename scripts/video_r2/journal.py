@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -48,11 +47,6 @@ class Journal:
         self._file.write(b"".join(_line(entry) for entry in entries))
         self._file.flush()
         os.fsync(self._file.fileno())
-
-    def remove(self) -> None:
-        """Remove the folder that the journal is in: what it was kept for is in place."""
-        self._file.close()
-        shutil.rmtree(self._path.parent)
 
     def close(self) -> None:
         """Let other processes have the journal."""

@@ -13,14 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from video_r2.checksums import SUMS, defect, sha256_of
+from video_r2.checksums import SUMS, checksums_in, defect, sha256_of
 from video_r2.errors import UserError
 
 if TYPE_CHECKING:
     from video_r2.run import Job
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "numpy")  # whose versions decide about bits
-RECORDS = frozenset({SUMS, "log.jsonl", "manifest.json", ".snakemake_timestamp"})  # of a checkpoint
+RECORDS = frozenset({"log.jsonl", "manifest.json"})  # of a checkpoint: no result depends on them
 NO_EFFECT = frozenset({"upkeep", "state", "judge_service", "cache"})  # parameters that no result depends on
 
 
@@ -61,7 +61,7 @@ def _contents(path: Path) -> dict[str, str]:
         if path.is_file():
             return {"": sha256_of(path)}
         path.stat()
-        found = contents(path)
+        found = checksums_in(path)
         wrong = defect(path, found) if (path / SUMS).exists() else None
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", file=path) from error
@@ -71,13 +71,7 @@ def _contents(path: Path) -> dict[str, str]:
             file=path,
             cure=f"put a copy back, or delete the folder; it will be made again. If it was changed on purpose: delete {SUMS}",
         )
-    return found
-
-
-def contents(checkpoint: Path) -> dict[str, str]:
-    """Checksums of what a checkpoint's results depend on, by path below its folder: weights, tokenizer and settings."""
-    files = (file for file in checkpoint.rglob("*") if file.is_file() and file.name not in RECORDS)
-    return {str(file.relative_to(checkpoint)): sha256_of(file) for file in sorted(files)}
+    return {name: digest for name, digest in found.items() if name not in RECORDS}
 
 
 class Lock:

@@ -54,6 +54,7 @@ class Plan:
         self.scripts = scripts
         self.results = f"results/{settings.experiment}"
         self.frame_cache = f"{self.results}/cache/frames"
+        self.states = f"{self.results}/state"
 
     # --- code and configuration ---------------------------------------------------------------------------------------
 
@@ -128,7 +129,7 @@ class Plan:
 
     def state(self, wildcards: Any, input: Any) -> str:
         """Folder for what jobs keep to go on from. Not compared, as `judge_service` is not."""
-        return f"{self.results}/state"
+        return self.states
 
     # --- entries ------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import pytest
 from damages import DAMAGES
 from tiny import tiny_model
 
+from video_r2.checksums import write_sums
 from video_r2.errors import UserError
 from video_r2.state import state_name
 from video_r2.training.checkpoint import save_checkpoint
@@ -30,7 +31,7 @@ def test_a_checkpoint_has_checksums_that_a_user_can_check(checkpoint: Path) -> N
     assert listed >= {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"}
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "SHA256SUMS"])
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "log.jsonl", "SHA256SUMS"])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_is_not_begun_from(checkpoint: Path, name: str, damage: Callable[[Path], None]) -> None:
     if (name, damage) == ("SHA256SUMS", Path.unlink):
@@ -42,8 +43,11 @@ def test_a_damaged_checkpoint_is_not_begun_from(checkpoint: Path, name: str, dam
     assert name in str(refused.value) or "cannot be read" in str(refused.value) or name == "SHA256SUMS"
 
 
-def test_what_tells_of_a_training_may_be_edited(checkpoint: Path) -> None:
+def test_no_result_depends_on_what_tells_of_a_training(checkpoint: Path) -> None:
     before = state_name({}, [checkpoint])
-    (checkpoint / "manifest.json").write_text("{}", encoding="utf-8")
     (checkpoint / ".snakemake_timestamp").touch()
+    (checkpoint / "manifest.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match=r"damaged: manifest\.json"):
+        state_name({}, [checkpoint])
+    write_sums(checkpoint)
     assert state_name({}, [checkpoint]) == before

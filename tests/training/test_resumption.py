@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -49,13 +50,13 @@ def undisturbed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 def finish(job: Training, expected: Result, steps: int) -> None:
-    """Run to the end: the same weights and log, from the last saved state on, which is gone now."""
+    """Run to the end: the same weights and log, from the last saved state on, in whose place is what was made now."""
     kept = [name for name in job.states if name.startswith("step-") and "." not in name]
     assert job.run() == 0, job.said
     if kept:
         assert f"going on from step {int(kept[-1].removeprefix('step-'))} of {steps}" in job.said
     assert job.result() == expected
-    assert job.states == []
+    assert job.states == ["ended.json", "made"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -87,6 +88,21 @@ def test_killed_while_it_saves_it_ends_with_the_same_bits(
     job = training(kind, tmp_path, data)
     assert job.run(Moment(touch=random.Random(f"{kind} {seed}").randint(6, 20), signals=KILL)) == -signal.SIGKILL
     finish(job, undisturbed[kind], STEPS[kind])
+
+
+@pytest.mark.parametrize("kind", ["sft", "base in two processes"])
+@pytest.mark.parametrize(("at", "touch"), [("/.made", 1), ("/.made", 3), ("ended.json", 1), (".ended.json", 2)])
+def test_killed_at_its_very_end_it_costs_little(
+    kind: str, at: str, touch: int, tmp_path: Path, data: Path, undisturbed: dict[str, Result]
+) -> None:
+    job = training(kind, tmp_path, data)
+    assert job.run(Moment(touch=touch, at=at, signals=KILL)) == -signal.SIGKILL
+    assert (job.folder / "model").exists()
+    shutil.rmtree(job.folder / "model")  # as Snakemake does with what a job has made that failed
+    finish(job, undisturbed[kind], STEPS[kind])
+    if "ended" in at:
+        assert "what it made is put back" in job.said
+        assert "going on from" not in job.said
 
 
 def test_when_one_of_two_processes_is_killed_training_ends_and_can_go_on(
@@ -139,6 +155,7 @@ def test_a_damaged_state_is_set_aside_and_the_one_before_it_used(
     assert "step-000000006: this state of the training is damaged: optimizer.pt (" in job.said
     assert "going on from step 4 of 9" in job.said
     assert "step-000000006.damaged" in job.states
+    (newest.parent / "step-000000006.damaged").rename(tmp_path / "aside")
     finish(job, undisturbed["sft"], 9)
 
 
@@ -153,7 +170,8 @@ def test_other_settings_never_go_on_from_this_state(
     alone = replace(other, folder=tmp_path_factory.mktemp("alone"))
     assert alone.run() == 0
     assert other.result() == alone.result()
-    assert job.states == ["step-000000002", "step-000000004"]  # what was interrupted is still there
+    # What was interrupted is still there.
+    assert job.states == ["ended.json", "made", "step-000000002", "step-000000004"]
 
 
 def test_how_often_one_saves_is_no_other_setting(tmp_path: Path, data: Path, undisturbed: dict[str, Result]) -> None:

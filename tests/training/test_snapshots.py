@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from damages import DAMAGES, empty, fold
 
-from video_r2.checksums import SUMS
+from video_r2.checksums import SUMS, write_sums
 from video_r2.errors import UserError
 from video_r2.training.snapshots import Snapshots
 
@@ -86,7 +86,7 @@ def test_a_damaged_state_is_set_aside_with_what_is_wrong(
     with pytest.warns(UserWarning, match=r"step-000000003: .* is damaged: ") as warned:
         taken.__enter__()
     assert name in str(warned[0].message) or damage is fold
-    assert "set aside as step-000000003.damaged, the one before it is used" in str(warned[0].message)
+    assert "set aside as step-000000003.damaged; an earlier one is used" in str(warned[0].message)
     assert taken.step == 2
     save(taken, 3)  # the number is free again
     taken.__exit__(None, None, None)
@@ -124,13 +124,46 @@ def test_every_damaged_state_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert there(tmp_path) == ["lock", *damaged]
 
 
-def test_when_training_has_ended_nothing_is_left(tmp_path: Path) -> None:
+def test_when_training_has_ended_its_states_make_way_for_what_it_made(tmp_path: Path) -> None:
+    output = tmp_path / "model"
+    (output / "deep").mkdir(parents=True)
+    (output / "deep/weights").write_bytes(b"weights")
+    write_sums(output)
     with Snapshots(tmp_path / "a", keep=2) as snapshots:
+        assert not snapshots.restore(output)
         save(snapshots, 1)
-        snapshots.remove()
-    assert there(tmp_path) == []
+        snapshots.end(output)
+    assert there(tmp_path / "a") == ["lock", "made"]
+    assert (tmp_path / "a/made/deep/weights").samefile(output / "deep/weights")  # no space is taken twice
+    shutil.rmtree(output)
     with Snapshots(tmp_path / "a", keep=2) as snapshots:
         assert snapshots.last is None
+        assert snapshots.restore(output)
+    assert (output / "deep/weights").read_bytes() == b"weights"
+
+
+def test_what_a_training_made_is_not_put_back_damaged(tmp_path: Path) -> None:
+    output = tmp_path / "model"
+    output.mkdir()
+    (output / "weights").write_bytes(b"weights")
+    write_sums(output)
+    with Snapshots(tmp_path / "a", keep=2) as snapshots:
+        snapshots.end(output)
+    (output / "weights").write_bytes(b"waights")  # under both names
+    with pytest.warns(UserWarning, match="weights .* does not agree"), Snapshots(tmp_path / "a", keep=2) as snapshots:
+        assert not snapshots.restore(output)
+    assert there(tmp_path / "a") == ["lock", "made.damaged"]
+
+
+def test_a_state_of_nothing_is_damaged(tmp_path: Path) -> None:
+    with Snapshots(tmp_path, keep=2) as snapshots:
+        save(snapshots, 1)
+        save(snapshots, 2)
+    for file in (tmp_path / "step-000000002").iterdir():
+        file.unlink()
+    (tmp_path / "step-000000002" / SUMS).touch()
+    with pytest.warns(UserWarning, match="it is empty"), Snapshots(tmp_path, keep=2) as snapshots:
+        assert snapshots.step == 1
 
 
 def _open_one(folder: Path, answers: multiprocessing.Queue[str]) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from repository_copy import copy_repository
@@ -81,7 +82,15 @@ class Small:
 
     @property
     def states(self) -> list[Path]:
-        return sorted((self.folder / "results/small/state/train_base").glob("*/step-*"))
+        return [path for path in self.kept if path.name.startswith("step-")]
+
+    @property
+    def kept(self) -> list[Path]:
+        return sorted((self.folder / "results/small/state/train_base").glob("*/*"))
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "results/small/logs/train_base/base/seed-0.log").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +164,11 @@ def test_a_run_does_not_begin_beside_the_jobs_of_one_that_was_killed(trained: Sm
 
 
 def test_killed_with_snakemake_it_goes_on(trained: Small) -> None:
-    log = (trained.folder / "results/small/logs/train_base/base/seed-0.log").read_text(encoding="utf-8")
-    assert f" of {STEPS}" in log
-    assert "going on from step " in log
+    assert f" of {STEPS}" in trained.log
+    assert "going on from step " in trained.log
     steps = [json.loads(line)["step"] for line in (trained.folder / BASE / "log.jsonl").read_text().splitlines()]
     assert steps == [10, 20, 30, 40]
-    assert trained.states == []
+    assert trained.kept == []
 
 
 @pytest.mark.parametrize(
@@ -176,3 +184,31 @@ def test_another_setting_of_the_stage_does(trained: Small) -> None:
     said = trained.snakemake("--dry-run", "--config", "training={'base': {'warmup': 3}}")
     assert "train_base" in said
     assert "Nothing to be done" not in said
+
+
+def test_what_a_job_has_made_without_snakemake_is_not_made_again(trained: Small) -> None:
+    """Snakemake alone is killed; its job ends well, and nobody notes it."""
+    weights = trained.folder / BASE / "model.safetensors"
+    before = weights.read_bytes()
+    running = trained.start("--forcerun", "train_base")
+    wait_for(running, lambda: trained.states)
+    jobs = [child for child in psutil.Process(running.pid).children(recursive=True) if is_job(child)]
+    running.kill()
+    _, left = psutil.wait_procs(jobs, timeout=120)
+    assert jobs
+    assert not left
+    assert weights.read_bytes() == before
+    assert [path.name for path in trained.kept] == ["ended.json", "lock", "made"]
+
+    assert "train_base" in trained.snakemake("--dry-run")
+    assert len(trained.kept) == 3
+    trained.snakemake()
+    assert "what it made is put back" in trained.log
+    assert "going on from" not in trained.log
+    assert weights.read_bytes() == before
+    assert trained.kept == []
+    assert "Nothing to be done" in trained.snakemake("--dry-run")
+
+
+def is_job(process: psutil.Process) -> bool:
+    return any(".snakemake/scripts/" in word for word in process.cmdline())

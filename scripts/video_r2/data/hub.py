@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -30,6 +28,7 @@ from tqdm import tqdm
 
 from video_r2.checksums import sha256_of
 from video_r2.errors import UserError
+from video_r2.files import link_or_copy
 from video_r2.space import require_space
 
 Kind = Literal["model", "dataset"]
@@ -165,19 +164,9 @@ def place(source: Path, target: Path, leave: Sequence[str] = ()) -> None:
         elif ARCHIVE.search(path.name):
             unpack([path], goal.parent)
         else:
-            _link(path, goal)
+            link_or_copy(path, goal)
     for goal, pieces in parts.items():
         unpack(pieces, goal.parent)
-
-
-def _link(path: Path, goal: Path) -> None:
-    """A second name for the same file, or a copy where the file systems differ."""
-    goal.parent.mkdir(parents=True, exist_ok=True)
-    goal.unlink(missing_ok=True)
-    try:
-        os.link(path, goal)
-    except OSError:
-        shutil.copyfile(path, goal)
 
 
 def unpack(pieces: Sequence[Path], target: Path, without: str = "") -> None:

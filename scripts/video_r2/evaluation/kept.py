@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from video_r2.ended import note_end
 from video_r2.journal import Journal
 from video_r2.run import Job
 from video_r2.state import state_folder
@@ -53,7 +54,7 @@ class Kept(Generic[Result]):
 
 @contextmanager
 def kept_results(job: Job, kind: type[Result], output: str | Path) -> Iterator[Kept[Result]]:
-    """Hold what a job, or one before it that was broken off, has made; forgotten when the block ends well.
+    """Hold what a job, or one before it that was broken off, has made.
 
     Args:
         job: has the parameter `state`, the folder of all states.
@@ -62,11 +63,12 @@ def kept_results(job: Job, kind: type[Result], output: str | Path) -> Iterator[K
     Raises:
         UserError: if an input is missing or damaged, or another process is at the same.
     """
-    with Journal(state_folder(job.params.state, job, output) / "results.jsonl") as journal:
+    folder = state_folder(job.params.state, job, output)
+    with Journal(folder / "results.jsonl") as journal:
         if journal.entries:
             print(f"{len(journal.entries)} questions were done before this job was broken off")
         yield Kept(kind, journal)
-        journal.remove()
+        note_end(folder, job.output)
 
 
 def _remembered(kind: type[Result], entry: Mapping[str, Any]) -> tuple[Question, Result]:

@@ -15,12 +15,10 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from video_r2.checksums import sha256_of
+from video_r2.checksums import STAMP, sha256_of
 from video_r2.files import replacing
 from video_r2.provenance.circumstances import ROOT, Beginning, Circumstances
 from video_r2.state import NO_EFFECT
-
-STAMP = ".snakemake_timestamp"  # by which Snakemake notes the time of a folder
 
 
 class FileState(BaseModel):

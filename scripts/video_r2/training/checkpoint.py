@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from video_r2.checksums import write_sums
-from video_r2.state import contents
+from video_r2.files import replacing_folder
 
 
 def save_checkpoint(
@@ -25,16 +24,11 @@ def save_checkpoint(
 
     Whoever asks for a state that begins with the checkpoint compares it with the checksums (`video_r2.state`).
     """
-    folder = Path(folder)
-    temporary = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    model.save_pretrained(temporary)
-    processor.save_pretrained(temporary)
-    write_sums(temporary, contents(temporary))
-    (temporary / "manifest.json").write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
-    with (temporary / "log.jsonl").open("w", encoding="utf-8") as file:
-        for entry in log:
-            file.write(json.dumps(entry) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    with replacing_folder(folder) as temporary:
+        model.save_pretrained(temporary)
+        processor.save_pretrained(temporary)
+        (temporary / "manifest.json").write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
+        with (temporary / "log.jsonl").open("w", encoding="utf-8") as file:
+            for entry in log:
+                file.write(json.dumps(entry) + "\n")
+        write_sums(temporary)

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from video_r2.checksums import SUMS, defect, sha256_of, write_sums
-from video_r2.files import set_aside
+from video_r2.checksums import STAMP, checksums_in, defect, write_sums
+from video_r2.files import link_or_copy, replacing_folder, set_aside, synchronise
 from video_r2.space import require_space, size
 from video_r2.state import Lock
 
 WHOLE = "step-[0-9]*[0-9]"
+MADE = "made"  # what a training has made, when it has ended
 DIGITS = 9  # of a step in a folder's name, so that names sort as steps do
 SCANT = 2**20  # bytes; with less than this left, a file that could not be written was too large for the disk
 
@@ -46,8 +47,8 @@ class Snapshots:
 
     def __enter__(self) -> Snapshots:
         self._lock.take()
-        for left in self.folder.glob(".step-*"):
-            shutil.rmtree(left)
+        for left in self.folder.glob(".*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         self.last = next(filter(self._is_whole, reversed(self._states())), None)
         return self
 
@@ -71,7 +72,8 @@ class Snapshots:
         partial.mkdir()
         try:
             yield partial
-            _seal(partial)
+            write_sums(partial)
+            _synchronise(partial)
             partial.rename(whole)
         except Exception as error:
             # Not every library that writes says why it could not.
@@ -80,7 +82,7 @@ class Snapshots:
             raise
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        _synchronise(self.folder)
+        synchronise(self.folder)
         self.last = whole
         for old in self._states()[: -self._keep]:
             shutil.rmtree(old)
@@ -102,45 +104,63 @@ class Snapshots:
             "free some space, or keep fewer states (training.resumption.keep)",
         )
 
-    def remove(self) -> None:
-        """Remove all states: the training has ended, and what it was for is in place."""
-        shutil.rmtree(self.folder)
+    def restore(self, output: str | Path) -> bool:
+        """Put what the training has made into place once more, if it had ended before; false if it had not.
+
+        Snakemake deletes what a job has made, if it did not come to note that the job was done.
+        """
+        made = self.folder / MADE
+        if not made.exists() or not self._is_whole(made):
+            return False
+        with replacing_folder(output) as temporary:
+            _link(made, temporary)
+        print("the training had ended; what it made is put back")
+        return True
+
+    def end(self, output: str | Path) -> None:
+        """Keep what the training has made in place of its states: under a second name, which takes no space.
+
+        Args:
+            output: folder with the checksums of what is in it.
+        """
+        _synchronise(Path(output))
+        partial = self.folder / f".{MADE}"
+        _link(Path(output), partial)
+        _synchronise(partial)
+        shutil.rmtree(self.folder / MADE, ignore_errors=True)
+        partial.rename(self.folder / MADE)
+        synchronise(self.folder)
         self.last = None
+        for state in self._states():
+            shutil.rmtree(state)
 
     def _states(self) -> list[Path]:
         return sorted(state for state in self.folder.glob(WHOLE) if state.name[5:].isdecimal())
 
     def _is_whole(self, state: Path) -> bool:
         try:
-            wrong = defect(state, _found(state))
+            wrong = defect(state, checksums_in(state))
         except OSError as error:
             wrong = f"cannot be read ({error.strerror})"
         if wrong is None:
             return True
         aside = set_aside(state)
         warnings.warn(
-            f"{state}: this state of the training is damaged: {wrong}; set aside as {aside.name}, the one before it is used",
+            f"{state}: this state of the training is damaged: {wrong}; set aside as {aside.name}; an earlier one is used, "
+            "if there is any",
             stacklevel=2,
         )
         return False
 
 
-def _seal(state: Path) -> None:
-    """Write the checksums of a state, and see that all of it is on the disk."""
-    write_sums(state, _found(state))
-    for file in state.iterdir():
-        _synchronise(file)
-    _synchronise(state)
+def _link(source: Path, target: Path) -> None:
+    """Give all files of a folder a second name below another."""
+    for file in source.rglob("*"):
+        if file.is_file() and file.name != STAMP:
+            link_or_copy(file, target / file.relative_to(source))
 
 
-def _found(state: Path) -> dict[str, str]:
-    return {file.name: sha256_of(file) for file in state.iterdir() if file.name != SUMS}
-
-
-def _synchronise(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _synchronise(folder: Path) -> None:
+    """Wait until a folder and all that is in it is on the disk."""
+    for path in [*folder.rglob("*"), folder]:
+        synchronise(path)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from video_r2 import config
+from video_r2.ended import note_end
 from video_r2.run import Job
 from video_r2.state import state_folder
 from video_r2.training.guards import Guard
@@ -22,6 +23,23 @@ class Upkeep:
     snapshots: Snapshots
     watch: Watch
     guard: Guard
+
+
+def train_to_the_end(job: Job, train: Callable[[Job, Upkeep], None]) -> None:
+    """Have a job trained, from its last saved state if there is one; not at all if that had been done before, and what it
+    made is to be put back only.
+
+    Args:
+        train: trains to the output `checkpoint`.
+
+    Raises:
+        UserError: if another process is at the same.
+    """
+    with keep_up(job) as upkeep:
+        if not upkeep.snapshots.restore(job.output.checkpoint):
+            train(job, upkeep)
+            upkeep.snapshots.end(job.output.checkpoint)
+        note_end(upkeep.snapshots.folder, job.output)
 
 
 @contextmanager
