@@ -20,8 +20,11 @@ from video_r2.code_meaning import Meaning, meaning
 from video_r2.code_modules import Import, Module, file_of, read_module
 from video_r2.errors import UserError
 
-# What these hold reaches a result through a rule's params (config, prompts), or not at all (errors, run).
-WITHOUT_EFFECT = frozenset({"video_r2.config", "video_r2.errors", "video_r2.run"})
+# What these hold reaches a result through a rule's params (config, prompts), or not at all: they end a job, or note something
+# beside what it makes.
+WITHOUT_EFFECT = frozenset(
+    f"video_r2.{name}" for name in ("config", "ended", "errors", "run", "space", "training.guards", "training.watch")
+)
 THROUGH_PARAMS = frozenset({"video_r2/judge/prompts"})
 
 

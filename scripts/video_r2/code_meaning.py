@@ -1,7 +1,7 @@
 """What a piece of Python says, whatever it looks like: its syntax as text, and what it uses of the world around it.
 
-Comments, docstrings, formatting, type hints of functions and the names of local variables are not in the text. Names that
-others can see are: of parameters, attributes, functions and classes, and of all that is global.
+Comments, docstrings, formatting, type hints of functions, the names of local variables and what is said to the user are not
+in the text. Names that others can see are: of parameters, attributes, functions and classes, and of all that is global.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ _PLAIN_DECORATORS = frozenset(
         *("property", "setter", "staticmethod", "total_ordering", "wraps"),
     }
 )
+# Calls whose texts a user reads, and nothing else does: on the terminal, in a log, in an error that ends the job.
+_SAY = frozenset({("print",), ("UserError",), ("Interrupted",), ("warnings", "warn")})
+_SAYING = frozenset({"desc", "unit"})  # arguments of tqdm
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _PASSED_OVER = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -106,6 +109,7 @@ class _Writer(ast.NodeVisitor):
         self.names_by_text = False
         self._keep_locals = keep_locals
         self._scopes: list[_Scope] = []
+        self._is_said = False
         self._numbered = 0
 
     # --- any node -----------------------------------------------------------------------------------------------------
@@ -175,15 +179,42 @@ class _Writer(ast.NodeVisitor):
 
     def visit_Constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str):
+            if self._is_said:
+                self.out.append("said")
+                return
             self.strings.add(node.value)
         self.out.append(repr(node.value))
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        if not self._is_said:
+            self.generic_visit(node)
+            return
+        self._open("said", *(part.value for part in node.values if isinstance(part, ast.FormattedValue)))
+        self.out.append(")")
 
     def visit_Call(self, node: ast.Call) -> None:
         if isinstance(node.func, ast.Name):
             own = node.func.id in ("globals", "vars") and not node.args
             self.names_by_text |= own or node.func.id in ("eval", "exec")
-        self._open("Call", node.func, node.args, node.keywords)
+        self._open("Call", node.func)
+        around, called = self._is_said, self._called(node.func)
+        to_a_file = any(keyword.arg == "file" for keyword in node.keywords) and called == ("print",)
+        self._is_said |= called in _SAY and not to_a_file
+        self.write(node.args)
+        if called == ("tqdm",):
+            self.write([keyword for keyword in node.keywords if keyword.arg not in _SAYING])
+        else:
+            self.write(node.keywords)
+        self._is_said = around
         self.out.append(")")
+
+    def _called(self, called: ast.expr) -> tuple[str, ...]:
+        """The global name of a function, with the one attribute that is taken of it; empty if it is another expression."""
+        attributes = (called.attr,) if isinstance(called, ast.Attribute) else ()
+        at = called.value if isinstance(called, ast.Attribute) else called
+        if not isinstance(at, ast.Name) or any(at.id in scope.names for scope in self._scopes):
+            return ()
+        return (at.id, *attributes)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
         of, key = node.value, node.slice

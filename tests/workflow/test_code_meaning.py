@@ -55,6 +55,10 @@ def text(source: str) -> str:
         ("def f(p):\n    with open(p) as a:\n        return a", "def f(p):\n    with open(p) as b:\n        return b"),
         ("x = 1_000 + 0x10", "x = 1000 + 16"),
         ("x = 'a' 'b'", 'x = "ab"'),
+        ("print('done')", "print('all is done')"),
+        ("raise UserError(f'{n} are gone', cure='look')", "raise UserError(f'gone: {n}', cure='look again')"),
+        ("warnings.warn('slow', stacklevel=2)", "warnings.warn('it is slow', stacklevel=2)"),
+        ("for a in tqdm(b, desc='films'):\n    c(a)", "for a in tqdm(b, desc='clips'):\n    c(a)"),
     ],
 )
 def test_these_say_the_same(one: str, other: str) -> None:
@@ -97,6 +101,15 @@ def test_these_say_the_same(one: str, other: str) -> None:
         # Types that are read when the program runs.
         ("class A(Section):\n    b: int", "class A(Section):\n    b: float"),
         ("@command\ndef f(a: int): pass", "@command\ndef f(a: float): pass"),
+        # What is said: to a file, by another function, of a rejected record; what a message is made of.
+        ("print('a', file=f)", "print('b', file=f)"),
+        ("say('a')", "say('b')"),
+        ("def f(print): print('a')", "def f(print): print('b')"),
+        ("raise RejectedRecord('a')", "raise RejectedRecord('b')"),
+        ("raise UserError(f'{n}')", "raise UserError(f'{m}')"),
+        ("print(f())", "print(g())"),
+        ("print('a'); x = 'a'", "print('a'); x = 'b'"),
+        ("tqdm(f('a'), desc='a')", "tqdm(f('b'), desc='a')"),
     ],
 )
 def test_these_do_not(one: str, other: str) -> None:

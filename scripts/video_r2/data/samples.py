@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from video_r2.data.frames import Clip
-from video_r2.errors import UserError
+from video_r2.errors import RejectedRecord
 
 
 def choose_samples(questions: pd.DataFrame, number: int) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def make_samples(questions: pd.DataFrame, load: Callable[[str, str], Clip], numb
     Args:
         questions: columns of `records.QUESTION`.
         load: the clip of a video, given the paths of the video and of its subtitle (empty if none), as the models saw it.
-            The reason of a UserError is kept in place of the frames.
+            The reason of a RejectedRecord is kept in place of the frames.
         number: frames of each video.
     """
     rows = []
@@ -53,7 +53,7 @@ def make_samples(questions: pd.DataFrame, load: Callable[[str, str], Clip], numb
             clip = load(str(question.video), str(question.subtitle))
             kept = spread(len(clip.frames), number)
             row |= {"times": clip.times[kept].tolist(), "frames": [to_jpeg(clip.frames[at]) for at in kept]}
-        except UserError as error:
+        except RejectedRecord as error:
             row["reason"] = error.reason
         rows.append(row)
     return pd.DataFrame(rows, columns=["id", "benchmark", "times", "frames", "reason"])
