@@ -17,6 +17,7 @@ rule index_videos:
     conda:
         "../envs/data.yaml"
     params:
+        raw=PLAN.exchanged_training,
         data=PLAN.section("data", "max_rejected"),
         environment=PLAN.environment("data"),
         code=PLAN.code("index_videos"),
@@ -42,6 +43,7 @@ rule prepare_training:
     conda:
         "../envs/data.yaml"
     params:
+        raw=PLAN.exchanged_training,
         data=PLAN.section("data", "heldout_fraction", "max_rejected"),
         environment=PLAN.environment("data"),
         code=PLAN.code("prepare_training"),
@@ -63,6 +65,7 @@ rule prepare_benchmark:
     conda:
         "../envs/data.yaml"
     params:
+        raw=PLAN.exchanged_benchmarks,
         benchmark=lambda wildcards: PLAN.benchmark(wildcards.benchmark),
         max_rejected=PLAN.config.data.max_rejected,
         environment=PLAN.environment("data"),
@@ -85,6 +88,7 @@ rule build_training_frames:
     conda:
         "../envs/data.yaml"
     params:
+        raw=PLAN.exchanged_training,
         frames=PLAN.training_frames(),
         overlay=PLAN.section("data.overlay"),
         decoder=PLAN.config.data.decoder,
@@ -106,6 +110,7 @@ use rule build_training_frames as build_frames with:
     benchmark:
         f"<benchmarks>/build_frames/{PLAN.share}.jsonl"
     params:
+        raw=PLAN.exchanged_benchmarks,
         frames=[PLAN.section("evaluation.frames")],
         overlay=PLAN.section("data.overlay"),
         decoder=PLAN.config.data.decoder,
@@ -130,6 +135,7 @@ rule sample_frames:
     conda:
         "../envs/data.yaml"
     params:
+        raw=PLAN.exchanged_benchmarks,
         shown=PLAN.section("figures", "sample_questions", "sample_frames"),
         frames=PLAN.section("evaluation.frames"),
         data=PLAN.section("data", "overlay", "decoder"),

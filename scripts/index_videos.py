@@ -17,6 +17,7 @@ from video_r2.data.rejected import require_few, write_rejected
 from video_r2.data.subtitles import defects_of
 from video_r2.data.videos import VIDEO_SUFFIXES, VideoInfo, lost_end, probe
 from video_r2.errors import RejectedRecord, UserError
+from video_r2.files import unreadable
 from video_r2.run import Job, run
 
 
@@ -55,6 +56,8 @@ def describe(path: Path) -> tuple[VideoInfo, dict[str, Any]] | RejectedRecord:
         }
     except RejectedRecord as error:
         return error
+    except OSError as error:
+        raise unreadable(error, path, "fetch the video, or leave it out") from error
 
 
 def malformed_cues(videos: list[Path]) -> Iterator[RejectedRecord]:

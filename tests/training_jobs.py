@@ -125,7 +125,6 @@ class Training:
             "seed": 3,
             "settings": SETTINGS[self.rule].model_dump(mode="json") | self.settings,
             "overlay": config.Overlay().model_dump(mode="json"),
-            "code": "0123",
             "upkeep": {"folder": folder, "resumption": self.resumption, "guards": self.guards},
         }
         inputs: dict[str, str] = {}

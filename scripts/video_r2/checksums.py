@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from video_r2.files import replacing
+
 SUMS = "SHA256SUMS"  # as `sha256sum -c` reads it
 STAMP = ".snakemake_timestamp"  # by which Snakemake notes the time of a folder
+SETTLED = 2.0  # seconds after which a file's time of change tells it from a later version
 
 
 def sha256_of(path: str | Path) -> str:
@@ -55,3 +60,49 @@ def defect(folder: Path, found: Mapping[str, str]) -> str | None:
 
 def _sums(found: Mapping[str, str]) -> str:
     return "".join(f"{found[name]}  {name}\n" for name in sorted(found))
+
+
+class NotedChecksums:
+    """Checksums of files, noted for later processes for as long as a file's size and time of change stay.
+
+    Args:
+        folder: of the notes; may be deleted at any time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[tuple[str, int, int], str] = {}
+
+    def of(self, path: str | Path) -> str:
+        """SHA-256 of a file, in hexadecimal digits.
+
+        Raises:
+            OSError: if it cannot be read.
+        """
+        status = os.stat(path)
+        identity = (os.path.abspath(path), status.st_size, status.st_mtime_ns)
+        if identity in self._known:
+            return self._known[identity]
+        name = hashlib.sha256("\0".join(map(str, identity)).encode()).hexdigest()
+        note = self._folder / name[:2] / name
+        settled = time.time() - status.st_mtime > SETTLED
+        if settled and note.exists() and (noted := _read_note(note)) is not None:
+            self._known[identity] = noted
+            return noted
+        digest = sha256_of(path)
+        if settled:
+            self._known[identity] = digest
+            with replacing(note) as temporary:
+                temporary.write_text(_note(digest), encoding="ascii")
+        return digest
+
+
+def _note(digest: str) -> str:
+    return f"{digest} {hashlib.sha256(digest.encode()).hexdigest()}"
+
+
+def _read_note(path: Path) -> str | None:
+    """The checksum that was noted; None if the note is damaged."""
+    note = path.read_text("ascii", "replace")
+    digest = note.partition(" ")[0]
+    return digest if note == _note(digest) else None

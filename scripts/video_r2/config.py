@@ -353,10 +353,17 @@ class Guards(Section):
     exploding_loss: Annotated[float, Field(gt=1.0)] = Field(
         10.0, description="Stop at a loss of more than so many times the median of the steps before."
     )
-    least_loss: Positive = Field(
-        2.0, description="A smaller loss has not exploded, whatever the median: it is no worse than at the beginning."
+    diverging_loss: Annotated[float, Field(gt=1.0)] = Field(
+        3.0, description="Stop at a median loss of more than so many times the lowest that there was."
     )
-    window: Count = Field(20, description="Steps that the median, and the share of empty completions, are taken over.")
+    least_loss: Positive = Field(
+        2.0, description="A smaller loss is none of these, whatever it was: it is no worse than at the beginning."
+    )
+    diverging_norm: Annotated[float, Field(gt=1.0)] = Field(
+        100.0, description="Stop at a median gradient norm of more than so many times the lowest that there was."
+    )
+    least_norm: Positive = Field(100.0, description="A smaller gradient norm is no reason to stop.")
+    window: Count = Field(20, description="Steps that medians, and the share of empty completions, are taken over.")
     steps_without_variance: Count = Field(
         100, description="Stop after so many steps in a row in which the rewards of no group varied (GRPO)."
     )

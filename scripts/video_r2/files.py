@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from video_r2.errors import UserError
+from video_r2.errors import RejectedRecord, UserError
 
 
 @contextmanager
@@ -63,6 +64,42 @@ def synchronise(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+# What keeps a file from being read that is the file's own: it is not there, or not for this user.
+OF_THE_FILE = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}
+)
+
+
+def unreadable(error: OSError, path: str | Path, cure: str) -> UserError:
+    """What to raise where a file cannot be read: a RejectedRecord where that will not change, and else an error that ends the
+    job, because it is the disk's or the network's: with a record less, the result would be another one for good.
+
+    Args:
+        cure: for a file that is not there.
+    """
+    if error.errno in OF_THE_FILE:
+        return RejectedRecord(f"cannot be read: {error.strerror}", file=path, cure=cure)
+    return UserError(
+        f"cannot be read at the moment: {error.strerror}",
+        file=path,
+        cure="see to the disk and run again: it goes on where it was. If the file is lost, delete it: it is then left out",
+    )
+
+
+def require_readable(path: str | Path) -> None:
+    """Read all of a file: what could not be decoded may be damaged, or on a disk that does not read.
+
+    Raises:
+        UserError: as `unreadable` says.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while file.read(2**24):
+                pass
+    except OSError as error:
+        raise unreadable(error, path, "fetch the file again, or leave it out") from error
 
 
 def is_file(path: Path) -> bool:

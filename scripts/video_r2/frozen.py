@@ -97,10 +97,10 @@ def freeze(results: Path, archive: Path) -> Contents:
     chain = trace(report)
     first = chain.records[report]
     exhibits = [report, *(given.path for given in first.inputs)]
-    gone = [path for path in exhibits if path in {*chain.missing, *chain.absent}]
+    gone = [*chain.missing, *(path for path in exhibits if path in chain.absent)]
     if chain.changed or gone:
         raise UserError(
-            chain.changed[0] if chain.changed else "is not there, or has no record of how it came about",
+            chain.changed[0] if chain.changed else "is not there, or has no whole record of how it came about",
             file=report if chain.changed else gone[0],
             cure="run the workflow again; scripts/provenance.py tells all that has changed",
         )

@@ -100,7 +100,7 @@ def write_table(path: str | Path, rows: pd.DataFrame, table: Table) -> None:
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise UserError(f"values do not fit their columns: {error}", file=path) from error
     with replacing(path) as temporary:
-        pq.write_table(arrow, temporary, compression="zstd")
+        pq.write_table(arrow, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_table(path: str | Path, table: Table) -> pd.DataFrame:
@@ -110,7 +110,7 @@ def read_table(path: str | Path, table: Table) -> pd.DataFrame:
         UserError: if the file is missing or damaged, or a column is missing or of another type.
     """
     try:
-        arrow = pq.read_table(path)
+        arrow = pq.read_table(path, page_checksum_verification=True)
     except FileNotFoundError as error:
         raise UserError("there is no such file", file=path) from error
     except (pa.ArrowInvalid, OSError) as error:

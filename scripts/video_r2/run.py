@@ -18,10 +18,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, Protocol, TextIO, cast
 
-from video_r2 import code_record
+from video_r2 import code_digest, code_record
 from video_r2.errors import Interrupted, UserError
 from video_r2.provenance import record
 from video_r2.provenance.circumstances import Beginning
+
+ROOT = Path(__file__).parents[1]  # folder of the scripts and of the library
 
 
 class Job(Protocol):
@@ -98,8 +100,9 @@ def run(main: Callable[[Job], None], job: Job) -> None:
         signal.signal(signal.SIGTERM, _leave)
         beginning = Beginning()
         try:
+            inputs = _look(main, job)
             main(job)
-            _remember(main, job, beginning)
+            _remember(main, job, beginning, inputs)
         except Interrupted as notice:
             print(notice, file=sys.stderr)
             sys.exit(os.EX_TEMPFAIL)  # to a scheduler: not done, run it again
@@ -123,19 +126,41 @@ def _end_process() -> NoReturn:
     os._exit(os.EX_OK)
 
 
-def _remember(main: Callable[[Job], None], job: Job, beginning: Beginning) -> None:
+def _look(main: Callable[[Job], None], job: Job) -> list[record.Input]:
+    """See that the code is what Snakemake has looked at, and the inputs what was made; what these are.
+
+    Raises:
+        UserError: if they are not.
+    """
+    digest = getattr(job.params, "code", None)
+    if digest is None:
+        return []
+    if code_digest.digest(_script(main), ROOT) != digest:
+        raise UserError(
+            f"the code of {job.rule} has been edited since this run began, which would take its result for that of the code "
+            "before",
+            cure="run again when the other jobs have ended",
+        )
+    return record.inputs_of(job)
+
+
+def _script(main: Callable[[Job], None]) -> Path:
+    """A rule's script: Snakemake runs a copy, and tells it where it is from as its `__file__`."""
+    return ROOT / Path(main.__globals__["__file__"]).name
+
+
+def _remember(main: Callable[[Job], None], job: Job, beginning: Beginning, inputs: list[record.Input]) -> None:
     """Write down how the outputs came about, and what the code was made of.
 
-    Snakemake tells a script where it is from as its `__file__`. Whatever is wrong here, the result is there and good.
+    Whatever is wrong here, the result is there and good.
     """
     digest = getattr(job.params, "code", None)
     if digest is None:
         return
-    root = Path(__file__).parents[1]
-    script = root / Path(main.__globals__["__file__"]).name
+    script = _script(main)
     for told, write in (
-        ("what the code was made of", lambda: code_record.keep(job.output[0], digest, script, root)),
-        ("how the outputs came about", lambda: record.keep(job, script, beginning)),
+        ("what the code was made of", lambda: code_record.keep(job.output[0], digest, script, ROOT)),
+        ("how the outputs came about", lambda: record.keep(job, script, beginning, inputs)),
     ):
         try:
             write()

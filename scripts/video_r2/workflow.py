@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from video_r2 import code_digest, config, sections
+from video_r2.checksums import NotedChecksums
 from video_r2.data.benchmark_columns import ADAPTERS
 from video_r2.errors import UserError
 from video_r2.files import read_yaml
+from video_r2.provenance.record import exchanged
 
 PROMPTS = Path("video_r2", "judge", "prompts")
 
@@ -55,6 +57,8 @@ class Plan:
         self.results = f"results/{settings.experiment}"
         self.frame_cache = f"{self.results}/cache/frames"
         self.states = f"{self.results}/state"
+        self._checksums = NotedChecksums(Path(self.frame_cache, "digests"))
+        self._exchanges: dict[str, dict[str, str]] = {}
 
     # --- code and configuration ---------------------------------------------------------------------------------------
 
@@ -81,6 +85,30 @@ class Plan:
         for key in path.split("."):
             at = getattr(at, key)
         return at.model_dump(mode="json", include=set(keys) or None) if isinstance(at, sections.Section) else at
+
+    # --- raw data -----------------------------------------------------------------------------------------------------
+
+    def exchanged_training(self, wildcards: Any) -> dict[str, dict[str, str]]:
+        """What of the raw training data is no longer what was fetched or generated, for the params of a rule that reads it.
+
+        Snakemake goes by the time of a file, and does not look into folders.
+        """
+        return self._exchanged(["training/*"])
+
+    def exchanged_benchmarks(self, wildcards: Any) -> dict[str, dict[str, str]]:
+        """The same of the raw benchmarks that a job is about; the held-out questions are of the training data."""
+        benchmarks = self.benchmarks_of(wildcards)
+        own = [f"benchmarks/{name}" for name, entry in benchmarks.items() if entry["group"] not in ("heldout", "validation")]
+        return self._exchanged(own if len(own) == len(benchmarks) else [*own, "training/*"])
+
+    def _exchanged(self, patterns: Iterable[str]) -> dict[str, dict[str, str]]:
+        outputs = [path for pattern in patterns for path in sorted(Path(self.results, "raw").glob(pattern))]
+        return {path.name: files for path in outputs if (files := self._exchanged_of(str(path)))}
+
+    def _exchanged_of(self, output: str) -> dict[str, str]:
+        if output not in self._exchanges:
+            self._exchanges[output] = exchanged(output, self._checksums)
+        return self._exchanges[output]
 
     # --- the judge ----------------------------------------------------------------------------------------------------
 

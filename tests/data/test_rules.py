@@ -231,8 +231,7 @@ def test_prepare_training_stops_where_all_videos_are_held_out(raw: Path) -> None
 def test_build_frames_fills_the_cache_and_lists_it(raw: Path, make_video: MakeVideo, tmp_path: Path) -> None:
     outputs = prepare(raw, [row(0), row(1)], [row(0)], heldout_fraction=0)
     question = dict.fromkeys(records.QUESTION, "") | {"options": [], "video": str(tmp_path / "none.mp4")}
-    # Reading this fails as a bad disk does.
-    (tmp_path / "unreadable.mp4").symlink_to("/proc/self/mem")
+    (tmp_path / "unreadable.mp4").symlink_to("unreadable.mp4")
     questions = tmp_path / "questions.parquet"
     make_video("moment.mp4", frames=2)
     rows = [question | {"video": str(tmp_path / name)} for name in ("none.mp4", "unreadable.mp4", "moment.mp4")]
@@ -259,7 +258,7 @@ def test_build_frames_fills_the_cache_and_lists_it(raw: Path, make_video: MakeVi
     assert [(failed["file"], failed["reason"]) for failed in lines(tmp_path / "rejected.jsonl")] == [
         (str(tmp_path / "moment.mp4"), build_frames.ONE_FRAME),
         (str(tmp_path / "none.mp4"), "cannot be read: No such file or directory"),
-        (str(tmp_path / "unreadable.mp4"), "cannot be read: Input/output error"),
+        (str(tmp_path / "unreadable.mp4"), "cannot be read: Too many levels of symbolic links"),
     ]
     # The clip of film-0 with its subtitle lies where a reader of the cache looks for it.
     cache = FrameCache(tmp_path / "cache", frames[0], config.Overlay(), "decord")

@@ -253,9 +253,9 @@ def test_what_is_no_video_is_set_aside_with_its_reason(
     reasons = {
         empty: "empty file",
         text: "cannot be read as a video",
-        folder: "cannot be read as a video",
+        folder: "cannot be read: Is a directory",
         headless: "cannot be read as a video",
-        tmp_path / "missing.mp4": "no such video",
+        tmp_path / "missing.mp4": "cannot be read: No such file",
         make_sound(): "holds no video",
         make_video("none.mp4", frames=0): "holds no video",
         cut(make_video("lost.mp4", movflags="faststart"), 0.0): "has no frames that can be read",

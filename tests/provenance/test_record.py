@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from video_r2.provenance.circumstances import commit, imported_packages
-from video_r2.provenance.record import Contents, Record, contents_of, is_part, place, read, shown_path
+from video_r2.errors import UserError
+from video_r2.provenance.circumstances import ROOT, Beginning, commit, imported_packages
+from video_r2.provenance.record import Contents, Record, contents_of, inputs_of, is_part, keep, place, read, shown_path
+
+
+class Params(dict[str, str]):
+    """Parameters as Snakemake gives them: by item, and by attribute."""
+
+    code = "0"
 
 
 @pytest.fixture
@@ -73,6 +82,70 @@ def test_a_damaged_record_is_none(text: str, tmp_path: Path, monkeypatch: pytest
     path.parent.mkdir(parents=True)
     path.write_text(text, encoding="utf-8", errors="surrogateescape")
     assert read("results/e/a.csv") is None
+
+
+def made(output: str, content: bytes) -> Path:
+    """An output of a job, and its record."""
+    path = Path(output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    job = SimpleNamespace(
+        output=[output], input=[], params=Params({"code": "0"}), wildcards={}, rule="make", threads=1, resources=None
+    )
+    keep(job, ROOT / "scripts/score_tac.py", Beginning(), [])
+    return path
+
+
+def test_every_flipped_bit_of_a_record_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made("results/e/a.csv", b"a,b")
+    record = Path("results/e/provenance/a.csv.json")
+    whole = record.read_bytes()
+    rng = random.Random(0)
+    before = read("results/e/a.csv")
+    assert before is not None
+    for _ in range(300):
+        flipped = bytearray(whole)
+        flipped[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        record.write_bytes(flipped)
+        assert read("results/e/a.csv") in (None, before)  # a blank may be another blank
+    record.write_bytes(whole.replace(b'"rule": "make"', b'"rule": "fake"'))
+    assert read("results/e/a.csv") is None
+
+
+def test_a_job_does_not_read_what_was_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = made("results/e/predictions/a.parquet", b"answers")
+    raw = made("results/e/raw/training/a.json", b"rows")
+    job = SimpleNamespace(input=[str(table), str(raw)])
+    found = {given.path: given.sha256 for given in inputs_of(job)}
+    # printf answers | sha256sum
+    assert found[str(table)].startswith("677fe21b65f4a6cf")
+    raw.write_bytes(b"rows of mine")
+    assert inputs_of(job)[1].sha256 != found[str(raw)]
+
+    table.write_bytes(b"answerz")
+    with pytest.raises(UserError, match=r"is not what make made: .*; set aside as a\.parquet\.damaged") as told:
+        inputs_of(job)
+    assert "run again; it is made again" in str(told.value)
+    assert not table.exists()
+    assert Path(f"{table}.damaged").read_bytes() == b"answerz"
+
+
+def test_a_changed_checkpoint_is_left_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = Path("results/e/models/a/seed-0")
+    model.mkdir(parents=True)
+    (model / "weights").write_bytes(b"one")
+    job = SimpleNamespace(
+        output=[str(model)], input=[], params=Params({"code": "0"}), wildcards={}, rule="make", threads=1, resources=None
+    )
+    keep(job, ROOT / "scripts/score_tac.py", Beginning(), [])
+    (model / "weights").write_bytes(b"three")
+    with pytest.raises(UserError, match="seed-0: is not what make made") as told:
+        inputs_of(SimpleNamespace(input=[str(model)]))
+    assert "aside" not in str(told.value)
+    assert model.exists()
 
 
 def test_a_path_says_nothing_about_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:

@@ -28,7 +28,8 @@ def test_a_figure_that_is_no_number_stops_at_once(name: str, value: float) -> No
         watching.check(42, {name: value})
     assert str(stopped.value) == (
         f"training stopped at step 42: the {name} is {value}; last values 0.5, {value}; "
-        f"the last good state is kept in {STATE} (cure: try a lower learning rate, or bf16: false)"
+        f"the last good state is kept in {STATE} (cure: try a lower learning rate, or bf16: false; with another setting "
+        "training begins anew, and that state serves to look into it)"
     )
 
 
@@ -55,13 +56,42 @@ def test_an_exploding_loss_stops() -> None:
     [
         [6.0, 0.1, 0.1, 0.1, 6.0],  # too few to tell
         [0.01] * 9 + [1.9] * 3,  # large beside the others, and still a small loss
-        [5.0] * 9 + [40.0] * 3,  # not ten times as large
+        [5.0] * 9 + [40.0] * 2 + [5.0] * 3,  # not ten times as large, and not for long
+        [0.6] * 9 + [1.7] * 9,  # three times as large, and still small
+        [5.0] * 9 + [14.9] * 9,  # not three times as large
     ],
 )
 def test_a_loss_that_has_not_exploded_does_not_stop(losses: list[float]) -> None:
     watching = guard(least_loss=2.0)
     for step, loss in enumerate(losses, 1):
         watching.check(step, {"loss": loss})
+
+
+@pytest.mark.parametrize(
+    ("losses", "step"),
+    [
+        # 11.5 is about the logarithm of Qwen's vocabulary: nothing is left of what was learnt. Its median counts from the third.
+        ([1.3] * 30 + [11.5] * 500, 33),
+        ([0.6] * 30 + [5.9] * 500, 33),
+        # 4% more with every step: the median of five is the loss two steps before, 0.3 * 1.04**n > 2 at n = 49.
+        ([0.3 * 1.04**n for n in range(100)], 1 + 49 + 2),
+    ],
+)
+def test_a_loss_that_has_grown_and_stays_stops(losses: list[float], step: int) -> None:
+    watching = guard()
+    with pytest.raises(UserError, match=rf"at step {step}: the loss has grown to .* \(median of 5 steps\)"):
+        for at, loss in enumerate(losses, 1):
+            watching.check(at, {"loss": loss})
+
+
+def test_a_gradient_that_has_grown_and_stays_stops() -> None:
+    watching = guard()
+    for step in range(1, 30):
+        watching.check(step, {"loss": 0.5, NORM: 1e9 if step in (10, 20) else 0.5})  # scaled down, one step is not the end
+    for step in (30, 31):
+        watching.check(step, {"loss": 0.5, NORM: 101.0})
+    with pytest.raises(UserError, match=r"at step 32: the gradient norm has grown to 101 from 0\.5 at its lowest"):
+        watching.check(32, {"loss": 0.5, NORM: 101.0})
 
 
 def test_a_kind_of_row_that_is_new_is_not_compared_with_the_others() -> None:

@@ -103,20 +103,35 @@ def test_a_full_disk_costs_what_was_being_written(root: Path, tmp_path: Path, ca
     assert differences({name: expected.get(name, "") for name in made}, made) == []
 
 
-def test_a_video_that_cannot_be_read_costs_its_own_questions(calm) -> None:
+def test_a_video_that_the_disk_does_not_read_costs_nothing_once_it_does(calm) -> None:
+    part, _, expected = calm
+    video = part.folder / part.predictions["video"].iloc[0]
+    aside = video.rename(video.with_suffix(".aside"))
+    video.symlink_to("/proc/self/mem")  # reading this fails as a bad disk does
+    assert not part.ends_well("--forcerun", "build_frames")
+    assert f"{video.relative_to(part.folder)}: cannot be read at the moment: Input/output error" in part.said
+    assert "If the file is lost, delete it" in part.said
+    assert "Traceback" not in part.said
+
+    video.unlink()
+    aside.rename(video)
+    assert part.ends_well(), part.said[-6000:]
+    assert differences(expected, part.made()) == []
+
+
+def test_a_video_that_is_lost_costs_its_own_questions(calm) -> None:
     part, _, _ = calm
     before = part.predictions
     video = before["video"].iloc[0]
     lost = before["video"] == video
     (part.folder / video).unlink()
-    (part.folder / video).symlink_to("/proc/self/mem")  # reading this fails as a bad disk does
 
     assert not part.ends_well("--forcerun", "build_frames", "--config", "data={'max_rejected': 0}")
     assert f"{lost.sum()} of 20 records cannot be used, more than data.max_rejected = 0 allows" in part.said
     assert part.ends_well(), part.said[-6000:]
     (rejected,) = (part.results / "data/rejected/frames-tempcompass.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(rejected)["file"] == video
-    assert json.loads(rejected)["reason"] == "cannot be read: Input/output error"
+    assert json.loads(rejected)["reason"] == "cannot be read: No such file or directory"
     after = part.predictions
     assert after["response"][lost].isna().all()
     assert after["response"][~lost].tolist() == before["response"][~lost].tolist()

@@ -55,7 +55,22 @@ def test_a_job_whose_code_cannot_be_recorded_ends_well_all_the_same(
     done = []
     space = {"__file__": str(scripts / "report.py"), "done": done}
     exec("def main(job):\n    done.append(job)", space)  # noqa: S102 - as Snakemake runs a script: with its place as __file__
-    job = SimpleNamespace(output=["results/e/report.html"], params=SimpleNamespace(code=digest), log=[])
+    job = SimpleNamespace(
+        input=[], output=["results/e/report.html"], params=SimpleNamespace(code=digest), log=[], rule="report"
+    )
     run(space["main"], job)
     assert done == [job]
     assert "what the code was made of is not recorded" in capsys.readouterr().err
+
+
+def test_code_that_was_edited_since_the_run_began_does_not_run(capsys: pytest.CaptureFixture[str]) -> None:
+    scripts = Path(code_record.__file__).parents[1]
+    space = {"__file__": str(scripts / "report.py")}
+    exec("def main(job):\n    raise AssertionError", space)  # noqa: S102
+    job = SimpleNamespace(
+        input=[], output=["results/e/report.html"], params=SimpleNamespace(code="0" * 16), log=[], rule="report"
+    )
+    with pytest.raises(SystemExit) as stopped:
+        run(space["main"], job)
+    assert stopped.value.code == 1
+    assert "error: the code of report has been edited since this run began" in capsys.readouterr().err

@@ -16,6 +16,7 @@ import pytest
 from repository_copy import copy_repository, restore, snakemake, state
 
 from video_r2 import code_digest
+from video_r2.provenance.record import Record
 
 pytestmark = pytest.mark.long
 
@@ -152,7 +153,8 @@ def test_what_was_made_again_since_is_told(made: Path) -> None:
     film.write_bytes(film.read_bytes() + b"x")
     of["files"][str(film.relative_to(made / RAW))] |= {"sha256": sha256(film), "size": film.stat().st_size}
     lines = [f"{entry['sha256']}  {name}\n" for name, entry in sorted(of["files"].items())]
-    path.write_text(json.dumps(of | {"sha256": hashlib.sha256("".join(lines).encode()).hexdigest()}))
+    again = Record.model_validate(of | {"sha256": hashlib.sha256("".join(lines).encode()).hexdigest()})
+    path.write_text(again.sealed().model_dump_json(), encoding="utf-8")
     code, said = provenance(made, QUESTIONS)
     restore(before | files)
     assert f"CHANGED: {RAW} was made again since prepare_benchmark (tempcompass) read it." in said

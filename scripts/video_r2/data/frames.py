@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import time
 import warnings
 import zipfile
 from collections.abc import Sequence
@@ -18,17 +16,16 @@ import numpy as np
 from PIL import Image
 
 from video_r2 import config
-from video_r2.checksums import sha256_of
+from video_r2.checksums import NotedChecksums
 from video_r2.data import videos
 from video_r2.data.overlay import draw, font_digest
 from video_r2.data.subtitles import Cue, active_text, read_srt
 from video_r2.errors import RejectedRecord
-from video_r2.files import replacing, set_aside
+from video_r2.files import replacing, set_aside, unreadable
 
 VERSION = 1  # to be raised when the same files and settings give other frames
 PATCH = 28  # Qwen2.5-VL: sides are multiples of the patch of 14 pixels times the merge of 2
 MAX_ASPECT = 200  # Qwen2.5-VL: limit of its processor
-SETTLED = 2.0  # seconds after which a file's time of change tells it from a later version
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ class FrameCache:
         self.frames = frames
         self.overlay = overlay
         self.decoder: videos.Decoder = decoder
-        self._digests: dict[tuple[str, int, int], str] = {}
+        self._checksums = NotedChecksums(self.root / "digests")
         self._font = font_digest() if frames.overlay else None
 
     def load(self, video: str | Path, subtitle: str | Path | None) -> Clip:
@@ -111,28 +108,10 @@ class FrameCache:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _digest(self, path: str | Path) -> str:
-        """SHA-256 of a file; remembered, also by later processes, for as long as its size and time of change stay."""
         try:
-            status = os.stat(path)
-            identity = (os.path.abspath(path), status.st_size, status.st_mtime_ns)
-            if identity in self._digests:
-                return self._digests[identity]
-            name = hashlib.sha256("\0".join(map(str, identity)).encode()).hexdigest()
-            note = self.root / "digests" / name[:2] / name
-            settled = time.time() - status.st_mtime > SETTLED
-            if settled and note.exists() and (noted := _read_note(note)) is not None:
-                self._digests[identity] = noted
-                return noted
-            digest = sha256_of(path)
+            return self._checksums.of(path)
         except OSError as error:
-            raise RejectedRecord(
-                f"cannot be read: {error.strerror}", file=path, cure="fetch the file, or leave it out"
-            ) from error
-        if settled:
-            self._digests[identity] = digest
-            with replacing(note) as temporary:
-                temporary.write_text(_note(digest), encoding="ascii")
-        return digest
+            raise unreadable(error, path, "fetch the file, or leave it out") from error
 
 
 def build_clip(
@@ -220,17 +199,6 @@ def model_size(height: int, width: int, frames: config.Frames, patch: int = PATC
         scale = math.sqrt(frames.min_pixels / (height * width))
         sides = [math.ceil(side * scale / patch) * patch for side in (height, width)]
     return sides[0], sides[1]
-
-
-def _note(digest: str) -> str:
-    return f"{digest} {hashlib.sha256(digest.encode()).hexdigest()}"
-
-
-def _read_note(path: Path) -> str | None:
-    """The digest that was noted; None if the note is damaged."""
-    note = path.read_text("ascii", "replace")
-    digest = note.partition(" ")[0]
-    return digest if note == _note(digest) else None
 
 
 def _write_clip(path: Path, clip: Clip) -> None:

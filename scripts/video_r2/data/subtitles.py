@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from video_r2.errors import RejectedRecord
+from video_r2.files import unreadable
 
 # Hours may be left out, as in WebVTT; anything may follow the times (SubRip allows coordinates).
 _TIME = r"(?:(\d{1,3}):)?([0-5]?\d):([0-5]?\d)[,.](\d{1,3})"
@@ -56,9 +57,7 @@ def read_srt(path: str | Path, rejected: list[RejectedRecord] | None = None) -> 
             cure="convert it, for example with iconv -f WINDOWS-1252 -t UTF-8",
         ) from error
     except OSError as error:
-        raise RejectedRecord(
-            f"cannot be read: {error.strerror}", file=path, cure="fetch the subtitles again"
-        ) from error
+        raise unreadable(error, path, "fetch the subtitles again") from error
     cues: list[Cue] = []
     for number, block in _blocks(text):
         try:

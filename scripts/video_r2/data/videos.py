@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 
 from video_r2 import config
 from video_r2.errors import RejectedRecord
+from video_r2.files import require_readable, unreadable
 
 Decoder = Literal["decord", "pyav"]
 
@@ -95,9 +96,12 @@ def probe(path: str | Path, check_tail: bool = False) -> VideoInfo:
 
     Raises:
         RejectedRecord: if there is no such file, it is not a video, has no frames, or holds less than half of itself.
+        UserError: if the disk does not read it.
     """
     index = _index(path)
     frames = _frames_that_decode(path, index) if check_tail else len(index.ticks)
+    if frames < max(index.declared, len(index.ticks)):
+        require_readable(path)
     return VideoInfo(frames / index.fps, index.fps, frames, index.width, index.height, index.declared)
 
 
@@ -173,6 +177,8 @@ def read_frames(
     decoded = _decode_with_decord(path, index, numbers) if decoder == "decord" else {}
     if len(decoded) < len(numbers):
         decoded = _decode_with_pyav(path, index, numbers)
+    if len(decoded) < len(numbers):
+        require_readable(path)
     usable = within & np.isin(shown, list(decoded))
     if 2 * usable.sum() < len(wanted):
         reason = f"{usable.sum()} of {len(wanted)} sampled frames decode, fewer than half"
@@ -188,7 +194,7 @@ def _index(path: str | Path) -> _Index:
     try:
         status = os.stat(path)
     except OSError as error:
-        raise RejectedRecord("there is no such video", file=path, cure="fetch the video, or leave it out") from error
+        raise unreadable(error, path, "fetch the video, or leave it out") from error
     if not status.st_size:
         raise RejectedRecord("is an empty file", file=path, cure=FETCH_AGAIN)
     return _read_index(str(path), status.st_size, status.st_mtime_ns)
@@ -214,7 +220,11 @@ def _read_index(path: str, size: int, modified: int) -> _Index:
             if first is None:
                 raise RejectedRecord("none of its frames decodes", file=path, cure=FETCH_AGAIN)
             height, width = _picture(first).shape[:2]
+    except RejectedRecord:
+        require_readable(path)
+        raise
     except (av.error.FFmpegError, OSError) as error:
+        require_readable(path)
         raise RejectedRecord(f"cannot be read as a video: {error.strerror}", file=path, cure=FETCH_AGAIN) from error
     return _Index(ticks, keys, tick, fps, width, height, declared)
 

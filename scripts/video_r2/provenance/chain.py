@@ -8,10 +8,9 @@ from pathlib import Path
 
 from video_r2.errors import UserError
 from video_r2.provenance.circumstances import ROOT
-from video_r2.provenance.record import FileState, Input, Record, contents_of, is_part, place, read
+from video_r2.provenance.record import RAW, FileState, Input, Record, contents_of, is_part, place, read
 
 Follow = Callable[[Record, str], bool]
-RAW = "raw"  # folder below results/<experiment>
 
 
 @dataclass

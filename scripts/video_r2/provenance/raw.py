@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from video_r2.data.videos import VIDEO_SUFFIXES
-from video_r2.provenance.chain import RAW, Chain, inside
-from video_r2.provenance.record import Record, digest_of
+from video_r2.provenance.chain import Chain, inside
+from video_r2.provenance.record import RAW, Record, digest_of
 from video_r2.records import QUESTION, read_table
 
 

@@ -10,15 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from video_r2.checksums import STAMP, sha256_of
-from video_r2.files import replacing
+from video_r2.checksums import STAMP, NotedChecksums, sha256_of
+from video_r2.errors import UserError
+from video_r2.files import replacing, set_aside
 from video_r2.provenance.circumstances import ROOT, Beginning, Circumstances
 from video_r2.state import NO_EFFECT
+
+RAW = "raw"  # folder below results/<experiment>
 
 
 class FileState(BaseModel):
@@ -55,6 +59,7 @@ class Record(BaseModel):
         files: of a folder, each file by its path in it.
         settings: the rule's parameters that a result depends on.
         code: digest of the meaning of the rule's code.
+        checksum: SHA-256 of all the others.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,6 +75,19 @@ class Record(BaseModel):
     settings: dict[str, Any]
     code: str
     circumstances: Circumstances
+    checksum: str = ""
+
+    def sealed(self) -> Record:
+        """The record with its checksum."""
+        return self.model_copy(update={"checksum": self._checksum()})
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is as it was written."""
+        return self.checksum == self._checksum()
+
+    def _checksum(self) -> str:
+        return hashlib.sha256(self.model_dump_json(exclude={"checksum"}).encode()).hexdigest()
 
 
 class Contents(NamedTuple):
@@ -80,22 +98,89 @@ class Contents(NamedTuple):
     files: dict[str, FileState] | None
 
 
-def keep(job: Any, script: Path, beginning: Beginning) -> None:
+def inputs_of(job: Any) -> list[Input]:
+    """What a job is about to read, with checksums.
+
+    A file that is not what a job before it has made is set aside, so that it is made again. A folder (a checkpoint) stays
+    where it is, because to make it again may take days. What is in results/<experiment>/raw may be exchanged by the user.
+
+    Raises:
+        UserError: if an input is not what was made, or cannot be read.
+    """
+    return [_checked(str(path)) for path in job.input]
+
+
+def _checked(path: str) -> Input:
+    known = read(path)
+    try:
+        now = contents_of(path, known)
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", file=path, cure="run again when it can") from error
+    part = known is not None and is_part(now, known)
+    if known is not None and not part and now.sha256 != known.sha256 and not is_raw(path):
+        aside = path
+        if not Path(path).is_dir():
+            with suppress(FileNotFoundError):  # another job has set it aside
+                aside = str(set_aside(Path(path)))
+        raise UserError(
+            f"is not what {known.rule} made: it has changed since, or is damaged"
+            + ("" if aside == path else f"; set aside as {Path(aside).name}"),
+            file=path,
+            cure=("put a copy back, or delete it" if aside == path else "run again")
+            + f"; it is made again. If it was changed on purpose: put it back, and delete {place(path)}",
+        )
+    shown = path if place(path) else shown_path(path)
+    return Input(path=shown, sha256=now.sha256, part_of=known.sha256 if known and part else None)
+
+
+def is_raw(path: str) -> bool:
+    """Whether an output is of the data that an experiment begins with."""
+    return Path(path).parts[2:3] == (RAW,)
+
+
+def exchanged(output: str, checksums: NotedChecksums) -> dict[str, str]:
+    """The files of an output that are no longer what the job made, with their checksums now, by name; whatever time they have.
+
+    Files that are gone do not count: raw data may make way when it has been used.
+
+    Args:
+        output: a file or a folder; where there is none, or no record of it, nothing is said.
+    """
+    known, path = read(output), Path(output)
+    if known is None or not path.exists():
+        return {}
+    if known.files is None:
+        now = checksums.of(path)
+        return {} if now == known.sha256 else {path.name: now}
+    found = {}
+    for file in path.rglob("*"):
+        if file.name != STAMP and file.is_file():
+            name, status = file.relative_to(path).as_posix(), file.stat()
+            before = known.files.get(name)
+            same = before is not None and (before.size, before.modified) == (status.st_size, status.st_mtime_ns)
+            if not same and (before is None or checksums.of(file) != before.sha256):
+                found[name] = checksums.of(file)
+    return dict(sorted(found.items()))
+
+
+def keep(job: Any, script: Path, beginning: Beginning, inputs: list[Input]) -> None:
     """Write a record of each of a job's outputs, beside those below results/<experiment>.
 
     Args:
         job: as Snakemake gives it.
         script: the rule's.
         beginning: noted when the job began.
+        inputs: as they were then.
     """
     places = {str(output): path for output in job.output if (path := place(output)) is not None}
     if not places:
         return
+    for path in places.values():
+        path.unlink(missing_ok=True)  # of what was there before: none is better than that
     circumstances = beginning.end(job)
     settings = {name: value for name, value in job.params.items() if name not in {*NO_EFFECT, "code"}}
     wildcards = {name: str(value) for name, value in job.wildcards.items()}
     seed = job.params.get("seed", wildcards.get("seed"))
-    inputs = [_input(str(path)) for path in job.input]
     for output, path in places.items():
         size, sha256, files = contents_of(output)  # whatever an earlier job's record says
         record = Record(
@@ -113,7 +198,7 @@ def keep(job: Any, script: Path, beginning: Beginning) -> None:
             circumstances=circumstances,
         )
         with replacing(path) as temporary:
-            temporary.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(record.sealed().model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def place(output: str | Path) -> Path | None:
@@ -126,12 +211,13 @@ def place(output: str | Path) -> Path | None:
 
 
 def read(output: str | Path) -> Record | None:
-    """The record of an output, or None where there is none that can be read."""
+    """The record of an output, or None where there is none that is whole."""
     path = place(output)
     try:
-        return None if path is None else Record.model_validate_json(path.read_text(encoding="utf-8"))
+        record = None if path is None else Record.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError):
         return None
+    return record if record is not None and record.is_whole else None
 
 
 def contents_of(path: str | Path, known: Record | None = None) -> Contents:
@@ -177,14 +263,6 @@ def shown_path(path: str | Path) -> str:
             return absolute.relative_to(top).as_posix()
     tails = (Path(*absolute.parts[at:]) for at in range(1, len(absolute.parts) - 1))
     return next((tail.as_posix() for tail in tails if (ROOT / tail).is_file()), absolute.name)
-
-
-def _input(path: str) -> Input:
-    known = read(path)
-    now = contents_of(path, known)
-    part = known is not None and is_part(now, known)
-    shown = path if place(path) else shown_path(path)
-    return Input(path=shown, sha256=now.sha256, part_of=known.sha256 if known and part else None)
 
 
 def is_part(now: Contents, known: Record) -> bool:

@@ -30,12 +30,15 @@ class Guard:
     def __init__(self, settings: Guards, kept: Callable[[], Path | None]) -> None:
         self._settings, self._kept = settings, kept
         self._seen: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=settings.window))
+        self._lowest: dict[str, float] = defaultdict(lambda: math.inf)  # median of the steps of a window
         self._without_variance = 0
 
     def remember(self, figures: Mapping[str, float]) -> None:
         """Take in a step's figures."""
         for name, value in figures.items():
             self._seen[name].append(value)
+            if (usual := self._usual(name)) is not None:
+                self._lowest[name] = min(self._lowest[name], usual)
         if VARIANCE in figures:
             self._without_variance = self._without_variance + 1 if figures[VARIANCE] == 1.0 else 0
 
@@ -45,19 +48,13 @@ class Guard:
         Raises:
             UserError: if training is to stop.
         """
-        before = {name: [abs(value) for value in seen] for name, seen in self._seen.items()}
+        before = {name: self._usual(name) for name in figures}
         self.remember(figures)
         for name, value in figures.items():
             if not math.isfinite(value):
                 self._stop(step, f"the {name} is {value}", name, "a lower learning rate, or bf16: false")
-            if name not in (NORM, VARIANCE, EMPTY) and self._has_exploded(abs(value), before.get(name, [])):
-                usual = median(before[name])
-                self._stop(
-                    step,
-                    f"the {name} is {value:.4g}, and was {usual:.4g} (median of {self._settings.window} steps)",
-                    name,
-                    "a lower learning rate, a lower max_grad_norm or a longer warmup",
-                )
+            if name not in (VARIANCE, EMPTY):
+                self._compare(step, name, value, before[name])
         if self._without_variance >= self._settings.steps_without_variance:
             self._stop(
                 step,
@@ -74,15 +71,35 @@ class Guard:
                 "a lower learning rate, a higher kl_weight, or another start",
             )
 
-    def _has_exploded(self, size: float, before: list[float]) -> bool:
-        return (
-            len(before) == self._settings.window
-            and size > self._settings.least_loss
-            and size > self._settings.exploding_loss * median(before)
+    def _compare(self, step: int, name: str, value: float, before: float | None) -> None:
+        """Stop at a loss that has leapt, and at a loss or a gradient that has grown and stays large, however slowly it grew."""
+        settings = self._settings
+        steps = f"(median of {settings.window} steps)"
+        cure = "a lower learning rate, a lower max_grad_norm or a longer warmup"
+        leap = settings.exploding_loss * before if name != NORM and before is not None else math.inf
+        if abs(value) > max(leap, settings.least_loss):
+            self._stop(step, f"the {name} is {value:.4g}, and was {before:.4g} {steps}", name, cure)
+        usual, lowest = self._usual(name), self._lowest[name]
+        times, least = (
+            (settings.diverging_norm, settings.least_norm)
+            if name == NORM
+            else (settings.diverging_loss, settings.least_loss)
         )
+        if usual is not None and usual > max(times * lowest, least):
+            self._stop(
+                step, f"the {name} has grown to {usual:.4g} from {lowest:.4g} at its lowest {steps}", name, cure
+            )
+
+    def _usual(self, name: str) -> float | None:
+        """Median size of a figure over the last steps; None if there are too few, or one is no number."""
+        sizes = [abs(value) for value in self._seen[name]]
+        return median(sizes) if len(sizes) == self._settings.window and all(map(math.isfinite, sizes)) else None
 
     def _stop(self, step: int, reason: str, name: str, cure: str) -> NoReturn:
         last = ", ".join(f"{value:.4g}" for value in [*self._seen[name]][-SHOWN:])
         kept = self._kept()
         where = f"the last good state is kept in {kept}" if kept else "no state has been saved yet"
-        raise UserError(f"training stopped at step {step}: {reason}; last values {last}; {where}", cure=f"try {cure}")
+        raise UserError(
+            f"training stopped at step {step}: {reason}; last values {last}; {where}",
+            cure=f"try {cure}; with another setting training begins anew, and that state serves to look into it",
+        )
