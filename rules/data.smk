@@ -17,7 +17,7 @@ rule index_videos:
     conda:
         "../envs/data.yaml"
     params:
-        raw=PLAN.exchanged_training,
+        raw=PLAN.exchanged("training/videos"),
         data=PLAN.section("data", "max_rejected"),
         environment=PLAN.environment("data"),
         code=PLAN.code("index_videos"),
@@ -43,7 +43,7 @@ rule prepare_training:
     conda:
         "../envs/data.yaml"
     params:
-        raw=PLAN.exchanged_training,
+        raw=PLAN.exchanged("training/*"),
         data=PLAN.section("data", "heldout_fraction", "max_rejected"),
         environment=PLAN.environment("data"),
         code=PLAN.code("prepare_training"),
@@ -88,7 +88,7 @@ rule build_training_frames:
     conda:
         "../envs/data.yaml"
     params:
-        raw=PLAN.exchanged_training,
+        raw=PLAN.exchanged("training/videos"),
         frames=PLAN.training_frames(),
         overlay=PLAN.section("data.overlay"),
         decoder=PLAN.config.data.decoder,
@@ -135,7 +135,7 @@ rule sample_frames:
     conda:
         "../envs/data.yaml"
     params:
-        raw=PLAN.exchanged_benchmarks,
+        raw=PLAN.exchanged("benchmarks/*"),
         shown=PLAN.section("figures", "sample_questions", "sample_frames"),
         frames=PLAN.section("evaluation.frames"),
         data=PLAN.section("data", "overlay", "decoder"),

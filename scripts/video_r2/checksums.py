@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from video_r2.errors import UserError
 from video_r2.files import replacing
 
 SUMS = "SHA256SUMS"  # as `sha256sum -c` reads it
@@ -60,6 +61,17 @@ def defect(folder: Path, found: Mapping[str, str]) -> str | None:
 
 def _sums(found: Mapping[str, str]) -> str:
     return "".join(f"{found[name]}  {name}\n" for name in sorted(found))
+
+
+def require_whole(path: Path) -> None:
+    """Compare a file with the checksums in its folder, where there are any.
+
+    Raises:
+        UserError: if it is not as it was written.
+    """
+    sums = path.with_name(SUMS)
+    if sums.is_file() and f"{sha256_of(path)}  {path.name}" not in sums.read_text("utf-8", "replace").splitlines():
+        raise UserError(f"does not agree with {SUMS}: it is damaged, or was changed", file=path, cure="put a copy back")
 
 
 class NotedChecksums:

@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +51,17 @@ def state_name(params: Mapping[str, Any], inputs: Sequence[str | Path]) -> str:
     parts = {
         "params": params,
         "inputs": [_contents(Path(path)) for path in inputs],
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": {name: _version(name) for name in LIBRARIES},
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _version(name: str) -> str | None:
+    """The version of a package; None where it is not installed, because the stage does without it."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _contents(path: Path) -> dict[str, str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from platform import python_version
 from typing import Any
 
 from video_r2 import code_digest, config, sections
@@ -49,11 +51,13 @@ class Plan:
     Args:
         settings: the whole configuration.
         scripts: folder of the rules' scripts and of the library.
+        own_environments: whether each job runs in the environment that its rule names, and not in Snakemake's.
     """
 
-    def __init__(self, settings: config.Config, scripts: Path) -> None:
+    def __init__(self, settings: config.Config, scripts: Path, own_environments: bool = False) -> None:
         self.config = settings
         self.scripts = scripts
+        self.own_environments = own_environments
         self.results = f"results/{settings.experiment}"
         self.frame_cache = f"{self.results}/cache/frames"
         self.states = f"{self.results}/state"
@@ -67,8 +71,12 @@ class Plan:
         return code_digest.digest(self.scripts / f"{script}.py", self.scripts)
 
     def environment(self, name: str) -> dict[str, str]:
-        """Versions of the packages of envs/<name>.yaml, for a rule's params: a comment there is no reason to run again."""
-        return dict(_environment(self.scripts.parent / "envs" / f"{name}.yaml"))
+        """Versions of the packages of envs/<name>.yaml, for a rule's params: a comment there is no reason to run again.
+
+        Where jobs run in Snakemake's environment, and that has another version, it is that which counts.
+        """
+        named = _environment(self.scripts.parent / "envs" / f"{name}.yaml")
+        return dict(named) if self.own_environments else {package: _used(package, named[package]) for package in named}
 
     def captions(self) -> dict[str, str]:
         """Digest of each text of the report, for the params of the rule that writes it."""
@@ -88,22 +96,27 @@ class Plan:
 
     # --- raw data -----------------------------------------------------------------------------------------------------
 
-    def exchanged_training(self, wildcards: Any) -> dict[str, dict[str, str]]:
-        """What of the raw training data is no longer what was fetched or generated, for the params of a rule that reads it.
+    def exchanged(self, *patterns: str) -> Callable[[Any], dict[str, dict[str, str]]]:
+        """What of the raw data is no longer what was fetched or generated, for the params of a rule that reads it.
 
         Snakemake goes by the time of a file, and does not look into folders.
+
+        Args:
+            patterns: of outputs below results/<experiment>/raw.
         """
-        return self._exchanged(["training/*"])
+        return lambda wildcards: self._exchanged(patterns)
 
     def exchanged_benchmarks(self, wildcards: Any) -> dict[str, dict[str, str]]:
-        """The same of the raw benchmarks that a job is about; the held-out questions are of the training data."""
-        benchmarks = self.benchmarks_of(wildcards)
-        own = [f"benchmarks/{name}" for name, entry in benchmarks.items() if entry["group"] not in ("heldout", "validation")]
-        return self._exchanged(own if len(own) == len(benchmarks) else [*own, "training/*"])
+        """The same for the benchmarks that a job is about; held-out questions are about videos of the training data."""
+        groups = {name: entry["group"] for name, entry in self.benchmarks_of(wildcards).items()}
+        return self._exchanged(
+            "training/videos" if group in ("heldout", "validation") else f"benchmarks/{name}"
+            for name, group in groups.items()
+        )
 
     def _exchanged(self, patterns: Iterable[str]) -> dict[str, dict[str, str]]:
-        outputs = [path for pattern in patterns for path in sorted(Path(self.results, "raw").glob(pattern))]
-        return {path.name: files for path in outputs if (files := self._exchanged_of(str(path)))}
+        outputs = {path for pattern in patterns for path in Path(self.results, "raw").glob(pattern)}
+        return {path.name: files for path in sorted(outputs) if (files := self._exchanged_of(str(path)))}
 
     def _exchanged_of(self, output: str) -> dict[str, str]:
         if output not in self._exchanges:
@@ -349,6 +362,20 @@ def _environment(path: Path) -> Mapping[str, str]:
     packages = [package for entry in named for package in (entry["pip"] if isinstance(entry, dict) else [entry])]
     versions = (re.fullmatch(r"([^=<>~!\s]+)\s*=*(.*)", package) for package in packages)
     return {version[1]: version[2] for version in versions if version}
+
+
+@cache
+def _used(package: str, named: str) -> str:
+    """The version of a package in this environment, as far as it is not the one that is named."""
+    try:
+        installed = python_version() if package == "python" else version(package).partition("+")[0]
+    except PackageNotFoundError:  # no job needs it here
+        return named
+    if not named:
+        return named
+    if package == "python":
+        installed = ".".join(installed.split(".")[: len(named.split("."))])
+    return named if installed == named else f"{installed} installed"
 
 
 def _digest(path: Path) -> str:

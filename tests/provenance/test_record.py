@@ -9,16 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from job_files import leave_record
 
 from video_r2.errors import UserError
-from video_r2.provenance.circumstances import ROOT, Beginning, commit, imported_packages
-from video_r2.provenance.record import Contents, Record, contents_of, inputs_of, is_part, keep, place, read, shown_path
-
-
-class Params(dict[str, str]):
-    """Parameters as Snakemake gives them: by item, and by attribute."""
-
-    code = "0"
+from video_r2.provenance.circumstances import commit, imported_packages
+from video_r2.provenance.record import Contents, Record, contents_of, inputs_of, is_part, place, read, shown_path
 
 
 @pytest.fixture
@@ -89,10 +84,7 @@ def made(output: str, content: bytes) -> Path:
     path = Path(output)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    job = SimpleNamespace(
-        output=[output], input=[], params=Params({"code": "0"}), wildcards={}, rule="make", threads=1, resources=None
-    )
-    keep(job, ROOT / "scripts/score_tac.py", Beginning(), [])
+    leave_record(path)
     return path
 
 
@@ -137,10 +129,7 @@ def test_a_changed_checkpoint_is_left_where_it_is(tmp_path: Path, monkeypatch: p
     model = Path("results/e/models/a/seed-0")
     model.mkdir(parents=True)
     (model / "weights").write_bytes(b"one")
-    job = SimpleNamespace(
-        output=[str(model)], input=[], params=Params({"code": "0"}), wildcards={}, rule="make", threads=1, resources=None
-    )
-    keep(job, ROOT / "scripts/score_tac.py", Beginning(), [])
+    leave_record(model)
     (model / "weights").write_bytes(b"three")
     with pytest.raises(UserError, match="seed-0: is not what make made") as told:
         inputs_of(SimpleNamespace(input=[str(model)]))

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import yaml
+from job_files import leave_record
 from repository_copy import DryRuns, copy_repository, finish, restore, snakemake, state, why
 
 pytestmark = pytest.mark.long
@@ -88,10 +90,12 @@ def touched(pattern: str) -> Change:
     return Change(pattern, lambda file: os.utime(file, (time.time() + 5, time.time() + 5)))
 
 
-def rewritten(path: str) -> Change:
+def rewritten(path: str, later: float = 5) -> Change:
+    """Another content, written so many seconds from now."""
+
     def write(file: Path) -> None:
         file.write_text("another content", encoding="utf-8")
-        os.utime(file, (time.time() + 5, time.time() + 5))
+        os.utime(file, (time.time() + later, time.time() + later))
 
     return Change(path, write)
 
@@ -135,6 +139,8 @@ EDITS = [
     Edit(
         "the meaning of a key in the docs", [text("scripts/video_r2/config.py", "Seed of every", "The seed of every")]
     ),
+    Edit("a training's last words", [text("scripts/video_r2/training/guards.py", "or bf16: false", "or no bf16")]),
+    Edit("a warning", [text("scripts/video_r2/journal.py", "are damaged and will be made again", "are damaged")]),
     Edit("README", [added("README.md", "\nMore.\n")]),
     Edit(
         "a comment in the configuration", [text(CONFIG, "seeds: [0]", "seeds: [0] # one"), added(MINIATURE, "# End.\n")]
@@ -331,6 +337,20 @@ EDITS = [
     ),
     Edit("a data file touched", [touched("results/*/raw/training/video-r2-sft-dataset.json")]),
     Edit("a data file changed", [rewritten("results/*/raw/training/video-r2-sft-dataset.json")], TRAINING_DATA),
+    Edit(
+        "a data file exchanged for an older one",
+        [rewritten("results/*/raw/training/video-r2-sft-dataset.json", later=-9999)],
+        TRAINING_DATA,
+    ),
+    Edit("a video touched", [touched("results/*/raw/training/videos/*.mp4")]),
+    Edit("a video exchanged", [rewritten("results/*/raw/training/videos/*.mp4")], {"index_videos"} | TRAINING_DATA),
+    Edit("a video gone, which has been used", [Change("results/*/raw/training/videos/*.mp4", Path.unlink)]),
+    Edit(
+        "questions of a benchmark exchanged",
+        [rewritten("results/*/raw/benchmarks/mvbench/*.parquet", later=-9999)],
+        QUESTIONS,
+        QUESTIONS - {"score_temporal_alignment"},
+    ),
     Edit("a table gone", [Change("results/*/tables/main_accuracy.md", Path.unlink)], {"main_accuracy"} | REPORT),
     Edit("the report gone", [Change("results/*/report.html", Path.unlink)], REPORT),
     Edit(
@@ -358,6 +378,12 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         dataset.write_bytes(b" " * 3_000_000)
     for arguments in ARGUMENTS.values():
         finish(folder, *arguments)
+    with chdir(folder):
+        for results in RESULTS.values():
+            Path(results, "raw/training/videos/film.mp4").write_text("a video", encoding="utf-8")
+            Path(results, "raw/benchmarks/mvbench/test.parquet").write_text("questions", encoding="utf-8")
+            for output in Path(results, "raw").glob("*/*"):
+                leave_record(output)
     return folder
 
 

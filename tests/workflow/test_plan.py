@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from video_r2 import config
+from video_r2 import config, workflow
 from video_r2.errors import UserError
 from video_r2.sections import merge
 from video_r2.workflow import Plan, one_of, read_config
@@ -131,6 +131,23 @@ def test_packages_and_captions_are_part_of_what_a_result_depends_on(plan: Plan, 
     assert packages["trl"] == "1.16.0"
     assert "jinja2" not in packages
     assert plan.captions().keys() == {path.stem for path in (root / "workflow/report").glob("*.rst")}
+
+
+def test_a_package_of_another_version_counts_where_jobs_use_it(
+    plan: Plan, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = plan.environment("report")
+    assert named["python"] == "3.11"
+    assert not [version for version in named.values() if "installed" in version]
+    there = tmp_path / "pygments-2.99.dist-info"
+    there.mkdir()
+    (there / "METADATA").write_text("Metadata-Version: 2.1\nName: Pygments\nVersion: 2.99+local\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    workflow._used.cache_clear()
+    assert plan.environment("report") == named | {"pygments": "2.99 installed"}
+    own = Plan(plan.config, root / "scripts", own_environments=True)
+    assert own.environment("report") == named
+    workflow._used.cache_clear()
 
 
 SERVER = {"url": "http://127.0.0.1:8000/v1", "model": "m"}

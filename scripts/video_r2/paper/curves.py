@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from video_r2.checksums import require_whole
 from video_r2.errors import UserError
 
 # Logged quantities by name, with the headings of their panels.
@@ -32,9 +33,10 @@ def read_log(path: str | Path) -> list[dict[str, Any]]:
     """Read a training log: one JSON object a line, each with `step` and the quantities logged at it.
 
     Raises:
-        UserError: if the file is missing or a line is not such an object.
+        UserError: if the file is missing or damaged, or a line is not such an object.
     """
     try:
+        require_whole(Path(path))
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError as error:
         raise UserError("there is no such file", file=path) from error

@@ -86,9 +86,7 @@ class Guard:
             else (settings.diverging_loss, settings.least_loss)
         )
         if usual is not None and usual > max(times * lowest, least):
-            self._stop(
-                step, f"the {name} has grown to {usual:.4g} from {lowest:.4g} at its lowest {steps}", name, cure
-            )
+            self._stop(step, f"the {name} has grown to {usual:.4g} from {lowest:.4g} at its lowest {steps}", name, cure)
 
     def _usual(self, name: str) -> float | None:
         """Median size of a figure over the last steps; None if there are too few, or one is no number."""
