@@ -24,7 +24,8 @@ def main() -> None:
         "--cell",
         nargs=2,
         metavar=("ROW", "COLUMN"),
-        help="only what one number of the table is made of: name or label of an evaluation, and of a benchmark or average",
+        help="only what one number of the table is made of: what its row is called (name or label of an evaluation or a "
+        "model, a claim, a file), and its column (a benchmark, an average, a quantity, or a name at the head of the CSV file)",
     )
     parser.add_argument("--files", action="store_true", help="name every raw file with its checksum")
     parser.add_argument("--json", action="store_true", help="everything that is recorded")

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from video_r2 import config
 from video_r2.checksums import sha256_of
 from video_r2.errors import UserError
-from video_r2.files import replacing
+from video_r2.files import is_file, replacing
 from video_r2.provenance.chain import inside, trace
 from video_r2.provenance.record import place
 
@@ -174,7 +174,7 @@ def _header(name: str, size: int) -> tarfile.TarInfo:
 def unpack(archive: Path, folder: Path) -> Contents:
     """Check an archive, and put what exhibits are made of, and the records of that, below `folder`.
 
-    Files that are there already stay as they are if they are the archive's.
+    Files that are there already stay as they are if they are the archive's; exhibits that are not are removed, to be made.
 
     Raises:
         UserError: if the archive is damaged or of another layout, or there are other results of its experiment.
@@ -193,6 +193,9 @@ def unpack(archive: Path, folder: Path) -> Contents:
     with replacing(mark) as temporary:
         temporary.write_text(text, encoding="utf-8")
     made_anew = {*contents.exhibits, *(str(place(path)) for path in contents.exhibits)}
+    for name, member in contents.exhibits.items():
+        if is_compared(name) and is_file(folder / name) and sha256_of(folder / name) != member.sha256:
+            (folder / name).unlink()
     for name, data in _members_of(archive, contents):
         path = folder / name
         if name not in made_anew and not (path.exists() and sha256_of(path) == contents.members[name].sha256):
@@ -214,6 +217,9 @@ def read_contents(archive: Path) -> Contents:
         found = json.loads(data)
         layout = found["layout"]
     except (ValueError, LookupError, TypeError) as error:
+        with _readable(archive), gzip.open(archive) as packed:  # to its end, where its own checksum is
+            while packed.read(1 << 20):
+                pass
         raise UserError("is no frozen experiment", file=archive, cure="give what `make freeze` made") from error
     if layout != LAYOUT:
         raise UserError(
@@ -259,9 +265,14 @@ def _members_of(archive: Path, contents: Contents) -> Iterator[tuple[str, bytes]
 @contextmanager
 def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
     """The archive, read from its beginning to its end; what is wrong with it is a UserError."""
+    with _readable(archive), tarfile.open(archive, mode="r|gz") as tar:
+        yield tar
+
+
+@contextmanager
+def _readable(archive: Path) -> Iterator[None]:
     try:
-        with tarfile.open(archive, mode="r|gz") as tar:
-            yield tar
+        yield
     except FileNotFoundError as error:
         raise UserError("there is no such archive", file=archive) from error
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
@@ -296,12 +307,17 @@ def snakemake_arguments(contents: Contents, folder: Path) -> list[str]:
     return ["all", "--snakefile", "workflow/Snakefile", "--configfile", *files, "--allowed-rules", *rules]
 
 
+def is_compared(exhibit: str) -> bool:
+    """Whether an exhibit comes out with the same bytes; the report tells its own time."""
+    return inside(exhibit) != ("report.html",)
+
+
 def compare(contents: Contents, folder: Path) -> Comparison:
     """The exhibits that were made anew, beside the frozen ones; the report, which tells its own time, is left out."""
     same: list[str] = []
     others: list[str] = []
     for name, member in contents.exhibits.items():
-        if inside(name) != ("report.html",):
+        if is_compared(name):
             path = folder / name
             (same if path.is_file() and sha256_of(path) == member.sha256 else others).append(name)
     return Comparison(same, others)

@@ -256,6 +256,32 @@ def test_the_chain_of_a_cell_ends_at_the_raw_files_of_its_videos(chain: Copy) ->
     assert {output for rule, output in made if rule == "generate_benchmark"} == {"raw/benchmarks/videomme"}
 
 
+@pytest.mark.parametrize(
+    ("table", "row", "column", "evaluations", "of_all"),
+    [
+        ("learning", "SFT makes trace and answer agree", "value", {"sft", "base_think"}, "value"),
+        ("differences", "sft", "videomme", {"sft"}, "corrected"),
+        ("attention_boxplot", "sft", "median", {"sft"}, "median"),
+        ("ablation", "grpo", "step", {"grpo", "sft"}, "step"),
+        ("training_curves", "SFT+GRPO", "entropy", set(), "value"),
+    ],
+)
+def test_every_tables_cells_can_be_followed(
+    chain: Copy, table: str, row: str, column: str, evaluations: set[str], of_all: str
+) -> None:
+    path = f"results/smoke/tables/{table}.csv"
+    said = json.loads(script(chain.folder, "provenance", path, "--cell", row, column, "--json"))
+    lines = pd.read_csv(chain.folder / path, dtype=str, keep_default_na=False).to_dict("records")
+    assert said["cell"]["values"]
+    assert all(line in lines and line[of_all] for line in said["cell"]["values"][:1])
+    asked = {Path(of["output"]).parts[3] for of in said["records"] if of["rule"] == "predict"}
+    sampled = {f"{name}_sampled" for name in evaluations}
+    assert evaluations <= asked <= evaluations | sampled
+    if table == "training_curves":
+        assert {of["wildcards"]["model"] for of in said["records"] if of["rule"] == "train_grpo"} == {"grpo"}
+    assert not said["changed"]
+
+
 def test_the_main_tables_chain_can_be_read_on_a_terminal(chain: Copy) -> None:
     said = script(chain.folder, "provenance", "results/smoke/tables/main_accuracy.md")
     lines = said.splitlines()
@@ -294,6 +320,27 @@ def rebuilt(chain: Copy, frozen: Path, root: Path, tmp_path_factory: pytest.Temp
     said = script(folder, "from_frozen", str(frozen))
     assert "came out as they were frozen, byte by byte" in said
     return folder
+
+
+def test_an_exhibit_that_is_gone_or_damaged_is_made_again_from_the_archive(rebuilt: Path, frozen: Path) -> None:
+    gone, damaged = (rebuilt / "results/smoke/tables" / name for name in ("main_accuracy.csv", "ablation.csv"))
+    before = gone.read_bytes(), damaged.read_bytes()
+    gone.unlink()
+    damaged.write_bytes(before[1] + b"more\n")
+    assert "came out as they were frozen, byte by byte" in script(rebuilt, "from_frozen", str(frozen))
+    assert (gone.read_bytes(), damaged.read_bytes()) == before
+
+
+def test_a_run_without_a_record_is_not_frozen(chain: Copy) -> None:
+    record = chain.results / "provenance/scores/accuracy/sft/seed-0/videomme.parquet.json"
+    whole = record.read_bytes()
+    record.write_bytes(whole.replace(b'"size": ', b'"size": 1'))
+    command = [sys.executable, "scripts/freeze.py", "results/smoke", "--archive", "other.tar.gz"]
+    done = subprocess.run(command, cwd=chain.folder, text=True, capture_output=True, check=False)
+    record.write_bytes(whole)
+    assert done.returncode == 1
+    assert "scores/accuracy/sft/seed-0/videomme.parquet: is not there, or has no whole record" in done.stderr
+    assert not (chain.folder / "other.tar.gz").exists()
 
 
 def test_a_frozen_run_has_a_few_megabytes_and_the_same_bytes_every_time(chain: Copy, frozen: Path) -> None:

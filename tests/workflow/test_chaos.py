@@ -46,7 +46,7 @@ class Part(Run):
 @pytest.fixture(scope="module")
 def calm(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Part, list[float], dict[str, str]]:
     """A run to one model's scores that nothing happened to, when its jobs ended, and what it made."""
-    part = Part(root, tmp_path_factory.mktemp("calm") / "part", *SCORES)
+    part = Part(root, tmp_path_factory.mktemp("calm") / "part", *SCORES, FRAMES)
     assert part.ends_well(), part.said[-6000:]
     return part, part.ends(), part.made()
 
@@ -75,7 +75,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(root: Path, tmp_path
         assert of in expected
     assert len([name for name in expected if name.startswith("scores/")]) == 2 * len(METRICS)
 
-    part = Part(root, tmp_path / "part", *SCORES)
+    part = Part(root, tmp_path / "part", *SCORES, FRAMES)
     assert part.disturbed(moments(ends, kills=4, seed=1)) == 4
     assert part.starts >= 3
     assert part.unlocked == 0
@@ -106,7 +106,7 @@ def test_a_full_disk_costs_what_was_being_written(root: Path, tmp_path: Path, ca
 def test_a_video_that_the_disk_does_not_read_costs_nothing_once_it_does(calm) -> None:
     part, _, expected = calm
     video = part.folder / part.predictions["video"].iloc[0]
-    aside = video.rename(video.with_suffix(".aside"))
+    aside = video.rename(part.folder / "aside.mp4")
     video.symlink_to("/proc/self/mem")  # reading this fails as a bad disk does
     assert not part.ends_well("--forcerun", "build_frames")
     assert f"{video.relative_to(part.folder)}: cannot be read at the moment: Input/output error" in part.said
@@ -119,19 +119,19 @@ def test_a_video_that_the_disk_does_not_read_costs_nothing_once_it_does(calm) ->
     assert differences(expected, part.made()) == []
 
 
-def test_a_video_that_is_lost_costs_its_own_questions(calm) -> None:
+def test_a_video_that_is_damaged_costs_its_own_questions(calm) -> None:
     part, _, _ = calm
     before = part.predictions
     video = before["video"].iloc[0]
     lost = before["video"] == video
-    (part.folder / video).unlink()
+    (part.folder / video).write_bytes(b"no video")
 
-    assert not part.ends_well("--forcerun", "build_frames", "--config", "data={'max_rejected': 0}")
+    assert not part.ends_well("--config", "data={'max_rejected': 0}")
     assert f"{lost.sum()} of 20 records cannot be used, more than data.max_rejected = 0 allows" in part.said
     assert part.ends_well(), part.said[-6000:]
     (rejected,) = (part.results / "data/rejected/frames-tempcompass.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(rejected)["file"] == video
-    assert json.loads(rejected)["reason"] == "cannot be read: No such file or directory"
+    assert json.loads(rejected)["reason"] == "cannot be read as a video: Invalid data found when processing input"
     after = part.predictions
     assert after["response"][lost].isna().all()
     assert after["response"][~lost].tolist() == before["response"][~lost].tolist()

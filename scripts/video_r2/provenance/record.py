@@ -150,17 +150,26 @@ def exchanged(output: str, checksums: NotedChecksums) -> dict[str, str]:
     if known is None or not path.exists():
         return {}
     if known.files is None:
-        now = checksums.of(path)
-        return {} if now == known.sha256 else {path.name: now}
+        now = _noted(path, checksums)
+        return {} if now in (None, known.sha256) else {path.name: str(now)}
     found = {}
     for file in path.rglob("*"):
         if file.name != STAMP and file.is_file():
             name, status = file.relative_to(path).as_posix(), file.stat()
             before = known.files.get(name)
-            same = before is not None and (before.size, before.modified) == (status.st_size, status.st_mtime_ns)
-            if not same and (before is None or checksums.of(file) != before.sha256):
-                found[name] = checksums.of(file)
+            if before is None or (before.size, before.modified) != (status.st_size, status.st_mtime_ns):
+                now = _noted(file, checksums)
+                if now is not None and (before is None or now != before.sha256):
+                    found[name] = now
     return dict(sorted(found.items()))
+
+
+def _noted(path: Path, checksums: NotedChecksums) -> str | None:
+    """Checksum of a file; None where it cannot be read, which the job that reads it tells."""
+    try:
+        return checksums.of(path)
+    except OSError:
+        return None
 
 
 def keep(job: Any, script: Path, beginning: Beginning, inputs: list[Input]) -> None:

@@ -33,7 +33,7 @@ def told(chain: Chain, raw: Sequence[RawFiles], cell: Cell | None = None, files:
     target = chain.records[chain.target]
     lines = [chain.target]
     if cell is not None:
-        lines += [f"  {line}" for line in _value(cell)]
+        lines += [f"  {line}" for line in _cut([*_value(cell)])]
     lines += [f"  SHA-256 {target.sha256}", ""]
     for stage, rules in _stages(chain).items():
         lines.append(stage)
@@ -63,8 +63,10 @@ def _raw(groups: Sequence[RawFiles], files: bool) -> Iterator[str]:
 def as_json(chain: Chain, raw: Sequence[RawFiles], cell: Cell | None = None) -> str:
     """The chain with everything that the records hold."""
     told_cell = cell and {
-        "evaluation": cell.evaluation,
+        "row": cell.row,
         "column": cell.column,
+        "evaluations": sorted(cell.evaluations),
+        "models": sorted(cell.models),
         "benchmarks": cell.benchmarks,
         "values": [dict(line) for line in cell.values],
     }
@@ -82,11 +84,29 @@ def as_json(chain: Chain, raw: Sequence[RawFiles], cell: Cell | None = None) -> 
 
 
 def _value(cell: Cell) -> Iterator[str]:
-    yield f"{cell.label} ({cell.evaluation}) on {cell.column}, made of {_count(cell.benchmarks, 'benchmark')}"
+    names = ", ".join(sorted(cell.evaluations | cell.models))
+    benchmarks = f", made of {_count(cell.benchmarks, 'benchmark')}" if cell.benchmarks else ""
+    yield f"{cell.row}{f' ({names})' if names else ''} on {cell.column}{benchmarks}"
     for line in cell.values:
-        if line.get("value"):
-            between = f" ({float(line['low']):.1f} to {float(line['high']):.1f})" if line.get("low") else ""
-            yield f"{line.get('metric', '')} {float(line['value']):.1f}{between}".strip()
+        if cell.column in line:
+            where = [line[name] for name in ("decoding", "metric", "column") if line.get(name)]
+            yield " ".join([*where, f"{cell.column} {_number(line[cell.column])}"])
+        elif "quantity" in line:
+            yield f"seed {line['seed']}, step {line['step']}: {_number(line['value'])}"
+        elif "value" in line:
+            between = f" ({_number(line['low'])} to {_number(line['high'])})" if line.get("low") else ""
+            where = [line[name] for name in ("decoding", "metric") if line.get(name)]
+            yield " ".join([*where, f"{_number(line['value'])}{between}"])
+        else:
+            yield ", ".join(f"{name} {_number(value)}" for name, value in line.items() if value)
+
+
+def _number(text: str) -> str:
+    """A number as tables show it; other texts as they are."""
+    try:
+        return f"{float(text):.1f}" if abs(float(text)) >= 1 else f"{float(text):.3g}"
+    except ValueError:
+        return text
 
 
 def _stages(chain: Chain) -> dict[str, dict[str, list[list[Record]]]]:
