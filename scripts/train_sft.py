@@ -10,8 +10,9 @@ from video_r2.model.loading import load_model, load_processor
 from video_r2.run import Job, run
 from video_r2.training.checkpoint import save_checkpoint
 from video_r2.training.examples import VideoEncoder, usable_examples
+from video_r2.training.launch import launch
 from video_r2.training.sft import train_sft
-from video_r2.training.upkeep import Upkeep, keep_up
+from video_r2.training.upkeep import Upkeep
 
 
 def main(job: Job) -> None:
@@ -19,9 +20,7 @@ def main(job: Job) -> None:
 
     Parameters: seed, settings, overlay, decoder, cache, upkeep.
     """
-    with keep_up(job) as upkeep:
-        train(job, upkeep)
-        upkeep.snapshots.remove()
+    launch(train, job)
 
 
 def train(job: Job, upkeep: Upkeep) -> None:

@@ -110,6 +110,7 @@ class Training:
     folder: Path
     data: Path
     threads: int = 1
+    processes: int = 1
     settings: dict[str, Any] = field(default_factory=dict)
     resumption: dict[str, Any] = field(default_factory=lambda: OFTEN)
     guards: dict[str, Any] = field(default_factory=dict)
@@ -124,7 +125,12 @@ class Training:
             "settings": SETTINGS[self.rule].model_dump(mode="json") | self.settings,
             "overlay": config.Overlay().model_dump(mode="json"),
             "code": "0123",
-            "upkeep": {"folder": folder, "resumption": self.resumption, "guards": self.guards},
+            "upkeep": {
+                "folder": folder,
+                "resumption": self.resumption,
+                "guards": self.guards,
+                "devices": {"kind": "cpu", "processes": self.processes},
+            },
         }
         inputs: dict[str, str] = {}
         if self.rule == "train_base":

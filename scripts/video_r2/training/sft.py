@@ -15,6 +15,7 @@ from video_r2.config import Sft
 from video_r2.data.conversations import Conversation
 from video_r2.model.inputs import make_batch
 from video_r2.training.examples import VideoEncoder, write_response
+from video_r2.training.layout import share_of
 from video_r2.training.optimizer import trainer_arguments
 from video_r2.training.trainer import SavingTrainer
 from video_r2.training.upkeep import Upkeep
@@ -82,8 +83,9 @@ def train_sft(
         target_modules=LANGUAGE_MODEL_LINEAR,
         task_type="CAUSAL_LM",
     )
+    share = share_of(settings.global_batch, settings.per_device_batch, upkeep.layout.processes)
     arguments = SFTConfig(
-        **trainer_arguments(settings, str(upkeep.snapshots.folder), settings.global_batch, seed),
+        **trainer_arguments(settings, share, seed, upkeep),
         logging_steps=1,
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
