@@ -10,7 +10,8 @@ from __future__ import annotations
 import copy
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol, cast
 
 import torch
@@ -18,6 +19,7 @@ from accelerate.data_loader import SeedableRandomSampler
 from torch.utils.data import Sampler
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from trl import GRPOConfig
+from trl.models import prepare_deepspeed, unwrap_model_for_generation
 
 from video_r2.config import Grpo
 from video_r2.data.conversations import Conversation
@@ -30,6 +32,7 @@ from video_r2.training.layout import Share, share_of
 from video_r2.training.optimizer import trainer_arguments
 from video_r2.training.processes import gather, place
 from video_r2.training.sft import numbers_of
+from video_r2.training.sharding import STAGES
 from video_r2.training.trainer import SavingTrainer
 from video_r2.training.upkeep import Upkeep
 
@@ -139,6 +142,8 @@ class VideoGRPOTrainer(SavingTrainer):
         self.parts = 1 if share is None else share.parts
         self.group_size = cast(int, args.num_generations) // self.parts  # of which this process sees to so many
         self.reference = reference
+        if reference is not None and self.is_deepspeed_enabled:
+            self.reference = prepare_deepspeed(reference, self.accelerator)
         self.encode = encode
         self.rewards = rewards
         self.max_prompt_tokens = max_prompt_tokens
@@ -190,29 +195,29 @@ class VideoGRPOTrainer(SavingTrainer):
         Raises:
             UserError: if a prompt is longer than it may be; a group's memory grows with it.
         """
-        self.policy.eval()
         size = self.group_size
         limit = cast(int, self.args.max_completion_length)
-        prompts = []
+        prompts: list[Prompt] = []
         rank, processes = place()
         first_member = rank % self.parts * size
         first_prompt = (self._batch_of_step() * (processes // self.parts) + rank // self.parts) * len(examples)
-        for at, (example, video) in enumerate(zip(examples, videos, strict=True), first_prompt):
-            prefix, suffix = (
-                make_prefix(self.policy, self.processor, video),
-                make_suffix(self.processor, example.question),
-            )
-            if (tokens := len(prefix.embeddings) + len(suffix)) > self.max_prompt_tokens:
-                raise UserError(
-                    f"its prompt has {tokens} tokens, more than training.grpo.max_prompt_tokens = {self.max_prompt_tokens}",
-                    file=example.video,
-                    record=example.id,
-                    cure="raise it, show fewer or smaller frames (training.grpo.frames), or leave the example out",
+        with self._generating():
+            for at, (example, video) in enumerate(zip(examples, videos, strict=True), first_prompt):
+                prefix, suffix = (
+                    make_prefix(self.policy, self.processor, video),
+                    make_suffix(self.processor, example.question),
                 )
-            group = ((self.args.seed * 1_000_003 + self.state.global_step) * 1_009 + at) * size * self.parts
-            members = range(first_member, first_member + size)
-            prompts += [Prompt(prefix, suffix, limit, group + member) for member in members]
-        with self.accelerator.autocast():
+                if (tokens := len(prefix.embeddings) + len(suffix)) > self.max_prompt_tokens:
+                    raise UserError(
+                        f"its prompt has {tokens} tokens, more than training.grpo.max_prompt_tokens = "
+                        f"{self.max_prompt_tokens}",
+                        file=example.video,
+                        record=example.id,
+                        cure="raise it, show fewer or smaller frames (training.grpo.frames), or leave the example out",
+                    )
+                group = ((self.args.seed * 1_000_003 + self.state.global_step) * 1_009 + at) * size * self.parts
+                members = range(first_member, first_member + size)
+                prompts += [Prompt(prefix, suffix, limit, group + member) for member in members]
             completions = generate(
                 self.policy,
                 prompts,
@@ -220,8 +225,20 @@ class VideoGRPOTrainer(SavingTrainer):
                 temperature=self.args.temperature,
                 top_k=self.args.top_k or 0,
             )
-        self.policy.train()
         return [completions[start : start + size] for start in range(0, len(completions), size)]
+
+    @contextmanager
+    def _generating(self) -> Iterator[None]:
+        """Have the policy ready to generate: whole on every device, since completions end at different lengths."""
+        plugin = self.accelerator.state.deepspeed_plugin
+        in_shares = plugin is not None and plugin.zero_stage == STAGES["zero3"]
+        whole: AbstractContextManager[Any] = (
+            unwrap_model_for_generation(self.model_wrapped, self.accelerator) if in_shares else nullcontext()
+        )
+        self.policy.eval()
+        with whole, self.accelerator.autocast():
+            yield
+        self.policy.train()
 
     def _batch_of_step(self) -> int:
         """Number of the next batch among those that this process has in the optimizer step."""
@@ -306,20 +323,23 @@ def train_grpo(
     settings: Grpo,
     seed: int,
     upkeep: Upkeep,
+    load: Callable[[], Qwen2_5_VLForConditionalGeneration],
 ) -> tuple[Qwen2_5_VLForConditionalGeneration, list[dict[str, float]]]:
     """Train all weights of the language model, from the last saved state if there is one.
 
     Vision tower and merger stay as they are. The KL divergence is taken from `model` as it is given.
 
+    Args:
+        load: gives the start once more, in float32, where the trained model is in shares.
+
     Returns:
-        the model, and what was logged at every step: loss, reward components, KL, entropy, length.
+        the model (of several processes in the first one), and what was logged at every step: loss, reward components, KL, entropy, length.
 
     Raises:
         Interrupted: if training was asked to leave and its state is saved.
         UserError: if training has gone wrong, or cannot begin.
     """
     torch.manual_seed(seed)
-    reference = copy.deepcopy(model).eval().requires_grad_(False) if settings.kl_weight else None
     model.model.visual.requires_grad_(False)
     share = share_of(
         settings.prompts_per_step, settings.per_device_batch, upkeep.layout.processes, settings.group_size
@@ -336,7 +356,11 @@ def train_grpo(
         loss_type="grpo",
         use_bias_correction_kl=False,
     )
+    if settings.sharding != "none":
+        encode.keep_tower_whole(arguments.device)
+    reference = copy.deepcopy(model).eval().requires_grad_(False) if settings.kl_weight else None
     trainer = VideoGRPOTrainer(
         model, reference, processor, encode, rewards, arguments, examples, settings.max_prompt_tokens, share
     )
-    return model, trainer.train_on(upkeep)
+    log = trainer.train_on(upkeep)
+    return cast(Qwen2_5_VLForConditionalGeneration, trainer.whole(load)), log

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from video_r2.config import Optimizer
+from video_r2.model.loading import load_model
 from video_r2.training.layout import Layout
 from video_r2.training.processes import place
 
@@ -26,16 +28,13 @@ def deepspeed_configuration(settings: Optimizer) -> dict[str, Any] | None:
     """
     if settings.sharding == "none":
         return None
+    zero: dict[str, Any] = {"stage": STAGES[settings.sharding], "overlap_comm": True, "contiguous_gradients": True}
+    if settings.sharding == "zero3":
+        sizes = ("reduce_bucket_size", "stage3_prefetch_bucket_size", "stage3_param_persistence_threshold")
+        zero |= dict.fromkeys(sizes, "auto")
     return {
         "bf16": {"enabled": settings.bf16},
-        "zero_optimization": {
-            "stage": STAGES[settings.sharding],
-            "overlap_comm": True,
-            "contiguous_gradients": True,
-            "reduce_bucket_size": "auto",
-            "stage3_prefetch_bucket_size": "auto",
-            "stage3_param_persistence_threshold": "auto",
-        },
+        "zero_optimization": zero,
         "gradient_accumulation_steps": "auto",
         "gradient_clipping": "auto",
         "train_batch_size": "auto",
@@ -66,6 +65,11 @@ def sharding_arguments(settings: Optimizer, layout: Layout) -> dict[str, Any]:
     if torch.distributed.is_initialized():
         arguments["accelerator_config"] = {"use_configured_state": True}
     return arguments
+
+
+def load_to_train(start: str | Path, settings: Optimizer) -> Qwen2_5_VLForConditionalGeneration:
+    """Load the checkpoint that training starts from, in the numbers that DeepSpeed would make of it."""
+    return load_model(start, settings.attention, bf16=settings.bf16 and settings.sharding != "none")
 
 
 def tower_alone(model: Qwen2_5_VLForConditionalGeneration) -> Qwen2_5_VLForConditionalGeneration:

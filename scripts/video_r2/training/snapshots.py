@@ -94,7 +94,7 @@ class Snapshots:
         Raises:
             UserError: if there is not.
         """
-        there = sum(file.stat().st_size for state in self._states() for file in state.iterdir())
+        there = sum(file.stat().st_size for state in self._states() for file in state.rglob("*"))
         require_space(
             self.folder,
             snapshot * (self._keep + 1) + output - there,
@@ -128,13 +128,14 @@ class Snapshots:
 def _seal(state: Path) -> None:
     """Write the checksums of a state, and see that all of it is on the disk."""
     write_sums(state, _found(state))
-    for file in state.iterdir():
-        _synchronise(file)
+    for path in state.rglob("*"):
+        _synchronise(path)
     _synchronise(state)
 
 
 def _found(state: Path) -> dict[str, str]:
-    return {file.name: sha256_of(file) for file in state.iterdir() if file.name != SUMS}
+    files = (file for file in state.rglob("*") if file.is_file() and file.name != SUMS)
+    return {str(file.relative_to(state)): sha256_of(file) for file in files}
 
 
 def _synchronise(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from video_r2.errors import Interrupted
 from video_r2.training.guards import EMPTY, NORM, VARIANCE
 from video_r2.training.processes import any_of_them, gather, place
+from video_r2.training.sharding import whole_weights
 from video_r2.training.upkeep import Upkeep
 
 WEIGHTS = "weights.safetensors"
@@ -55,6 +56,22 @@ class SavingTrainer(Trainer):
         """The weights that are trained, by their names in the model."""
         parameters = cast(torch.nn.Module, self.model).named_parameters()
         return {name: weight for name, weight in parameters if weight.requires_grad}
+
+    @torch.no_grad()
+    def whole(self, load: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+        """The trained model, whole: of use in the first process only.
+
+        Args:
+            load: gives the model as training began; of a model in shares the trained weights are put into it.
+        """
+        if not self.is_deepspeed_enabled:
+            return cast(torch.nn.Module, self.model)
+        trained = whole_weights(self.trained())
+        whole = load() if place()[0] == 0 else torch.nn.Module()
+        parameters = dict(whole.named_parameters())
+        for name, weight in trained.items():
+            parameters[name].copy_(weight)
+        return whole
 
     def train_on(self, upkeep: Upkeep) -> list[dict[str, float]]:
         """Train from the last saved state, or from the start if there is none.
