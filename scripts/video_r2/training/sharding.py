@@ -57,9 +57,8 @@ def join(layout: Layout, sharded: bool) -> None:
 
 def sharding_arguments(settings: Optimizer, layout: Layout) -> dict[str, Any]:
     """Arguments of the Hugging Face trainers that say what is computed on, and by how many."""
-    sharded = settings.sharding != "none"
     arguments: dict[str, Any] = {
-        "use_cpu": layout.kind == "cpu" and not sharded,
+        "use_cpu": layout.kind == "cpu",
         "deepspeed": deepspeed_configuration(settings),
     }
     if torch.distributed.is_initialized():
