@@ -116,6 +116,8 @@ class Training:
     data: Path
     threads: int = 1
     processes: int = 1
+    nodes: int = 1
+    environment: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     resumption: dict[str, Any] = field(default_factory=lambda: OFTEN)
     guards: dict[str, Any] = field(default_factory=dict)
@@ -154,7 +156,7 @@ class Training:
             params=Params(fromdict=params),
             log=[str(self.folder / "log")],
             threads=self.threads,
-            resources=SimpleNamespace(),
+            resources=SimpleNamespace(nodes=self.nodes),
             rule=self.rule,
         )
 
@@ -193,6 +195,11 @@ class Training:
         return (self.folder / "log").read_text(encoding="utf-8")
 
     @property
+    def printed(self) -> str:
+        """What the processes of `run_together` have printed."""
+        return "".join(log.read_text(encoding="utf-8") for log in sorted(self.folder.glob("rank-*.log")))
+
+    @property
     def states(self) -> list[str]:
         """Names of what lies in the folders of its states."""
         found = (self.state or self.folder / "state").glob("*/*/*")
@@ -220,6 +227,7 @@ def _start_server() -> None:
 
 
 def _work(training: Training, moment: Moment | None) -> None:
+    os.environ.update(training.environment)
     torch.set_num_threads(1)
     train_grpo.RewardModel = training.rewards
     if moment is not None:
