@@ -131,8 +131,8 @@ def test_killed_and_asked_to_leave_it_ends_with_the_same_bits(
 
 def processes_of(job: Training) -> list[str]:
     """The job's agents and workers, all over the machine."""
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line for line in listed if str(job.folder / "model").replace("model", ".model.processes") in line]
+    listed = subprocess.run(["ps", "-ewwo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in listed if str(job.folder / ".model.processes") in line]
 
 
 def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
@@ -161,8 +161,8 @@ def test_over_two_nodes_it_learns_what_one_process_learns(
     """This machine stands in for both nodes, and a script for SLURM's srun."""
     srun = tmp_path / "srun"
     srun.write_text(
-        '#!/bin/sh\nwhile [ "${1#--}" != "$1" ]; do echo "$1"; shift; done\n'
-        '"$@" <&0 & one=$!\n"$@" <&0 & two=$!\nwait $one; code=$?\nwait $two || code=$?\nexit $code\n'
+        '#!/bin/sh\nwhile [ "${1#--}" != "$1" ]; do echo "$1"; shift; done\nexec 3<&0\n'
+        '"$@" <&3 & one=$!\n"$@" <&3 & two=$!\nwait $one; code=$?\nwait $two || code=$?\nexit $code\n'
     )
     srun.chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "GLOO_SOCKET_IFNAME": LOOPBACK}
