@@ -28,7 +28,7 @@ def main(job: Job) -> None:
 
     Parameters: seed, settings, semantics, judge, judge_service, temporal_alignment, overlay, decoder, cache, upkeep.
     """
-    launch(train, job)
+    launch(train, job, config.Grpo.model_validate(job.params.settings))
 
 
 def train(job: Job, upkeep: Upkeep) -> None:

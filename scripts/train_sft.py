@@ -22,7 +22,7 @@ def main(job: Job) -> None:
 
     Parameters: seed, settings, overlay, decoder, cache, upkeep.
     """
-    launch(train, job)
+    launch(train, job, config.Sft.model_validate(job.params.settings))
 
 
 def train(job: Job, upkeep: Upkeep) -> None:

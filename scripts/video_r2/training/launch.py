@@ -30,6 +30,7 @@ from video_r2.errors import Interrupted, UserError
 from video_r2.run import Job
 from video_r2.training import agent
 from video_r2.training.layout import Layout, layout_of
+from video_r2.training.memory import require_memory
 from video_r2.training.processes import LOOPBACK
 from video_r2.training.shared_folder import JOB, LAUNCH, read_endings, write_job
 from video_r2.training.upkeep import Train, keep_up
@@ -38,11 +39,12 @@ from video_r2.training.watch import ASKING
 PATIENCE = 60  # seconds that processes are given to end when they have to
 
 
-def launch(train: Train, job: Job) -> None:
+def launch(train: Train, job: Job, settings: config.Sft | config.Grpo) -> None:
     """Run `train(job, upkeep)` on the devices that the job's resources ask for.
 
     Args:
         train: the function of that name of the job's script.
+        job: its input `start` is the checkpoint that training starts from.
 
     Raises:
         Interrupted: if training was asked to leave and its state is saved.
@@ -50,8 +52,10 @@ def launch(train: Train, job: Job) -> None:
     """
     devices = config.Devices.model_validate(job.params.upkeep["devices"])
     layout = layout_of(devices, job.resources, visible := torch.cuda.device_count())
-    sharded = job.params.settings["sharding"] != "none"
+    sharded = settings.sharding != "none"
     print(f"training on {layout}")
+    if layout.kind == "gpu":
+        require_memory(job.input.start, settings, layout, memory_of_gpu())
     if layout.processes == 1 and not sharded and (layout.kind == "cpu" or visible == 1):
         with keep_up(job, layout) as upkeep:
             train(job, upkeep)
@@ -66,6 +70,12 @@ def launch(train: Train, job: Job) -> None:
     (folder / LAUNCH).write_text(json.dumps(_told(layout, sharded, script)), encoding="utf-8")
     _run(layout, folder, job.threads)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def memory_of_gpu() -> int:
+    """Bytes of this node's first GPU; asked for by another process, since to ask takes some of it."""
+    ask = "import torch; print(torch.cuda.get_device_properties(0).total_memory)"
+    return int(subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout)
 
 
 def _told(layout: Layout, sharded: bool, script: str) -> dict[str, Any]:
