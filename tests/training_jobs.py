@@ -255,7 +255,7 @@ def _take_part(training: Training, rank: int, port: int, moment: Moment | None) 
     except Interrupted as notice:
         print(notice)
         code = os.EX_TEMPFAIL
-    except BaseException:
+    except BaseException:  # noqa: BLE001 -- for the log of this process
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -208,7 +208,8 @@ class Optimizer(Section):
     bf16: bool = Field(True, description="Compute in bfloat16.")
     gradient_checkpointing: bool = Field(True, description="Recompute activations in the backward pass.")
     attention: Literal["flash_attention_2", "sdpa", "eager"] = Field(
-        "sdpa", description="Attention implementation; sdpa where flash_attention_2 is not installed, which the log says."
+        "sdpa",
+        description="Attention implementation; sdpa where flash_attention_2 is not installed, which the log says.",
     )
     sharding: Literal["none", "zero2", "zero3"] = Field(
         "none",
@@ -376,7 +377,8 @@ class Devices(Section):
     """What SFT and GRPO compute on; a result depends on it in the last digits only."""
 
     kind: Literal["gpu", "cpu"] = Field(
-        "gpu", description="One process on each GPU that the rule asks for (resources gpu and nodes), or processes on CPUs."
+        "gpu",
+        description="One process on each GPU that the rule asks for (resources gpu and nodes), or processes on CPUs.",
     )
     processes: Count = Field(1, description="Processes on each node where kind is cpu.")
 

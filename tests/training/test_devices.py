@@ -51,7 +51,9 @@ def result(job: Training) -> tuple[Log, dict[str, torch.Tensor]]:
 
 
 @pytest.fixture(scope="module")
-def of_one(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Log, dict[str, torch.Tensor]]]:
+def of_one(
+    data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], tuple[Log, dict[str, torch.Tensor]]]:
     """What one process learns, without DeepSpeed."""
     results = {}
     for kind in SETTINGS:
@@ -144,9 +146,7 @@ def wait_for(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     raise AssertionError(f"waited for {seconds} s in vain")
 
 
-def test_launched_it_learns_what_one_process_learns(
-    tmp_path: Path, data: Path, of_one: Callable[[str], Any]
-) -> None:
+def test_launched_it_learns_what_one_process_learns(tmp_path: Path, data: Path, of_one: Callable[[str], Any]) -> None:
     job = training("sft", tmp_path, data, sharding="zero3")
     assert job.run() == 0, job.said
     assert "training on 2 processes on CPUs" in job.said

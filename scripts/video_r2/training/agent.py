@@ -1,6 +1,6 @@
 """Torchrun's agent on one node of a training: it starts the node's processes, and ends all of them when one has died.
 
-    python -m video_r2.training.agent FOLDER
+python -m video_r2.training.agent FOLDER
 """
 
 from __future__ import annotations

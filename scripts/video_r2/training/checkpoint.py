@@ -24,7 +24,8 @@ def save_checkpoint(
 ) -> None:
     """Write weights (safetensors), processor, checksums, manifest.json and log.jsonl; move the folder into place when whole.
 
-    Of several processes the first one does. Whoever asks for a state that begins with the checkpoint compares it with the checksums (`video_r2.state`).
+    Of several processes the first one does. Whoever asks for a state that begins with the checkpoint compares it with the
+    checksums (`video_r2.state`).
     """
     if place()[0] > 0:
         return

@@ -7,6 +7,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
@@ -98,11 +99,11 @@ class VideoEncoder:
     def keep_tower_whole(self, device: torch.device) -> None:
         """Take the tower out of the model, which is going to be shared out among processes, and keep all of it on `device`."""
         self._model = tower_alone(self._model)
-        self._model.to(device)
+        self._model.to(device)  # type: ignore[arg-type]  # its decorator hides the argument
 
     @property
     def _reads_bf16(self) -> bool:
-        return self._model.config.vision_config._attn_implementation == FLASH_ATTENTION
+        return cast(Any, self._model.config.vision_config)._attn_implementation == FLASH_ATTENTION
 
     @staticmethod
     def _video(example: Conversation) -> str:

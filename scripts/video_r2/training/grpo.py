@@ -333,7 +333,8 @@ def train_grpo(
         load: gives the start once more, in float32, where the trained model is in shares.
 
     Returns:
-        the model (of several processes in the first one), and what was logged at every step: loss, reward components, KL, entropy, length.
+        the model (of several processes in the first one), and what was logged at every step: loss, reward components, KL,
+        entropy, length.
 
     Raises:
         Interrupted: if training was asked to leave and its state is saved.
@@ -341,9 +342,7 @@ def train_grpo(
     """
     torch.manual_seed(seed)
     model.model.visual.requires_grad_(False)
-    share = share_of(
-        settings.prompts_per_step, settings.per_device_batch, upkeep.layout.processes, settings.group_size
-    )
+    share = share_of(settings.prompts_per_step, settings.per_device_batch, upkeep.layout.processes, settings.group_size)
     arguments = GRPOConfig(
         **trainer_arguments(settings, share, seed, upkeep),
         logging_steps=1,

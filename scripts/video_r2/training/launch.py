@@ -16,7 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -174,7 +174,7 @@ def _pass_on(printed: IO[bytes]) -> None:
         sys.stdout.flush()
 
 
-def _end_as(endings: list[Mapping[str, Any]], code: int) -> None:
+def _end_as(endings: Sequence[Mapping[str, Any]], code: int) -> None:
     """End as the training has: with the first of what its processes say went wrong, if anything did."""
     for kind in ("interrupted", "user", "unexpected", "died"):
         if ending := next((each for each in endings if each["kind"] == kind), None):

@@ -26,6 +26,9 @@ class Layout:
         return f"{self.nodes} x {self.per_node} {what}" if self.nodes > 1 else f"{self.per_node} {what}"
 
 
+ALONE = Layout()  # one process on the CPU
+
+
 def layout_of(devices: Devices, resources: Any, visible: int) -> Layout:
     """The layout that a rule's resources ask for.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
@@ -98,7 +99,7 @@ def estimate(shape: Qwen2_5_VLConfig, settings: Sft | Grpo, share: Share, proces
 
 def tokens_of(frames: Frames, shape: Qwen2_5_VLConfig) -> int:
     """Tokens of the longest video."""
-    vision = shape.vision_config
+    vision = cast(Any, shape.vision_config)
     side = vision.patch_size * vision.spatial_merge_size
     return -(-frames.max_frames // vision.temporal_patch_size) * (frames.max_pixels // side**2)
 

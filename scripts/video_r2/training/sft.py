@@ -74,7 +74,8 @@ def train_sft(
         load: gives the start once more, in float32, where the trained model is in shares.
 
     Returns:
-        the merged model (of several processes in the first one), and what was logged: step, loss, accuracy of the next token, learning rate.
+        the merged model (of several processes in the first one), and what was logged: step, loss, accuracy of the next
+        token, learning rate.
 
     Raises:
         Interrupted: if training was asked to leave and its state is saved.

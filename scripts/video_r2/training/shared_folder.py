@@ -1,4 +1,4 @@
-"""What the processes of a training share in a folder: the job, as a file for those that have no Snakemake, and how each ended."""
+"""What the processes of a training share in a folder: the job, for those that have no Snakemake, and how each ended."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def read_job(file: Path) -> Job:
     told = json.loads(file.read_text(encoding="utf-8"))
     entries = {name: Entries(**told[name]) for name in NAMED}
     resources = SimpleNamespace(runtime=told["runtime"])
-    return cast(Job, SimpleNamespace(**entries, rule=told["rule"], threads=told["threads"], resources=resources, log=[]))
+    return cast(
+        Job, SimpleNamespace(**entries, rule=told["rule"], threads=told["threads"], resources=resources, log=[])
+    )
 
 
 def write_ending(folder: Path, name: str, **told: Any) -> None:

@@ -26,8 +26,8 @@ class SavingTrainer(Trainer):
 
     The weights that are trained are saved by their names in the model; the others are those of the start. transformers'
     own checkpoint would not do: it names weights as the hub does, and passes over names that it does not find when it reads
-    them again. Optimizer, schedule and random states are saved and read as transformers does; with DeepSpeed the weights, too, by
-    every process those that it has.
+    them again. Optimizer, schedule and random states are saved and read as transformers does; with DeepSpeed, weights too,
+    by every process those that it has.
     """
 
     upkeep: Upkeep
@@ -85,10 +85,12 @@ class SavingTrainer(Trainer):
         """
         self.upkeep = upkeep
         if place()[0] == 0:
-            trained = sum(weight.nbytes for weight in self.trained().values())
-            # The optimizer keeps two figures for each weight.
+            trained = self.trained().values()
+            # The optimizer keeps two figures for each weight in float32, and DeepSpeed the weight besides.
+            figures = 3 if self.is_deepspeed_enabled else 2
             upkeep.snapshots.make_room(
-                3 * trained, sum(weight.nbytes for weight in cast(torch.nn.Module, self.model).parameters())
+                sum(weight.nbytes + 4 * figures * weight.numel() for weight in trained),
+                sum(4 * weight.numel() for weight in cast(torch.nn.Module, self.model).parameters()),
             )
         looking = _Looking(self)
         self.add_callback(looking)

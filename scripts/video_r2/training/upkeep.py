@@ -12,7 +12,7 @@ from video_r2 import config
 from video_r2.run import Job
 from video_r2.state import state_folder
 from video_r2.training.guards import Guard
-from video_r2.training.layout import Layout
+from video_r2.training.layout import ALONE, Layout
 from video_r2.training.processes import gather, place, tell
 from video_r2.training.snapshots import Snapshots
 from video_r2.training.watch import Watch, time_limit
@@ -25,7 +25,7 @@ class Upkeep:
     snapshots: Snapshots
     watch: Watch
     guard: Guard
-    layout: Layout = Layout()
+    layout: Layout = ALONE
 
     @contextmanager
     def saving(self, step: int) -> Iterator[Path]:
@@ -47,7 +47,7 @@ Train = Callable[[Job, Upkeep], None]  # a script's function that trains
 
 
 @contextmanager
-def keep_up(job: Job, layout: Layout = Layout()) -> Iterator[Upkeep]:  # noqa: B008 -- never changes
+def keep_up(job: Job, layout: Layout = ALONE) -> Iterator[Upkeep]:
     """Hold a job's saved states for as long as the block takes, alone; of several processes the first one does.
 
     Raises:

@@ -11,14 +11,12 @@ from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
-import torch
-
 from video_r2.errors import Interrupted, UserError
 from video_r2.run import Job, leave
 from video_r2.training.layout import Layout
-from video_r2.training.processes import LOOPBACK, PEER_IS_GONE, place
-from video_r2.training.shared_folder import JOB, LAUNCH, read_job, write_ending
+from video_r2.training.processes import PEER_IS_GONE, place
 from video_r2.training.sharding import join
+from video_r2.training.shared_folder import JOB, LAUNCH, read_job, write_ending
 from video_r2.training.upkeep import Train, keep_up
 
 HEAD_START = 1.0  # seconds by which a process that was left behind ends before its agent
@@ -41,7 +39,7 @@ def main(folder: Path) -> None:
         what = {"reason": error.reason, "file": error.file, "record": error.record, "cure": error.cure}
         write_ending(folder, f"rank-{rank}", kind="user", **what)
         _end(1)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the launcher is to say so
         traceback.print_exc()
         if not PEER_IS_GONE.search(str(error)):
             write_ending(folder, f"rank-{rank}", kind="unexpected", rank=rank, traceback=traceback.format_exc())
