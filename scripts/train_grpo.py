@@ -1,5 +1,6 @@
 """Optimise a checkpoint by GRPO for accuracy, format and temporal alignment."""
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,7 +18,9 @@ from video_r2.run import Job, run
 from video_r2.training.checkpoint import save_checkpoint
 from video_r2.training.examples import VideoEncoder, usable_examples
 from video_r2.training.grpo import Rewards, train_grpo
-from video_r2.training.upkeep import Upkeep, train_to_the_end
+from video_r2.training.launch import launch
+from video_r2.training.sharding import load_to_train
+from video_r2.training.upkeep import Upkeep
 
 
 def main(job: Job) -> None:
@@ -25,7 +28,7 @@ def main(job: Job) -> None:
 
     Parameters: seed, settings, semantics, judge, judge_service, temporal_alignment, overlay, decoder, cache, upkeep.
     """
-    train_to_the_end(job, train)
+    launch(train, job, config.Grpo.model_validate(job.params.settings))
 
 
 def train(job: Job, upkeep: Upkeep) -> None:
@@ -34,7 +37,7 @@ def train(job: Job, upkeep: Upkeep) -> None:
     overlay = config.Overlay.model_validate(job.params.overlay)
     torch.set_num_threads(job.threads)
     processor = load_processor(job.input.start)
-    model = load_model(job.input.start, settings.attention)
+    model = load_to_train(job.input.start, settings)
     model.set_attn_implementation(training_implementation(settings.attention))
     cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
     examples = usable_examples(job.input.rows, job.input.frames, cache)
@@ -48,7 +51,8 @@ def train(job: Job, upkeep: Upkeep) -> None:
 
     rewards = reward_function(reward_model, examples)
     encode = VideoEncoder(model, processor, cache)
-    model, log = train_grpo(model, processor, encode, rewards, examples, settings, job.params.seed, upkeep)
+    load = partial(load_model, job.input.start, settings.attention)
+    model, log = train_grpo(model, processor, encode, rewards, examples, settings, job.params.seed, upkeep, load)
     print(judge.report())
 
     manifest = {

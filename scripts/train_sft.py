@@ -1,5 +1,6 @@
 """Fine-tune a checkpoint on timestamped traces."""
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,8 +11,10 @@ from video_r2.model.loading import load_model, load_processor
 from video_r2.run import Job, run
 from video_r2.training.checkpoint import save_checkpoint
 from video_r2.training.examples import VideoEncoder, usable_examples
+from video_r2.training.launch import launch
 from video_r2.training.sft import train_sft
-from video_r2.training.upkeep import Upkeep, train_to_the_end
+from video_r2.training.sharding import load_to_train
+from video_r2.training.upkeep import Upkeep
 
 
 def main(job: Job) -> None:
@@ -19,7 +22,7 @@ def main(job: Job) -> None:
 
     Parameters: seed, settings, overlay, decoder, cache, upkeep.
     """
-    train_to_the_end(job, train)
+    launch(train, job, config.Sft.model_validate(job.params.settings))
 
 
 def train(job: Job, upkeep: Upkeep) -> None:
@@ -28,12 +31,13 @@ def train(job: Job, upkeep: Upkeep) -> None:
     overlay = config.Overlay.model_validate(job.params.overlay)
     torch.set_num_threads(job.threads)
     processor = load_processor(job.input.start)
-    model = load_model(job.input.start, settings.attention)
+    model = load_to_train(job.input.start, settings)
     cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
     examples = usable_examples(job.input.rows, job.input.frames, cache)
 
     encode = VideoEncoder(model, processor, cache)
-    model, log = train_sft(model, processor, encode, examples, settings, job.params.seed, upkeep)
+    load = partial(load_model, job.input.start, settings.attention)
+    model, log = train_sft(model, processor, encode, examples, settings, job.params.seed, upkeep, load)
     manifest = {
         "stage": "sft",
         "seed": job.params.seed,

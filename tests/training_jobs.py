@@ -8,12 +8,14 @@ import multiprocessing
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from pathlib import Path
+from socket import socket
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from snakemake.iocontainers import InputFiles, OutputFiles, Params
@@ -24,9 +26,12 @@ import train_base
 import train_grpo
 import train_sft
 from video_r2 import config
+from video_r2.errors import Interrupted
 from video_r2.run import run
 from video_r2.sections import Section
-from video_r2.training.processes import place
+from video_r2.training.layout import Layout
+from video_r2.training.processes import LOOPBACK, place
+from video_r2.training.worker import take_part
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["training_jobs"])
@@ -112,6 +117,9 @@ class Training:
     folder: Path
     data: Path
     threads: int = 1
+    processes: int = 1
+    nodes: int = 1
+    environment: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     resumption: dict[str, Any] = field(default_factory=lambda: OFTEN)
     guards: dict[str, Any] = field(default_factory=dict)
@@ -125,7 +133,12 @@ class Training:
             "seed": 3,
             "settings": SETTINGS[self.rule].model_dump(mode="json") | self.settings,
             "overlay": config.Overlay().model_dump(mode="json"),
-            "upkeep": {"folder": folder, "resumption": self.resumption, "guards": self.guards},
+            "upkeep": {
+                "folder": folder,
+                "resumption": self.resumption,
+                "guards": self.guards,
+                "devices": {"kind": "cpu", "processes": self.processes},
+            },
         }
         inputs: dict[str, str] = {}
         if self.rule == "train_base":
@@ -144,7 +157,7 @@ class Training:
             params=Params(fromdict=params),
             log=[str(self.folder / "log")],
             threads=self.threads,
-            resources=SimpleNamespace(),
+            resources=SimpleNamespace(nodes=self.nodes),
             rule=self.rule,
         )
 
@@ -162,10 +175,30 @@ class Training:
         assert process.exitcode is not None
         return process.exitcode
 
+    def run_together(self, moment: Moment | None = None) -> list[int]:
+        """Run it as that many processes of one group, without launcher and agent; their exit codes."""
+        _start_server()
+        with socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        ranks = [CONTEXT.Process(target=_take_part, args=(self, rank, port, moment)) for rank in range(self.processes)]
+        for rank in ranks:
+            rank.start()
+        for rank in ranks:
+            rank.join(120)
+            rank.kill()
+            rank.join()
+        return [cast(int, rank.exitcode) for rank in ranks]
+
     @property
     def said(self) -> str:
         """Log of its last run."""
         return (self.folder / "log").read_text(encoding="utf-8")
+
+    @property
+    def printed(self) -> str:
+        """What the processes of `run_together` have printed."""
+        return "".join(log.read_text(encoding="utf-8") for log in sorted(self.folder.glob("rank-*.log")))
 
     @property
     def states(self) -> list[str]:
@@ -195,11 +228,39 @@ def _start_server() -> None:
 
 
 def _work(training: Training, moment: Moment | None) -> None:
+    os.environ.update(training.environment)
     torch.set_num_threads(1)
     train_grpo.RewardModel = training.rewards
     if moment is not None:
         _arrange(moment)
     run(SCRIPTS[training.rule].main, training.job())
+
+
+def _take_part(training: Training, rank: int, port: int, moment: Moment | None) -> None:
+    torch.set_num_threads(1)
+    train_grpo.RewardModel = training.rewards
+    told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": training.processes, "LOCAL_WORLD_SIZE": training.processes}
+    told |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "GLOO_SOCKET_IFNAME": LOOPBACK, "DS_ACCELERATOR": "cpu"}
+    os.environ.update({name: str(value) for name, value in told.items()})
+    with (training.folder / f"rank-{rank}.log").open("ab") as log:
+        for printed in (1, 2):
+            os.dup2(log.fileno(), printed)
+    if moment is not None:
+        _arrange(moment)
+    job = training.job()
+    sharded = job.params.settings["sharding"] != "none"
+    code = 1
+    try:
+        take_part(SCRIPTS[training.rule].train, job, Layout(1, training.processes, "cpu"), sharded)
+        code = 0
+    except Interrupted as notice:
+        print(notice)
+        code = os.EX_TEMPFAIL
+    except BaseException:  # noqa: BLE001 -- for the log of this process
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # as the workers end
 
 
 def _arrange(moment: Moment) -> None:

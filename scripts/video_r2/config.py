@@ -207,7 +207,15 @@ class Optimizer(Section):
     per_device_batch: Count = Field(1, description="Examples in one forward pass on one device.")
     bf16: bool = Field(True, description="Compute in bfloat16.")
     gradient_checkpointing: bool = Field(True, description="Recompute activations in the backward pass.")
-    attention: Literal["flash_attention_2", "sdpa", "eager"] = Field("sdpa", description="Attention implementation.")
+    attention: Literal["flash_attention_2", "sdpa", "eager"] = Field(
+        "sdpa",
+        description="Attention implementation; sdpa where flash_attention_2 is not installed, which the log says.",
+    )
+    sharding: Literal["none", "zero2", "zero3"] = Field(
+        "none",
+        description="What the devices share out among them by DeepSpeed: nothing (every one has a copy of all), gradients and "
+        "optimizer state (zero2), or these and the weights (zero3).",
+    )
 
     @model_validator(mode="after")
     def _batch_divides(self) -> Optimizer:
@@ -372,6 +380,16 @@ class Guards(Section):
     )
 
 
+class Devices(Section):
+    """What SFT and GRPO compute on; a result depends on it in the last digits only."""
+
+    kind: Literal["gpu", "cpu"] = Field(
+        "gpu",
+        description="One process on each GPU that the rule asks for (resources gpu and nodes), or processes on CPUs.",
+    )
+    processes: Count = Field(1, description="Processes on each node where kind is cpu.")
+
+
 class Training(Section):
     """Default settings of each training stage; a model may override single keys."""
 
@@ -380,6 +398,7 @@ class Training(Section):
     grpo: Grpo = Grpo()
     resumption: Resumption = Resumption()
     guards: Guards = Guards()
+    devices: Devices = Devices()
 
 
 class Model(Section):

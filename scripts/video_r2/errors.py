@@ -51,4 +51,5 @@ class Interrupted(Exception):
     """
 
     def __init__(self, step: int, steps: int, why: str) -> None:
+        self.step, self.steps, self.why = step, steps, why
         super().__init__(f"saved at step {step} of {steps}; run again to go on ({why})")

@@ -97,7 +97,7 @@ def run(main: Callable[[Job], None], job: Job) -> None:
     """Run a rule's `main`, its output copied to the rule's log; a user's error ends it without a traceback."""
     with _logged(job):
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else tokenizers warn about every forked data loader
-        signal.signal(signal.SIGTERM, _leave)
+        signal.signal(signal.SIGTERM, leave)
         beginning = Beginning()
         try:
             inputs = _look(main, job)
@@ -208,6 +208,6 @@ def _stop(message: str) -> NoReturn:
     sys.exit(1)
 
 
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
+def leave(number: int, frame: FrameType | None) -> NoReturn:
     """Unwind on SIGTERM, so that temporary files are removed and a trainer can save."""
     raise SystemExit(128 + number)

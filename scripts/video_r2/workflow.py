@@ -161,11 +161,11 @@ class Plan:
     # --- training that goes on ----------------------------------------------------------------------------------------
 
     def upkeep(self, wildcards: Any, input: Any) -> dict[str, Any]:
-        """Where and how often a training saves its state, and when it stops by itself: nothing that a result depends on.
+        """Where and how often a training saves its state, when it stops by itself, and what it computes on.
 
-        Not compared, as `judge_service` is not.
+        Nothing that a result depends on. Not compared, as `judge_service` is not.
         """
-        settings = self.section("training", "resumption", "guards")
+        settings = self.section("training", "resumption", "guards", "devices")
         return {**settings, "folder": self.state(wildcards, input)}
 
     def state(self, wildcards: Any, input: Any) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import torch
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
+from transformers.utils import is_flash_attn_2_available
 
 from video_r2.errors import UserError
 from video_r2.model.attention_chunks import CHUNKED_ATTENTION
+from video_r2.model.generation import FLASH_ATTENTION
 from video_r2.model.shared_prefix import SHARED_PREFIX_ATTENTION
 
 logger = logging.getLogger(__name__)
@@ -33,12 +35,15 @@ def load_model(
 
     Args:
         attention: "flash_attention_2", "sdpa" or "eager" for the language model. The vision tower uses the same flash
-            attention, or else attends to its windows in batches.
+            attention, or else attends to its windows in batches. Where flash attention is not installed, "sdpa" is used.
         bf16: keep the weights in bfloat16 instead of float32.
 
     Raises:
         UserError: if the folder holds another kind of model, or no weights.
     """
+    configured, attention = attention, available_attention(attention)
+    why = f" ({configured} needs a GPU and the package flash-attn)" if attention != configured else ""
+    print(f"attention: {attention}{why}")
     implementation = attention_implementation(attention)
     _require_family(Path(folder))
     try:
@@ -75,14 +80,19 @@ def _require_family(folder: Path) -> None:
         )
 
 
+def available_attention(attention: str) -> str:
+    """The attention that is computed with where `attention` is configured: "sdpa" for a flash attention that is not there."""
+    return "sdpa" if attention == FLASH_ATTENTION and not is_flash_attn_2_available() else attention
+
+
 def training_implementation(attention: str) -> dict[str, str]:
     """Attention of a model that is trained on rows with shared prefixes."""
-    return {**attention_implementation(attention), "text_config": SHARED_PREFIX_ATTENTION}
+    return {**attention_implementation(available_attention(attention)), "text_config": SHARED_PREFIX_ATTENTION}
 
 
 def attention_implementation(attention: str) -> dict[str, str]:
     """Attention of the language model and of the vision tower for a configured name."""
-    vision = attention if attention == "flash_attention_2" else CHUNKED_ATTENTION
+    vision = attention if attention == FLASH_ATTENTION else CHUNKED_ATTENTION
     # For rows that share nothing it is eager attention, but makes no copies of the keys that heads share.
     text = SHARED_PREFIX_ATTENTION if attention == "eager" else attention
     return {"text_config": text, "vision_config": vision}

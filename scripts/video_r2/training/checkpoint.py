@@ -11,6 +11,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from video_r2.checksums import write_sums
 from video_r2.files import replacing_folder
+from video_r2.training.processes import place
 
 
 def save_checkpoint(
@@ -22,8 +23,11 @@ def save_checkpoint(
 ) -> None:
     """Write weights (safetensors), processor, checksums, manifest.json and log.jsonl; move the folder into place when whole.
 
-    Whoever asks for a state that begins with the checkpoint compares it with the checksums (`video_r2.state`).
+    Of several processes the first one does. Whoever asks for a state that begins with the checkpoint compares it with the
+    checksums (`video_r2.state`).
     """
+    if place()[0] > 0:
+        return
     with replacing_folder(folder) as temporary:
         model.save_pretrained(temporary)
         processor.save_pretrained(temporary)

@@ -7,14 +7,18 @@ import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
+import torch
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from video_r2.config import Trace
 from video_r2.data.conversations import Conversation, read_jsonl
 from video_r2.data.frames import FrameCache
 from video_r2.errors import UserError
+from video_r2.model.generation import FLASH_ATTENTION
 from video_r2.model.inputs import VideoFeatures, compute_features, make_patches
+from video_r2.training.sharding import tower_alone
 
 KEPT_BYTES = 2**31  # features kept in memory; a larger training set is encoded again in every epoch
 
@@ -81,7 +85,8 @@ class VideoEncoder:
             clip = self._cache.load(video, example.subtitle)
             patches = make_patches(self._processor, clip.frames, clip.fps_effective)
             # Alone: what is computed together may round otherwise, and after an interruption other videos are missing.
-            fresh[video] = compute_features(self._model, [patches])[0]
+            with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._reads_bf16):
+                fresh[video] = compute_features(self._model, [patches])[0]
         given = [fresh.get(video) or self._kept[video] for video in map(self._video, examples)]
         for video, features in fresh.items():
             self._kept[video] = features
@@ -90,6 +95,15 @@ class VideoEncoder:
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= oldest.features.nbytes
         return given
+
+    def keep_tower_whole(self, device: torch.device) -> None:
+        """Take the tower out of the model, which is going to be shared out among processes, and keep all of it on `device`."""
+        self._model = tower_alone(self._model)
+        self._model.to(device)  # type: ignore[arg-type]  # its decorator hides the argument
+
+    @property
+    def _reads_bf16(self) -> bool:
+        return cast(Any, self._model.config.vision_config)._attn_implementation == FLASH_ATTENTION
 
     @staticmethod
     def _video(example: Conversation) -> str:

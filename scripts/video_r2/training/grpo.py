@@ -10,12 +10,16 @@ from __future__ import annotations
 import copy
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol, cast
 
 import torch
+from accelerate.data_loader import SeedableRandomSampler
+from torch.utils.data import Sampler
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from trl import GRPOConfig
+from trl.models import prepare_deepspeed, unwrap_model_for_generation
 
 from video_r2.config import Grpo
 from video_r2.data.conversations import Conversation
@@ -24,8 +28,11 @@ from video_r2.model.generation import Completion, Prompt, generate, make_prefix,
 from video_r2.model.inputs import VideoFeatures
 from video_r2.model.shared_prefix import Branch, SharedPrefixBatch, Tree, encode_tree, make_shared_prefix_batch
 from video_r2.training.examples import VideoEncoder
+from video_r2.training.layout import Share, share_of
 from video_r2.training.optimizer import trainer_arguments
+from video_r2.training.processes import gather, place
 from video_r2.training.sft import numbers_of
+from video_r2.training.sharding import STAGES
 from video_r2.training.trainer import SavingTrainer
 from video_r2.training.upkeep import Upkeep
 
@@ -78,13 +85,35 @@ def grpo_loss(
     return ((loss * mask).sum(1) / mask.sum(1).clamp(min=1)).mean(), divergence.detach()
 
 
+class SharedExamples(Sampler[int]):
+    """Examples in the order of accelerate's sampler, each so often in a row: once for every process that shares it."""
+
+    def __init__(self, examples: int, seed: int, parts: int) -> None:
+        self._order = SeedableRandomSampler(range(examples), data_seed=seed)
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[int]:
+        for example in self._order:
+            yield from [example] * self._parts
+
+    def __len__(self) -> int:
+        return len(self._order) * self._parts
+
+    def set_epoch(self, epoch: int) -> None:
+        self._order.set_epoch(epoch)
+
+
 class VideoGRPOTrainer(SavingTrainer):
     """GRPO over prompts with a video; a batch is a list of prompts, each of which becomes a group of rollouts.
+
+    Where there are more processes than prompts, several share a prompt: each generates a part of its group and learns from
+    it; advantages are those of the whole group.
 
     Args:
         reference: the model that the KL divergence is taken from; None if its weight is 0.
         rewards: scores the completions.
         max_prompt_tokens: tokens that a prompt may have, its video's included.
+        share: what of an optimizer step one process computes; by default all.
     """
 
     args: GRPOConfig
@@ -99,6 +128,7 @@ class VideoGRPOTrainer(SavingTrainer):
         args: GRPOConfig,
         examples: Sequence[Conversation],
         max_prompt_tokens: int,
+        share: Share | None = None,
     ) -> None:
         super().__init__(
             model=model,
@@ -109,12 +139,15 @@ class VideoGRPOTrainer(SavingTrainer):
         )
         self.policy = model
         self.processor = processor
-        self.group_size = cast(int, args.num_generations)
+        self.parts = 1 if share is None else share.parts
+        self.group_size = cast(int, args.num_generations) // self.parts  # of which this process sees to so many
         self.reference = reference
+        if reference is not None and self.is_deepspeed_enabled:
+            self.reference = prepare_deepspeed(reference, self.accelerator)
         self.encode = encode
         self.rewards = rewards
         self.max_prompt_tokens = max_prompt_tokens
-        self._next_prompt = -1, 0  # the optimizer step, and how many of its prompts there have been
+        self._next_batch = -1, 0  # the optimizer step, and how many of its batches there have been
         self.observed: dict[str, list[float]] = defaultdict(list)
         # The loss is a mean over completions, not over the tokens of the accumulated batches.
         self.model_accepts_loss_kwargs = False
@@ -128,9 +161,15 @@ class VideoGRPOTrainer(SavingTrainer):
         batch = make_shared_prefix_batch(self.processor, self.policy, self._trees(examples, videos, completions))
         return self.policy_loss(batch, advantages)
 
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
+        if self.parts == 1:
+            return super()._get_train_sampler(train_dataset)
+        return SharedExamples(len(cast(Any, self.train_dataset)), cast(int, self.args.data_seed), self.parts)
+
     def policy_loss(self, batch: SharedPrefixBatch, advantages: torch.Tensor) -> torch.Tensor:
         """Loss of the policy on groups whose branches have these advantages (one per branch, in order)."""
-        log_probs, entropy, mask = self.token_log_probs(self.policy, batch)
+        # Wrapped, where the gradients are to be added up over processes.
+        log_probs, entropy, mask = self.token_log_probs(self.model_wrapped, batch)
         with torch.no_grad():
             reference = None if self.reference is None else self.token_log_probs(self.reference, batch)[0]
         loss, divergence = grpo_loss(
@@ -156,27 +195,29 @@ class VideoGRPOTrainer(SavingTrainer):
         Raises:
             UserError: if a prompt is longer than it may be; a group's memory grows with it.
         """
-        self.policy.eval()
         size = self.group_size
         limit = cast(int, self.args.max_completion_length)
-        prompts = []
-        for example, video in zip(examples, videos, strict=True):
-            prefix, suffix = (
-                make_prefix(self.policy, self.processor, video),
-                make_suffix(self.processor, example.question),
-            )
-            if (tokens := len(prefix.embeddings) + len(suffix)) > self.max_prompt_tokens:
-                raise UserError(
-                    f"its prompt has {tokens} tokens, more than training.grpo.max_prompt_tokens = {self.max_prompt_tokens}",
-                    file=example.video,
-                    record=example.id,
-                    cure="raise it, show fewer or smaller frames (training.grpo.frames), or leave the example out",
+        prompts: list[Prompt] = []
+        rank, processes = place()
+        first_member = rank % self.parts * size
+        first_prompt = (self._batch_of_step() * (processes // self.parts) + rank // self.parts) * len(examples)
+        with self._generating():
+            for at, (example, video) in enumerate(zip(examples, videos, strict=True), first_prompt):
+                prefix, suffix = (
+                    make_prefix(self.policy, self.processor, video),
+                    make_suffix(self.processor, example.question),
                 )
-            at = self._place_in_step()
-            for member in range(size):
-                draw = ((self.args.seed * 1_000_003 + self.state.global_step) * 1_009 + at) * size + member
-                prompts.append(Prompt(prefix, suffix, limit, draw))
-        with self.autocast_smart_context_manager():
+                if (tokens := len(prefix.embeddings) + len(suffix)) > self.max_prompt_tokens:
+                    raise UserError(
+                        f"its prompt has {tokens} tokens, more than training.grpo.max_prompt_tokens = "
+                        f"{self.max_prompt_tokens}",
+                        file=example.video,
+                        record=example.id,
+                        cure="raise it, show fewer or smaller frames (training.grpo.frames), or leave the example out",
+                    )
+                group = ((self.args.seed * 1_000_003 + self.state.global_step) * 1_009 + at) * size * self.parts
+                members = range(first_member, first_member + size)
+                prompts += [Prompt(prefix, suffix, limit, group + member) for member in members]
             completions = generate(
                 self.policy,
                 prompts,
@@ -184,23 +225,38 @@ class VideoGRPOTrainer(SavingTrainer):
                 temperature=self.args.temperature,
                 top_k=self.args.top_k or 0,
             )
-        self.policy.train()
         return [completions[start : start + size] for start in range(0, len(completions), size)]
 
-    def _place_in_step(self) -> int:
-        """Number of the next prompt among those of the optimizer step, over all of its batches."""
-        step, at = self._next_prompt
+    @contextmanager
+    def _generating(self) -> Iterator[None]:
+        """Have the policy ready to generate: whole on every device, since completions end at different lengths."""
+        plugin = self.accelerator.state.deepspeed_plugin
+        in_shares = plugin is not None and plugin.zero_stage == STAGES["zero3"]
+        whole: AbstractContextManager[Any] = (
+            unwrap_model_for_generation(self.model_wrapped, self.accelerator) if in_shares else nullcontext()
+        )
+        self.policy.eval()
+        with whole, self.accelerator.autocast():
+            yield
+        self.policy.train()
+
+    def _batch_of_step(self) -> int:
+        """Number of the next batch among those that this process has in the optimizer step."""
+        step, at = self._next_batch
         at = at if step == self.state.global_step else 0
-        self._next_prompt = self.state.global_step, at + 1
+        self._next_batch = self.state.global_step, at + 1
         return at
 
     def score(self, examples: Sequence[Conversation], groups: Sequence[Sequence[Completion]]) -> torch.Tensor:
-        """Advantages, groups x group size."""
+        """Advantages of this process's completions, groups x completions."""
         tokenizer = self.processor.tokenizer
         texts = [tokenizer.decode(list(completion.tokens)) for group in groups for completion in group]
         repeated = [example for example, group in zip(examples, groups, strict=True) for _ in group]
         components = self.rewards(texts, repeated)
-        total = torch.tensor(components["total"]).view(len(groups), -1)
+        own = torch.tensor(components["total"]).view(len(groups), -1)
+        part = place()[0] % self.parts
+        first = place()[0] - part
+        total = torch.cat(gather(own)[first : first + self.parts], dim=1) if self.parts > 1 else own
         lengths = [len(completion.tokens) for group in groups for completion in group]
         finished = [completion.finished for group in groups for completion in group]
         self.observe(
@@ -213,15 +269,15 @@ class VideoGRPOTrainer(SavingTrainer):
             known = [value for value in values if math.isfinite(value)]
             if known:
                 self.observe(**{f"reward/{name}": sum(known) / len(known)})
-        return group_advantages(total)
+        return group_advantages(total).chunk(self.parts, dim=1)[part]
 
     def token_log_probs(
-        self, model: Qwen2_5_VLForConditionalGeneration, batch: SharedPrefixBatch
+        self, model: torch.nn.Module, batch: SharedPrefixBatch
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Log-probability at the sampling temperature, entropy and mask of every completion token: completions x tokens."""
-        with self.autocast_smart_context_manager():
-            hidden = model.model(**batch.model_inputs(), use_cache=False).last_hidden_state
-            logits = model.lm_head(batch.predicting(hidden)).float() / self.args.temperature
+        with self.accelerator.autocast():
+            outputs = model(**batch.model_inputs(), use_cache=False, logits_to_keep=batch.before)
+        logits = outputs.logits[0].float() / self.args.temperature
         all_log_probs = logits.log_softmax(-1)
         chosen = all_log_probs.gather(1, batch.said_tokens()[:, None])[:, 0]
         with torch.no_grad():
@@ -249,7 +305,11 @@ class VideoGRPOTrainer(SavingTrainer):
             self.observed[name].append(value)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        averages = {name: sum(values) / len(values) for name, values in self.observed.items()}
+        of_all: dict[str, list[float]] = defaultdict(list)
+        for observed in gather(dict(self.observed)):
+            for name, values in observed.items():
+                of_all[name] += values
+        averages = {name: sum(values) / len(values) for name, values in of_all.items()}
         self.observed.clear()
         super().log({**logs, **averages}, start_time)
 
@@ -263,23 +323,28 @@ def train_grpo(
     settings: Grpo,
     seed: int,
     upkeep: Upkeep,
+    load: Callable[[], Qwen2_5_VLForConditionalGeneration],
 ) -> tuple[Qwen2_5_VLForConditionalGeneration, list[dict[str, float]]]:
     """Train all weights of the language model, from the last saved state if there is one.
 
     Vision tower and merger stay as they are. The KL divergence is taken from `model` as it is given.
 
+    Args:
+        load: gives the start once more, in float32, where the trained model is in shares.
+
     Returns:
-        the model, and what was logged at every step: loss, reward components, KL, entropy, length.
+        the model (of several processes in the first one), and what was logged at every step: loss, reward components, KL,
+        entropy, length.
 
     Raises:
         Interrupted: if training was asked to leave and its state is saved.
         UserError: if training has gone wrong, or cannot begin.
     """
     torch.manual_seed(seed)
-    reference = copy.deepcopy(model).eval().requires_grad_(False) if settings.kl_weight else None
     model.model.visual.requires_grad_(False)
+    share = share_of(settings.prompts_per_step, settings.per_device_batch, upkeep.layout.processes, settings.group_size)
     arguments = GRPOConfig(
-        **trainer_arguments(settings, str(upkeep.snapshots.folder), settings.prompts_per_step, seed),
+        **trainer_arguments(settings, share, seed, upkeep),
         logging_steps=1,
         num_generations=settings.group_size,
         generation_batch_size=settings.group_size * settings.prompts_per_step,
@@ -290,7 +355,11 @@ def train_grpo(
         loss_type="grpo",
         use_bias_correction_kl=False,
     )
+    if settings.sharding != "none":
+        encode.keep_tower_whole(arguments.device)
+    reference = copy.deepcopy(model).eval().requires_grad_(False) if settings.kl_weight else None
     trainer = VideoGRPOTrainer(
-        model, reference, processor, encode, rewards, arguments, examples, settings.max_prompt_tokens
+        model, reference, processor, encode, rewards, arguments, examples, settings.max_prompt_tokens, share
     )
-    return model, trainer.train_on(upkeep)
+    log = trainer.train_on(upkeep)
+    return cast(Qwen2_5_VLForConditionalGeneration, trainer.whole(load)), log

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from video_r2.config import Optimizer
-from video_r2.errors import UserError
+from video_r2.training.layout import Share
+from video_r2.training.sharding import sharding_arguments
+from video_r2.training.upkeep import Upkeep
 
 
-def trainer_arguments(
-    settings: Optimizer, folder: str, global_batch: int, seed: int, devices: int = 1
-) -> dict[str, Any]:
+def trainer_arguments(settings: Optimizer, share: Share, seed: int, upkeep: Upkeep) -> dict[str, Any]:
     """Arguments that `SFTConfig` and `GRPOConfig` have in common.
 
     Args:
-        folder: where the trainer may write.
-        global_batch: examples per optimizer step over all devices.
-
-    Raises:
-        UserError: if the global batch does not divide over the devices and their batches.
+        share: what of an optimizer step one process computes.
+        upkeep: says where the trainer may write, and what it computes on.
     """
-    at_once = settings.per_device_batch * devices
-    if global_batch % at_once:
-        raise UserError(
-            f"a global batch of {global_batch} does not divide into {devices} devices of {settings.per_device_batch} each",
-            cure="choose a per_device_batch that divides it",
-        )
     return {
-        "output_dir": folder,
+        "output_dir": str(upkeep.snapshots.folder),
         "learning_rate": settings.learning_rate,
         "lr_scheduler_type": settings.schedule,
         "warmup_steps": settings.warmup,
@@ -37,11 +26,10 @@ def trainer_arguments(
         "max_grad_norm": settings.max_grad_norm,
         "num_train_epochs": settings.epochs,
         "max_steps": settings.max_steps,
-        "per_device_train_batch_size": settings.per_device_batch,
-        "gradient_accumulation_steps": global_batch // at_once,
+        "per_device_train_batch_size": share.at_once,
+        "gradient_accumulation_steps": share.passes,
         "gradient_checkpointing": settings.gradient_checkpointing,
         "bf16": settings.bf16,
-        "use_cpu": not torch.cuda.is_available(),
         "seed": seed,
         "data_seed": seed,
         "save_strategy": "no",  # by the clock instead: video_r2.training.trainer
@@ -49,4 +37,5 @@ def trainer_arguments(
         "report_to": "none",
         "remove_unused_columns": False,
         "dataloader_num_workers": 0,
+        **sharding_arguments(settings, upkeep.layout),
     }

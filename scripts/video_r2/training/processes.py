@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 Item = TypeVar("Item")
 
 PEER_IS_GONE = re.compile(r"Connection (?:closed|reset) by peer")  # what gloo says of it
-LOOPBACK = {"linux": "lo", "darwin": "lo0"}
+LOOPBACK = {"linux": "lo", "darwin": "lo0"}.get(sys.platform, "")  # the interface's name
 
 
 def run_in_processes(work: Callable[[], Result], number: int) -> Result:
@@ -66,7 +66,7 @@ def _take_part(work: Callable[[], Result], rank: int, number: int, store: Path) 
 
 
 def _join(work: Callable[[], Result], rank: int, number: int, store: Path) -> Result:
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK.get(sys.platform, ""))
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK)
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=number)
     try:
         return work()
@@ -90,6 +90,24 @@ def add_over_processes(tensors: Iterable[torch.Tensor]) -> None:
     torch.distributed.all_reduce(together)
     for tensor, summed in zip(tensors, together.split([tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(summed.view_as(tensor))
+
+
+def tell(value: Item) -> Item:
+    """Give, in every process, the value of the first one."""
+    told: list[Any] = [value]
+    if place()[1] > 1:
+        torch.distributed.broadcast_object_list(told)
+    return told[0]
+
+
+def gather(value: Item) -> list[Item]:
+    """Give, in every process, the values of all of them, in the order of their ranks; wait until all are here."""
+    number = place()[1]
+    if number == 1:
+        return [value]
+    gathered: list[Any] = [None] * number
+    torch.distributed.all_gather_object(gathered, value)
+    return gathered
 
 
 def own_share(items: Sequence[Item]) -> list[Item]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from trl import SFTConfig, SFTTrainer
 
@@ -15,7 +15,9 @@ from video_r2.config import Sft
 from video_r2.data.conversations import Conversation
 from video_r2.model.inputs import make_batch
 from video_r2.training.examples import VideoEncoder, write_response
+from video_r2.training.layout import share_of
 from video_r2.training.optimizer import trainer_arguments
+from video_r2.training.processes import place
 from video_r2.training.trainer import SavingTrainer
 from video_r2.training.upkeep import Upkeep
 
@@ -64,11 +66,16 @@ def train_sft(
     settings: Sft,
     seed: int,
     upkeep: Upkeep,
+    load: Callable[[], Qwen2_5_VLForConditionalGeneration],
 ) -> tuple[Qwen2_5_VLForConditionalGeneration, list[dict[str, float]]]:
     """Train adapters on `examples`, from the last saved state if there is one, and merge them.
 
+    Args:
+        load: gives the start once more, in float32, where the trained model is in shares.
+
     Returns:
-        the merged model, and what was logged: step, loss, accuracy of the next token, learning rate.
+        the merged model (of several processes in the first one), and what was logged: step, loss, accuracy of the next
+        token, learning rate.
 
     Raises:
         Interrupted: if training was asked to leave and its state is saved.
@@ -82,8 +89,9 @@ def train_sft(
         target_modules=LANGUAGE_MODEL_LINEAR,
         task_type="CAUSAL_LM",
     )
+    share = share_of(settings.global_batch, settings.per_device_batch, upkeep.layout.processes)
     arguments = SFTConfig(
-        **trainer_arguments(settings, str(upkeep.snapshots.folder), settings.global_batch, seed),
+        **trainer_arguments(settings, share, seed, upkeep),
         logging_steps=1,
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
@@ -96,6 +104,11 @@ def train_sft(
         processing_class=processor,
         peft_config=lora,
     )
+    if settings.sharding != "none":
+        encode.keep_tower_whole(arguments.device)
     log = trainer.train_on(upkeep)
-    merged = cast(PeftModel, trainer.model).merge_and_unload()
+    whole = trainer.whole(lambda: get_peft_model(load(), lora))
+    if place()[0] > 0:
+        return model, log
+    merged = cast(PeftModel, whole).merge_and_unload()
     return cast(Qwen2_5_VLForConditionalGeneration, merged), log

@@ -96,7 +96,7 @@ class Snapshots:
         Raises:
             UserError: if there is not.
         """
-        there = sum(file.stat().st_size for state in self._states() for file in state.iterdir())
+        there = sum(file.stat().st_size for state in self._states() for file in state.rglob("*"))
         require_space(
             self.folder,
             snapshot * (self._keep + 1) + output - there,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,8 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from video_r2.errors import Interrupted
 from video_r2.training.guards import EMPTY, NORM, VARIANCE
+from video_r2.training.processes import any_of_them, gather, place
+from video_r2.training.sharding import whole_weights
 from video_r2.training.upkeep import Upkeep
 
 WEIGHTS = "weights.safetensors"
@@ -24,29 +26,52 @@ class SavingTrainer(Trainer):
 
     The weights that are trained are saved by their names in the model; the others are those of the start. transformers'
     own checkpoint would not do: it names weights as the hub does, and passes over names that it does not find when it reads
-    them again. Optimizer, schedule and random states are saved and read as transformers does.
+    them again. Optimizer, schedule and random states are saved and read as transformers does; with DeepSpeed, weights too,
+    by every process those that it has.
     """
 
     upkeep: Upkeep
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
-        with self.upkeep.snapshots.writing(self.state.global_step) as folder:
-            save_file(
-                {name: weight.detach().contiguous() for name, weight in self._trained().items()}, folder / WEIGHTS
-            )
+        with self.upkeep.saving(self.state.global_step) as folder:
             self._save_optimizer_and_scheduler(str(folder))
             self._save_rng_state(str(folder))
-            self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
+            if place()[0] == 0:
+                self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
+                if not self.is_deepspeed_enabled:
+                    trained = {name: weight.detach().contiguous() for name, weight in self.trained().items()}
+                    save_file(trained, folder / WEIGHTS)
 
     @torch.no_grad()
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
         saved = load_file(Path(resume_from_checkpoint, WEIGHTS))
-        for name, weight in self._trained().items():
+        for name, weight in self.trained().items():
             weight.copy_(saved[name])
 
-    def _trained(self) -> dict[str, torch.nn.Parameter]:
+    def _prepare_input(self, data: Any) -> Any:
+        # With DeepSpeed, transformers would round times to the precision of the weights.
+        return data.to(self.args.device) if isinstance(data, torch.Tensor) else super()._prepare_input(data)
+
+    def trained(self) -> dict[str, torch.nn.Parameter]:
+        """The weights that are trained, by their names in the model."""
         parameters = cast(torch.nn.Module, self.model).named_parameters()
         return {name: weight for name, weight in parameters if weight.requires_grad}
+
+    @torch.no_grad()
+    def whole(self, load: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+        """The trained model, whole: of use in the first process only.
+
+        Args:
+            load: gives the model as training began; of a model in shares the trained weights are put into it.
+        """
+        if not self.is_deepspeed_enabled:
+            return cast(torch.nn.Module, self.model)
+        trained = whole_weights(self.trained())
+        whole = load() if place()[0] == 0 else torch.nn.Module()
+        parameters = dict(whole.named_parameters())
+        for name, weight in trained.items():
+            parameters[name].copy_(weight)
+        return whole
 
     def train_on(self, upkeep: Upkeep) -> list[dict[str, float]]:
         """Train from the last saved state, or from the start if there is none.
@@ -59,11 +84,14 @@ class SavingTrainer(Trainer):
             UserError: if training has gone wrong, or there is no space for its states.
         """
         self.upkeep = upkeep
-        trained = sum(weight.nbytes for weight in self._trained().values())
-        # The optimizer keeps two figures for each weight.
-        upkeep.snapshots.make_room(
-            3 * trained, sum(weight.nbytes for weight in cast(torch.nn.Module, self.model).parameters())
-        )
+        if place()[0] == 0:
+            trained = self.trained().values()
+            # The optimizer keeps two figures for each weight in float32, and DeepSpeed the weight besides.
+            figures = 3 if self.is_deepspeed_enabled else 2
+            upkeep.snapshots.make_room(
+                sum(weight.nbytes + 4 * figures * weight.numel() for weight in trained),
+                sum(4 * weight.numel() for weight in cast(torch.nn.Module, self.model).parameters()),
+            )
         looking = _Looking(self)
         self.add_callback(looking)
         last = upkeep.snapshots.last
@@ -101,10 +129,13 @@ class _Looking(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **unused: Any) -> None:
         if state.global_step >= state.max_steps:
             return
-        self.why = self._upkeep.watch.why
-        if self.why is not None:
+        # A signal may reach one process only, and clocks differ: all do what one of them is to do.
+        why = self._upkeep.watch.why
+        leaving, due = any_of_them(why is not None, place()[0] == 0 and self._upkeep.watch.due(state.global_step))
+        if leaving:
+            self.why = next(filter(None, gather(why)))
             control.should_training_stop = True
-        control.should_save = self.why is not None or self._upkeep.watch.due(state.global_step)
+        control.should_save = leaving or due
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
         # Before the state is saved: none is kept of a step that has gone wrong.

@@ -34,7 +34,8 @@ def time_limit(resources: Any, began: float, environment: Mapping[str, str] = os
 class Watch:
     """Says when to save and when to leave. As a context manager it takes the signals that ask to leave.
 
-    The first signal is kept until the step is done and saved; the second ends the process at once.
+    The first signal is kept until the step is done and saved; the second ends the process at once, if it is not `patient`:
+    one of several processes may hear of the same from the scheduler and from who started it, who ends it if need be.
 
     Args:
         settings: how often to save, and how long before the limit to leave.
@@ -43,9 +44,13 @@ class Watch:
     """
 
     def __init__(
-        self, settings: Resumption, limit: float | None = None, clock: Callable[[], float] = time.time
+        self,
+        settings: Resumption,
+        limit: float | None = None,
+        clock: Callable[[], float] = time.time,
+        patient: bool = False,
     ) -> None:
-        self._settings, self._limit, self._clock = settings, limit, clock
+        self._settings, self._limit, self._clock, self._patient = settings, limit, clock, patient
         self._signal: int | None = None
         self._before: dict[int, Any] = {}
         self._saved_at, self._saved_step = clock(), 0
@@ -59,7 +64,7 @@ class Watch:
             signal.signal(number, handler)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
-        if self._signal is not None:
+        if self._signal is not None and not self._patient:
             raise SystemExit(128 + number)
         self._signal = number
 
