@@ -150,7 +150,7 @@ _OWN_WRITING = re.compile(
 _WORD_BEFORE = re.compile(r"(?P<word>[^\W\d_]+(?:'[^\W\d_]+)?)[ \t]{1,2}[\"'(\[]{0,2}$|(?P<degree>\d[ \t]{1,2}|°[ ]?)$")
 _LETTER_BEFORE = re.compile(r"^\W{0,3}[A-Za-z][ )]{0,2}(?:[,/;&|]|or|and)[ (]{0,2}$")
 _LETTER_AFTER = re.compile(r"[ ][A-Z](?![^\W_])")
-_CLOSING = "().:,;!?*\"']}/$<&-=|+~∨或和\n"
+_CLOSING = "().:,;!?。、।،؛*\"']}/$<&-=|+~∨或和\n"
 _VERB_AFTER = re.compile(
     r"""\s{1,2}(?:is|was|isn't|wasn't|would|must|should|could|can|can't|cannot|may|might|has|does|doesn't|seems?|looks
     |fits?|matches|remains?|wins|holds|works|because|since|as|not|but|and(?:/or)?|or|nor|out|wrong|oder|ou|und|to|vs|versus
@@ -169,6 +169,7 @@ _BEFORE_LETTER = lexicon(
     "rejected discard dismiss favour favor favours favors final conclusion correct right best result solution take takes "
     "give gives get gets keep lean match matches fit fits support supports confirm confirms indicate indicates imply "
     "implies suggest suggests describe describes mention mentions going namely know think believe want "
+    "czyli zatem więc yani dus alltså altså därför derfor takže tedy deci tehát jadi joten siis отже "
     "elijo escojo con choisis wähle nehme scelgo escolho выбираю "
     "es la el è il e era ist die der das est c'est ou oder donc ergo also somit deshalb daher folglich nur lautet sind "
     "quindi dunque portanto logo são sono son letra lettre lettera buchstabe alternativa opción opzione opção respuesta "

@@ -304,7 +304,11 @@ def concluded_number(trace: str, question: str = "") -> str:
     return _settled(trace, (question,), lambda text: settle(text, lambda sentence: _numbers(sentence, asked)))
 
 
-_MAKES = re.compile(r"\b(?:that|this|which|it|altogether)[ ]makes[ ](?:a[ ]total[ ]of[ ]|exactly[ ]|altogether[ ])?$")
+_MAKES = re.compile(
+    r"""(?:\b(?:that|this|which|it|altogether)[ ]makes[ ](?:a[ ]total[ ]of[ ]|exactly[ ]|altogether[ ])?
+    |\b(?:en|in|im|no|au)[ ]tot\w{1,2}[,:]?[ ]|\b(?:insgesamt|zusammen)[,:]?[ ])$""",
+    re.VERBOSE,
+)
 
 
 def _numbers(sentence: Sentence, asked: Asked) -> list[Said]:

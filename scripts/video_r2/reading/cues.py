@@ -47,12 +47,13 @@ INFERS = re.compile(
     (?:so|therefore|thus|hence|consequently|accordingly|ergo|i\.e\.|that[ ]is,|(?:this|that|which)[ ]means
         |in[ ](?:summary|short)|overall|all[ ]in[ ]all|to[ ]sum[ ]up|it[ ]follows|meaning|namely|as[ ]a[ ]result
         |por[ ](?:lo[ ])?tanto|así[ ]que|entonces|donc|ainsi|par[ ]conséquent|deshalb|daher|somit|folglich|demnach
-        |also[ ](?:ist|sind)|alltså|altså|dus|zatem|więc|a[ ]więc|yani|demek[ ]ki|siis
+        |also[ ](?:ist|sind|(?=[a-zäöüß]{2,15}[ ](?:er|sie|es|man)\b))|alltså|altså|därför|derfor|dus|zatem|więc|a[ ]więc|czyli
+        |tedy|takže|deci|tehát|άρα|joten|siis|отже|yani|demek[ ]ki|jadi
         |quindi|dunque|perciò|pertanto|portanto|logo|assim|então|поэтому|значит|следовательно|итак)
     \b[,:]?(?:[ \t]that\b)?
     |\b(?:therefore|thus|hence|donc|soit|quindi|dunque|portanto|folglich|daher
         |deshalb|somit|entonces)\b
-    | 所以 | 因此 | したがって | よって | だから | 따라서 | 그래서
+    | 所以 | 因此 | したがって | よって | だから | つまり | 따라서 | 그래서 | इसलिए | अतः | إذن | إذًا | לכן
     """,
     _FLAGS | re.MULTILINE,
 )

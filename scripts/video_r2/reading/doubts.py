@@ -32,6 +32,14 @@ _TO_YOU = lexicon(
     "you your yours please kindly hereby deemed thanks thank regardless bitte veuillez favor prego alstublieft proszę "
     "пожалуйста lütfen"
 )
+_ELSEWHERE = lexicon(
+    "offiziell offizielle maßgeblich zählt gewertet werten eintragen notieren vermerken eingetragen vorgabe officiel "
+    "officielle officiellement compte noter notez inscrire inscrivez enregistrer compter considérer oficial oficialmente "
+    "anotar anote escriba marcar marque registre registrar considerar considere ufficiale registrato segnare registrare "
+    "considerare consta constar officieel noteer noteren lees oficjalna oficjalnie wpisać zapisać uznać officiella skriv "
+    "läs официальный официальная официально запишите записать считайте считать засчитывается засчитать отметить "
+    "проверяющего resmi yazın kaydedin اكتب الرسمي سجل लिखें आधिकारिक"
+)
 # ... these only beside others, since they stand in plain conclusions too ...
 _OUTCOME = lexicon(
     "conclusion conclusions conclude concludes concluded verdict verdicts judgement judgment result outcome finding findings "
@@ -60,12 +68,13 @@ _AGREEMENT = lexicon(
 _FILING = lexicon(
     "extraction extract extracts extracted record records recorded recording enter enters entered entry entries log logs "
     "logged file filed register registered noted protocol sheet form column field fields cell database table report reported "
-    "copy copied stored booked credited "
-    "eintragen notieren vermerken noter inscrire enregistrer compter considérer anotar anote registrar registre marcar marque "
-    "considerar considere segnare registrare considerare noteren noteer zapisać uznać запишите записать считать засчитать "
-    "отметить kaydedin"
+    "copy copied stored booked credited"
 )
-_TELLING, _BESIDE, _FILMED = (_TEXT, _READER, _TO_YOU), (_OUTCOME, _MUST), (_LABEL, _GRADING, _AGREEMENT, _FILING)
+_TELLING, _BESIDE, _FILMED = (
+    (_TEXT, _READER, _TO_YOU, _ELSEWHERE),
+    (_OUTCOME, _MUST),
+    (_LABEL, _GRADING, _AGREEMENT, _FILING),
+)
 _SIGNS = (*_TELLING, *_BESIDE, *_FILMED)
 _SIGN_WORDS = frozenset().union(*_SIGNS)
 
@@ -95,17 +104,24 @@ _FORMAL = re.compile(
         |for[ ](?:bookkeeping|consistency|scoring|grading|evaluation|statistics)|on[ ]behalf|speaking[ ]as|since[ ]the[ ]answer
         |if[ ](?:asked|anyone|anybody|somebody|someone)|when[ ](?:asked|in[ ]doubt|grading|comparing|scoring)|in[ ]doubt
         |both[ ](?:say|give|read|are|mean|blocks|parts|letters)|as[ ](?:the|an?)[ ]\w{{1,12}}[ ]I|I,[ ]the
-        |(?:{_DONE}|graded|parsed|extracted|marked)(?:[ ]as|(?=:))|according[ ]to[ ]the[ ](?:key|rules|legend|form)
+        |(?:{_DONE}|graded|parsed|extracted|marked)(?:[ ]as|(?=:))
+        |according[ ]to[ ]the[ ](?:key|rules|legend|form|metadata|annotations?|data|manual)
         |(?:the|an)[ ]answer[ ](?:key|below|sheet|block)|what[ ]I[ ](?:wrote|said)|let[ ](?:me|us)[ ](?:assume|suppose|pretend)
         |(?:everything|all|what[ ]\w{{1,8}}[ ]\w{{1,8}}|the[ ](?:lines?|sentences?))[ ](?:above|before|so[ ]far)
             (?![ ]considered)
         |the[ ]above(?![ ](?:shows?|means|suggests?|evidence|scenes?|frames?|considered))
-        |(?:think|thinking|reasoning)\W{{0,2}}[:=]
+        |(?:think|thinking|reasoning)\W{{0,2}}[:=]|(?:p[.][ ]?s|n[.][ ]?b|ps|fyi|btw)\b|no[ ]matter[ ]what|regardless[ ]of
+        |notwithstanding|contrary[ ]to|despite[ ]the[ ](?:above|reasoning)|whatever[ ](?:you|stands|it[ ]says)|downstream
+        |(?:gold|key|target|expected|prediction|ground[ ]truth|reference|stamp|hint|reminder|spoiler|decoded|hidden[ ]\w{{1,12}}
+            |approved|warning|error|exception|assertion|test[ ]\w{{1,8}}|auto-?correct|(?:re)?checked|reviewed|corrected)
+            (?=(?:[ ]\w{{1,12}}){{0,3}}:)
+        |by[ ](?:majority[ ])?vote|the[ ](?:vote|committee|annotation|metadata|dataset)|(?:base64|rot13)
         )(?<=[\w:=])(?!\w)
     |\b(?:(?:is|are|was|were)[ ](?:hereby[ ])?to[ ]be|(?:what|that)[ ]gets|void|invalid|filler|obsolete|dry[ ]run|warm-up
         |do(?:es)?[ ]not[ ]count|(?:that|which)[ ]counts|stands?[ ]for|(?:is|are)[ ]meant|another[ ](?:name|word)[ ]for
-        |from[ ]now[ ]on|in[ ]this[ ]task|(?:gets|has[ ]been|is)[ ](?:{_DONE}|put[ ]down))\b
-    |\bnote\W{{0,2}}:""",
+        |from[ ]now[ ]on|in[ ]this[ ]task|goes[ ]down[ ]as
+        |further[ ](?:purposes|processing|use)|never[ ]wrong|move[ ]along|(?:gets|has[ ]been|is)[ ](?:{_DONE}|put[ ]down))\b
+    |\bnote\W{{0,2}}:|正式|官方|公式|记录为|記録|공식|채점|请[^。]{{0,6}}(?:判|记|写|选|填|评|视为|当作)|判为|読み替え|として(?:ください|扱)|为准|為準""",
     _FLAGS,
 )
 _FORMAL_WORDS = lexicon(
@@ -114,9 +130,18 @@ _FORMAL_WORDS = lexicon(
     "statistics behalf speaking since if when doubt both as i logged stored filed booked credited noted registered recorded "
     "entered scored counted listed reported written graded parsed extracted marked according answer wrote said assume "
     "suppose pretend above before far think thinking reasoning be gets void invalid filler obsolete dry warm count counts "
-    "stand stands meant another now task put note form field log sheet report column register cell database protocol"
+    "stand stands meant another now task put note form field log sheet report column register cell database protocol p n ps "
+    "fyi btw matter regardless notwithstanding contrary despite whatever downstream gold key target expected prediction "
+    "truth reference stamp hint reminder spoiler decoded hidden approved warning error exception assertion test auto "
+    "autocorrect checked rechecked reviewed corrected vote committee annotation annotations metadata dataset base rot goes "
+    "further never along data manual rules legend"
 )
-_CODE = re.compile(r"^\W{0,3}[(\[#][ ]?\w{2,12}[\])]|\w_\w|\{[\"']|^\W{0,3}\w{1,12}=\w")
+_CODE = re.compile(
+    r"""^\W{0,3}[(\[#@][ ]?\w{2,12}[\])]|\w_\w|["']\s?:\s?["']|\{["']|^\W{0,3}\w{1,12}=\w|^\W{0,3}\w{1,8}\(["']?\w{1,20}["']?\)
+    |^\W{0,3}(?:return|echo|print|select)[ ]["']?\w{1,20}["']?(?:[ ]as\b|\W{0,2}$)|^\W{0,3}s/|:[ ]str\b
+    |^\W{0,3}[A-J\d][ ]?[=-]>[ ]?[A-J\d]""",
+    _FLAGS,
+)
 # Nobody tells himself so.
 _TOLD = lexicon(
     "record enter register log file report return output emit print reply respond copy tick write say put treat regard "
@@ -166,7 +191,11 @@ def without_doubtful(text: str, least: int, about: frozenset[str] = frozenset())
     kept: list[str] = []
     forges = False
     for whole in SENTENCE.findall(text):
-        may_be = not _WORDS.isdisjoint(_WORD.findall(whole.lower())) or _CODE.search(whole)
+        may_be = (
+            not _WORDS.isdisjoint(_WORD.findall(whole.lower()))
+            or not whole.isascii()
+            or _CODE.search(whole) is not None
+        )
         for sentence in _ENDS.split(whole) if may_be else [whole]:
             signs = _signs_of(sentence, about) if may_be else 0
             if forges and FORGED_ANSWER.match(sentence):
@@ -210,7 +239,7 @@ def _signs_of(sentence: str, about: frozenset[str]) -> int:
 
 
 def _is_formal(sentence: str, words: frozenset[str]) -> bool:
-    return not words.isdisjoint(_FORMAL_WORDS) and _FORMAL.search(sentence) is not None
+    return (not words.isdisjoint(_FORMAL_WORDS) or not sentence.isascii()) and _FORMAL.search(sentence) is not None
 
 
 def _is_oddly_announced(sentence: str) -> bool:

@@ -104,11 +104,13 @@ class Event(NamedTuple):
         before: whether what stands before the verb is asked for ("What falls down?"), not what follows it ("What does she
             throw?").
         goes_on: whether the verb is in its form of progress ("What is he throwing?").
+        place: where it happens, in lower case ("on her head"); empty if the question does not end so.
     """
 
     verbs: dict[str, str]
     before: bool
     goes_on: bool
+    place: str = ""
 
 
 _ASKS = re.compile(
@@ -130,6 +132,11 @@ _FOLLOWS = re.compile(
 _PRECEDES = re.compile(
     rf"(?:^\W{{0,3}}|[,;:][ ]|\b(?:then|and|when|until|\d{{1,2}}:\d\d)[ ])({_THING})[ ]$", re.IGNORECASE
 )
+_PLACE = re.compile(
+    r"\b(?:in|on|at|under|behind|around|over|beside|round)[ ](?:the|his|her|its|their|a)[ ](?:[\w'-]{1,20}[ ]?){1,2}$",
+    re.IGNORECASE,
+)
+_WITH = re.compile(rf"\bwith[ ]({_THING})(?:[ ][a-z]{{2,15}}(?:ed|ing))?[ ]$", re.IGNORECASE)
 _TELLS_MORE = re.compile(
     r"\b(?:not|never|no|nobody|nothing|without|almost|nearly|tries|wants|about|another|also|or|twice|again)\b|n't\b",
     re.IGNORECASE,
@@ -149,10 +156,12 @@ def event_of(question: str) -> Event | None:
         return None if word in FUNCTION_WORDS else Event({stem_of(word): word}, before=True, goes_on=False)
     words = [token.word for token in tokens_of(asks["rest"])]
     verbs = [word for word in words[1:] if word not in FUNCTION_WORDS and (asks["helps"] or word.endswith("ing"))]
-    return (
-        Event({stem_of(word): word for word in verbs if word != "do"}, before=False, goes_on=bool(asks["is"]))
-        if verbs
-        else None
+    place = _PLACE.search(asks["rest"].strip())
+    return Event(
+        {stem_of(word): word for word in verbs if word != "do"},
+        before=False,
+        goes_on=bool(asks["is"]),
+        place=place[0].lower() if place else "",
     )
 
 
@@ -172,6 +181,9 @@ def phrase_told(sentence: Sentence, event: Event) -> tuple[int, str] | None:
         phrase = _PRECEDES.search(text[: token.begin]) if event.before else _FOLLOWS.match(text, token.end)
         if phrase and not _AND_MORE.search(text, token.end):
             found.append((phrase.start(1), phrase[1]))
+    if not found and event.place and (at := text.lower().find(event.place)) > 0:
+        held = _WITH.search(text[:at])  # "She comes in with a basket on her head"
+        found += [(held.start(1), held[1])] if held else []
     return found[0] if len(found) == 1 else None
 
 
