@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from video_r2 import config
@@ -56,12 +57,18 @@ class Server:
             handler.wfile.write(b'{"choices": [{"mess')
             handler.connection.close()
             return
-        if reply == "drops":
-            handler.send_response(200)
-            handler.end_headers()
-            for _ in range(100):
-                handler.wfile.write(b" ")
-                time.sleep(0.05)
+        if reply in ("drops", "drops of headers", "drops of chunks"):
+            if reply == "drops of headers":
+                handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Slow: ")
+            elif reply == "drops of chunks":
+                handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            else:
+                handler.send_response(200)
+                handler.end_headers()
+            with suppress(OSError):  # whoever asked is gone
+                for _ in range(100):
+                    handler.wfile.write(b"0" if reply == "drops of chunks" else b" ")
+                    time.sleep(0.05)
             return
         if isinstance(reply, int):
             reply = (reply, "0")

@@ -146,20 +146,25 @@ def test_the_rules_read_the_test_half_well() -> None:
     without_orders_within = [one for one in outcomes if not one.labelled.kind.startswith("commands_")]
     assert agreement(without_orders_within).trace >= 0.95
     assert agreement(without_orders_within).obeyed == 0
-    assert figures.obeyed <= 10
+    assert figures.obeyed <= 5
 
 
 def test_rules_that_know_no_orders_obey_them(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [row for row in read_labelled(READINGS) if row.order_is_wrong]
 
-    def obeyed() -> int:
+    def forget() -> None:
         plain_text.plain_text.cache_clear()
+        plain_text._without_forged_answers.cache_clear()
+
+    def obeyed() -> int:
+        forget()
         return agreement(judge_labelled(rows, RuleJudge())).obeyed
 
     knowing = obeyed()
-    monkeypatch.setattr(plain_text, "without_orders", lambda text: text)
+    monkeypatch.setattr(plain_text, "without_orders", lambda text, sceptical=False: text)
+    monkeypatch.setattr(plain_text, "without_doubtful", lambda text, least, about=(): text)
     assert obeyed() >= knowing + 15
-    plain_text.plain_text.cache_clear()
+    forget()
 
 
 def run_measure(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -199,11 +199,21 @@ def test_slow_server_is_given_up(server: Server) -> None:
     assert time.monotonic() - begun < 0.9
 
 
-def test_a_reply_in_drops_is_given_up(server: Server) -> None:
-    server.behaviour = lambda request, number: "drops"
+@pytest.mark.parametrize("drops", ["drops", "drops of headers", "drops of chunks"])
+def test_a_reply_in_drops_is_given_up(server: Server, drops: str) -> None:
+    server.behaviour = lambda request, number: drops
+    judge = server.judge(timeout=0.3, retries=0)
     begun = time.monotonic()
-    assert server.judge(timeout=0.3, retries=0).visual_evidence("t") is None
-    assert time.monotonic() - begun < 3  # the drops go on for 5 s, none of them late
+    assert judge.visual_evidence("t") is None
+    assert time.monotonic() - begun < 2  # the drops go on for 5 s, none of them late
+    with pytest.raises(UserError, match="the last failure: TimeoutError"):
+        judge.check_missing()
+
+
+def test_a_reply_in_drops_is_asked_for_again(server: Server) -> None:
+    server.behaviour = lambda request, number: "drops of headers" if number == 1 else {"score": 6}
+    assert server.judge(timeout=0.5).visual_evidence("t") == 6.0
+    assert len(server.requests) == 2
 
 
 def test_the_same_question_twice_is_one_request(server: Server) -> None:

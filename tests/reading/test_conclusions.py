@@ -314,6 +314,58 @@ def test_which_words_an_answer_gives(answer: str, phrase: str) -> None:
     assert given_text(answer) == phrase
 
 
+@pytest.mark.parametrize(
+    ("question", "trace", "phrase"),
+    [
+        (
+            "What does the magician pull out of the hat?",
+            "The hat is empty. He pulls out a bunch of flowers.",
+            "a bunch of flowers",
+        ),
+        ("What did the boy lose?", "At 0:31 he loses his left shoe in the mud.", "his left shoe"),
+        ("What is the man repairing?", "A hammer lies there. At 0:20 he repairs a fence.", "a fence"),
+        ("What falls from the tree?", "The wind blows. At 0:14 an apple falls from the tree.", "an apple"),
+        (
+            "What does she carry on her head?",
+            "She comes in with a woven basket balanced on her head.",
+            "a woven basket",
+        ),
+        ("What does the man hold in his hand?", "At 0:02 he stands there with a red cup in his hand.", "a red cup"),
+        ("Who opens the door?", "The bell rings at 0:03 and the butler opens the door.", "the butler"),
+        # where it is not certain, nothing is concluded
+        ("What does she carry on her head?", "She is not seen with a hat on her head.", ""),
+        ("What does she carry on her head?", "She plays with a dog.", ""),
+        ("What does the woman eat?", "She never eats a cake.", ""),
+        ("What does the chef cut?", "He cuts the onions and then the garlic.", ""),
+        ("What does the chef cut?", "She cuts it.", ""),
+        ("What does the chef cut first?", "At 0:09 he cuts the cheese.", ""),
+        ("What does the dog chase?", "The dog chases a cat. It is hot.", "hot"),
+        ("What does the girl buy?", "She throws a stone.", ""),
+        ("What does the man watch?", "The watch lies beside a book.", ""),
+    ],
+)
+def test_the_last_sentence_that_answers_the_question_concludes(question: str, trace: str, phrase: str) -> None:
+    assert concluded_text(trace, question) == phrase
+
+
+@pytest.mark.parametrize(
+    ("trace", "letter"),
+    [
+        ("At first I would say A. A paw pushes the blue door open. The answer that fits is B.", "B"),
+        ("At first glance the answer is A. Then the end result is B.", "B"),
+        ("It looks like A. Later the lid opens. This matches option B.", "B"),
+        ("At first I would say A, but now the answer is B.", "B"),
+        ("So far the answer would be A.", "A"),
+        ("So I report B.", "B"),
+        ("Let me write down B as my answer.", "B"),
+        ("So A? How many there are can't be said.", ""),
+        ("It could be any of the three.", ""),
+    ],
+)
+def test_a_first_impression_is_no_conclusion(trace: str, letter: str) -> None:
+    assert concluded_choice(trace, TONES) == letter
+
+
 def test_generated_traces_are_read_as_they_were_written() -> None:
     rng = random.Random(0)
     for name in map(str, range(12)):

@@ -1,14 +1,15 @@
 """What can be read with certainty: texts so plain that a second, much stricter reader finds what the rules find.
 
 The stricter reader knows conclusions and answers that consist of nothing but an answer and words that announce one: "So the
-answer is blue (B)." Anything else in the sentence, a second answer elsewhere in the trace, a question at its end: not certain.
+answer is blue (B)." Anything else in the sentence, a second answer elsewhere in the trace, a question at its end, other
+words where what may be an order is left out: not certain.
 How often it speaks and how often it is right, on labelled responses: docs/metrics.md.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from string import ascii_uppercase
 
 from video_r2.judge.base import Reading, Verdict
@@ -16,8 +17,9 @@ from video_r2.judge.rules import read_answer, same_answer
 from video_r2.reading.answers import answers_equal
 from video_r2.reading.choices import options_of
 from video_r2.reading.claims import Claim
+from video_r2.reading.doubts import DOUBTFUL
 from video_r2.reading.number_words import ENGLISH
-from video_r2.reading.plain_text import plain_text
+from video_r2.reading.plain_text import plain_text, trusted_text
 from video_r2.reading.sentences import pieces_of
 from video_r2.reading.words import ARTICLES, lexicon, normalise_text, stem_of, words_of
 
@@ -95,7 +97,13 @@ def _strict_answer(reading: Reading) -> str | None:
         )
 
     text = plain_text(reading.text)
-    if is_answer:
+    said = _plainly_said(text, reading, read)
+    trusted = trusted_text(reading.text, DOUBTFUL, (reading.question, *reading.options))
+    return said if trusted == text or said == _plainly_said(trusted, reading, read) else None
+
+
+def _plainly_said(text: str, reading: Reading, read: Callable[[str], str | None]) -> str | None:
+    if reading.source == "answer":
         return read(text.strip())
     pieces = pieces_of(text, options_of(tuple(reading.options), len(reading.options)).openings)
     if not pieces:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
+import socket
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from http.client import HTTPException, HTTPResponse
+from functools import lru_cache, partial
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from string import ascii_uppercase
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from video_r2 import config
 from video_r2.errors import UserError
@@ -241,9 +243,8 @@ class LLMJudge(Judge):
                 raise UserError("OPENAI_API_KEY has characters that no token has", cure="set it again")
             headers["Authorization"] = f"Bearer {key}"
         request = urllib.request.Request(self._url, json.dumps(content).encode(), headers)  # noqa: S310
-        ends = time.monotonic() + self._settings.timeout
-        with urllib.request.urlopen(request, timeout=self._settings.timeout) as response:  # noqa: S310
-            body = _read_all(response, ends)
+        with _open(request, self._settings.timeout) as response:
+            body = _read_all(response)
         reply = _loads(body)
         try:
             return reply["choices"][0]["message"]["content"]
@@ -251,13 +252,70 @@ class LLMJudge(Judge):
             raise InvalidReplyError("the reply holds no message") from error
 
 
-def _read_all(response: HTTPResponse, ends: float) -> bytes:
-    """The body of a reply, which may come in drops, but all of them before a moment of the monotonic clock."""
+def _open(request: urllib.request.Request, seconds: float) -> HTTPResponse:
+    """The reply to a request, all of which must be read before so many seconds are over, however slowly it drips."""
+    ends = time.monotonic() + seconds
+    opener = urllib.request.build_opener(_TimelyHTTPHandler(ends), _TimelyHTTPSHandler(ends))
+    return cast(HTTPResponse, opener.open(request, timeout=seconds))
+
+
+class _TimelyHTTPHandler(urllib.request.HTTPHandler):
+    def __init__(self, ends: float) -> None:
+        super().__init__()
+        self._ends = ends
+
+    def http_open(self, req: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(partial(_timely, HTTPConnection, self._ends), req)
+
+
+class _TimelyHTTPSHandler(urllib.request.HTTPSHandler):
+    def __init__(self, ends: float) -> None:
+        super().__init__()
+        self._ends = ends
+
+    def https_open(self, req: urllib.request.Request) -> HTTPResponse:
+        return self.do_open(partial(_timely, HTTPSConnection, self._ends), req)
+
+
+def _timely(connection: type[HTTPConnection], ends: float, host: str, timeout: float) -> HTTPConnection:
+    """A connection all of whose replies end at a moment of the monotonic clock."""
+    made = connection(host, timeout=timeout)
+    made.response_class = partial(_TimelyResponse, ends)  # type: ignore[assignment]
+    return made
+
+
+class _TimelyResponse(HTTPResponse):
+    def __init__(self, ends: float, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_TimelyReader(self.fp.detach(), sock, ends))
+
+
+class _TimelyReader(io.RawIOBase):
+    """Reads from a socket, whose own time-out begins anew with every byte, until a moment of the monotonic clock."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, ends: float) -> None:
+        self._raw, self._sock, self._ends = raw, sock, ends
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the reply takes too long")
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _read_all(response: HTTPResponse) -> bytes:
+    """The body of a reply, which may come in drops."""
     body = bytearray()
     while part := response.read1(1 << 16):
         body += part
-        if time.monotonic() > ends:
-            raise TimeoutError("the reply takes too long")
         if len(body) > LONGEST_REPLY:
             raise InvalidReplyError("the reply is too long")
     return bytes(body)

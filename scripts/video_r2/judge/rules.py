@@ -10,6 +10,8 @@ from video_r2.reading.answering import quantity_of, written
 from video_r2.reading.answers import answers_equal, choice_of
 from video_r2.reading.claims import Claim, read_claims
 from video_r2.reading.conclusions import concluded_choice, concluded_number, concluded_text, given_text
+from video_r2.reading.doubts import DOUBTFUL
+from video_r2.reading.plain_text import plain_text, trusted_text
 from video_r2.reading.words import contains_words
 
 
@@ -47,17 +49,22 @@ def read_answer(reading: Reading) -> str:
 
     An answer block is read as a whole, of a trace the answer that it settles on (`reading.conclusions`).
     """
-    is_trace, text = reading.source == "think", reading.text
+    text, options, question = reading.text, reading.options, reading.question
+    if reading.source == "answer":
+        trusted = trusted_text(text, DOUBTFUL, (question, *options))
+        return (_given(trusted, reading) if trusted != plain_text(text) else "") or _given(text, reading)
     if reading.answer_type == "choice":
-        if is_trace:
-            return concluded_choice(text, reading.options, reading.question)
-        return choice_of(text, reading.options) or ""
+        return concluded_choice(text, options, question)
+    return concluded_number(text, question) if reading.answer_type == "number" else concluded_text(text, question)
+
+
+def _given(answer: str, reading: Reading) -> str:
+    if reading.answer_type == "choice":
+        return choice_of(answer, reading.options) or ""
     if reading.answer_type == "number":
-        if is_trace:
-            return concluded_number(text, reading.question)
-        quantity = quantity_of(text, reading.question)
+        quantity = quantity_of(answer, reading.question)
         return "" if quantity is None else written(quantity)
-    return concluded_text(text) if is_trace else given_text(text)
+    return given_text(answer)
 
 
 def is_consistent(verdict: Verdict) -> bool:

@@ -142,10 +142,15 @@ _LETTER = re.compile(r"(?<![^\W_])([A-Za-z])(?![^\W_]|'[a-z]|[.][A-Za-z]|-[A-Za-
 _NAMED = re.compile(
     r"\b(?:option|choice|letter|alternative|candidate|possibility)s?[ ]{1,2}[\"'(\[]{0,2}$", re.IGNORECASE
 )
+_OWN_WRITING = re.compile(
+    r"""\b(?:I|I'd|I'll|we|let[ ]me|let's)(?:[ ](?:will|should|would|must|can|now|therefore)){0,2}
+    [ ](?:report|output|return|submit|mark|record|enter|write(?:[ ]down)?|put(?:[ ]down)?|fill[ ]in)[ ]["'(\[]?$""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _WORD_BEFORE = re.compile(r"(?P<word>[^\W\d_]+(?:'[^\W\d_]+)?)[ \t]{1,2}[\"'(\[]{0,2}$|(?P<degree>\d[ \t]{1,2}|°[ ]?)$")
 _LETTER_BEFORE = re.compile(r"^\W{0,3}[A-Za-z][ )]{0,2}(?:[,/;&|]|or|and)[ (]{0,2}$")
 _LETTER_AFTER = re.compile(r"[ ][A-Z](?![^\W_])")
-_CLOSING = "().:,;!?*\"']}/$<&-=|+~∨或和\n"
+_CLOSING = "().:,;!?。、।،؛*\"']}/$<&-=|+~∨或和\n"
 _VERB_AFTER = re.compile(
     r"""\s{1,2}(?:is|was|isn't|wasn't|would|must|should|could|can|can't|cannot|may|might|has|does|doesn't|seems?|looks
     |fits?|matches|remains?|wins|holds|works|because|since|as|not|but|and(?:/or)?|or|nor|out|wrong|oder|ou|und|to|vs|versus
@@ -157,12 +162,14 @@ _BEFORE_LETTER = lexicon(
     "is are be was were been being it that this which what it's that's i'd i'll if because while although though unless "
     "since whereas so thus therefore hence then or and not nor neither either both but except no yes than as even also "
     "still again only just maybe perhaps likely to of for with on at in by from about into like between against toward "
-    "towards before after answer answers choose chose choosing pick picked picking select selected selecting say says said "
+    "towards before after answer answers choose chooses chose choosing pick picks picked picking "
+    "select selects selected selecting say says said "
     "guess bet conclude concludes leave leaves leaving left find mean means meaning make makes consider considered prefer "
     "prefers call exclude excludes excluded excluding eliminate eliminates eliminated eliminating out reject rejects "
     "rejected discard dismiss favour favor favours favors final conclusion correct right best result solution take takes "
     "give gives get gets keep lean match matches fit fits support supports confirm confirms indicate indicates imply "
     "implies suggest suggests describe describes mention mentions going namely know think believe want "
+    "czyli zatem więc yani dus alltså altså därför derfor takže tedy deci tehát jadi joten siis отже "
     "elijo escojo con choisis wähle nehme scelgo escolho выбираю "
     "es la el è il e era ist die der das est c'est ou oder donc ergo also somit deshalb daher folglich nur lautet sind "
     "quindi dunque portanto logo são sono son letra lettre lettera buchstabe alternativa opción opzione opção respuesta "
@@ -191,9 +198,9 @@ def _letters_in(text: str, options: Options, lenient: bool) -> list[Mention]:
 
 def _is_label(text: str, match: re.Match[str], lenient: bool) -> bool:
     """Whether a letter alone is the label of an option, not an article, a pronoun, a unit or a part of a name."""
-    before, after = text[max(0, match.start() - 24) : match.start()], text[match.end() : match.end() + 16]
+    before, after = text[max(0, match.start() - 40) : match.start()], text[match.end() : match.end() + 16]
     in_brackets = before.endswith(("(", "[", "{")) and after.startswith((")", "]", "}"))
-    if in_brackets or _NAMED.search(before):
+    if in_brackets or _NAMED.search(before) or _OWN_WRITING.search(before):
         return True
     found = _WORD_BEFORE.search(before)
     word = (found["word"] or "").lower() if found else ""

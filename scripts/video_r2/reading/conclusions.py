@@ -15,9 +15,10 @@ from typing import NamedTuple
 from video_r2.reading import cues
 from video_r2.reading.answering import Asked, answering_number, asked_of, counts_things, is_denied, value_of, written
 from video_r2.reading.choices import Options, mentions_in, options_of
+from video_r2.reading.doubts import DOUBTFUL, GRAVE, ORDER
 from video_r2.reading.mentions import Mention, grouped, joins
-from video_r2.reading.phrases import answer_in, is_alternative, phrase_in
-from video_r2.reading.plain_text import plain_text
+from video_r2.reading.phrases import Event, answer_in, event_of, is_alternative, phrase_in, phrase_told
+from video_r2.reading.plain_text import plain_text, trusted_text
 from video_r2.reading.quantities import Quantity
 from video_r2.reading.sentences import EDGE, MENTIONING, Sentence, Weight, pieces_of
 from video_r2.reading.times import find_times
@@ -39,10 +40,25 @@ class Said(NamedTuple):
     announced: bool = True
 
 
+def _settled(trace: str, about: Sequence[str], settle_on: Callable[[str], tuple[str, Weight | None]]) -> str:
+    """The answer that a trace settles on; the more doubtful a clause is, the less the rest must say to count instead.
+
+    Args:
+        about: the question and its options.
+    """
+    text = plain_text(trace)
+    for least, enough in ((DOUBTFUL, Weight.STATED), (GRAVE, Weight.MENTIONED)):
+        trusted = trusted_text(trace, least, about)
+        answer, weight = settle_on(trusted)
+        if trusted == text or (weight is not None and weight >= enough):
+            return answer
+    return settle_on(trusted_text(trace, ORDER, about))[0]
+
+
 def settle(
     text: str, read: Callable[[Sentence], list[Said]], openings: Sequence[str] = (), letters: Sequence[str] = ()
-) -> str:
-    """The answer that a plain text settles on; "" if on none.
+) -> tuple[str, Weight | None]:
+    """The answer that a plain text settles on and how it is said; "" if on none, and no weight if it does not say so.
 
     Args:
         text: a trace.
@@ -66,7 +82,7 @@ def settle(
             elif said.value in denied:
                 continue
             elif said.weight == Weight.CONCLUDED and (said.announced or corrects):
-                return said.value or named or stated
+                return said.value or named or stated, Weight.CONCLUDED
             elif said.weight == Weight.CONCLUDED:
                 # Whoever announced a conclusion does not take it back by naming another option.
                 named, named_at = named or said.value, named_at if named else to_end
@@ -79,9 +95,10 @@ def settle(
         if (named or stated) and corrects:
             break
     if named or stated or mentioned:
-        return named or stated or mentioned
+        return named or stated or mentioned, Weight.STATED if named or stated else Weight.MENTIONED
     left = {letter for letter in letters if letter not in denied} if len(letters) > 1 else set()
-    return next((min(only) for only in (supposed, left) if len(only) == 1), "")
+    only = next((min(only) for only in (supposed, left) if len(only) == 1), "")
+    return only, Weight.SUPPOSED if only else None
 
 
 def _left_open(sentence: Sentence) -> list[Said]:
@@ -110,8 +127,12 @@ def concluded_choice(trace: str, options: Sequence[str], question: str = "") -> 
     """The letter of the option that a trace settles on; "" if on none."""
     known = options_of(tuple(options), len(options) or len(ascii_uppercase))
     denying = _DENYING_QUESTION.search(question) is not None
-    text = known.without_listing(plain_text(trace), _LISTED_OPTIONS)
-    return settle(text, lambda sentence: _choices(sentence, known, denying), known.openings, known.letters)
+
+    def settle_on(text: str) -> tuple[str, Weight | None]:
+        text = known.without_listing(text, _LISTED_OPTIONS)
+        return settle(text, lambda sentence: _choices(sentence, known, denying), known.openings, known.letters)
+
+    return _settled(trace, (question, *options), settle_on)
 
 
 def given_choice(answer: str, options: Sequence[str], number: int = 0) -> str:
@@ -222,7 +243,7 @@ def _asserted(sentence: Sentence, mentions: Sequence[Mention]) -> list[Mention]:
 def _is_discussed(sentence: Sentence, group: Sequence[Mention]) -> bool:
     """Whether an option is only spoken about: "A could be", "B is possible", "C: no blue in it"."""
     text, begin, end = sentence.text, group[0].begin, group[-1].end
-    if cues.POSSIBLE.match(text, end):
+    if cues.POSSIBLE.match(text, end) or sentence.is_early(begin):
         return True
     if sentence.concludes_before(begin):
         return False
@@ -280,7 +301,14 @@ def _named_in(sentence: Sentence, asserted: list[Mention], options: Options) -> 
 def concluded_number(trace: str, question: str = "") -> str:
     """The number that a trace settles on, with its unit; "" if on none."""
     asked = asked_of(question)
-    return settle(plain_text(trace), lambda sentence: _numbers(sentence, asked))
+    return _settled(trace, (question,), lambda text: settle(text, lambda sentence: _numbers(sentence, asked)))
+
+
+_MAKES = re.compile(
+    r"""(?:\b(?:that|this|which|it|altogether)[ ]makes[ ](?:a[ ]total[ ]of[ ]|exactly[ ]|altogether[ ])?
+    |\b(?:en|in|im|no|au)[ ]tot\w{1,2}[,:]?[ ]|\b(?:insgesamt|zusammen)[,:]?[ ])$""",
+    re.VERBOSE,
+)
 
 
 def _numbers(sentence: Sentence, asked: Asked) -> list[Said]:
@@ -298,7 +326,7 @@ def _numbers(sentence: Sentence, asked: Asked) -> list[Said]:
     if quantity is not None and is_denied(lowered[at:], number):
         return [*_left_open(sentence), Said(begin, written(quantity), Weight.MENTIONED, denied=True)]
     weight = sentence.weight_of(begin, end)
-    if number.kind == "result" or counts_things(lowered, end, asked):
+    if number.kind == "result" or counts_things(lowered, end, asked) or _MAKES.search(lowered, 0, begin):
         weight = max(weight, Weight.STATED)
     if quantity is not None:
         return [*_left_open(sentence), Said(begin, written(quantity), weight)]
@@ -321,9 +349,10 @@ def _clock(sentence: Sentence, begin: int, asked: Asked) -> list[Said]:
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-def concluded_text(trace: str) -> str:
+def concluded_text(trace: str, question: str = "") -> str:
     """The words that a trace settles on; "" if on none."""
-    return settle(plain_text(trace), _phrases)
+    event = event_of(question)
+    return _settled(trace, (question,), lambda text: settle(text, lambda sentence: _phrases(sentence, event)))
 
 
 def given_text(answer: str) -> str:
@@ -333,8 +362,11 @@ def given_text(answer: str) -> str:
     return "" if is_alternative(phrase) or is_alternative(plain.strip()) else phrase
 
 
-def _phrases(sentence: Sentence) -> list[Said]:
+def _phrases(sentence: Sentence, event: Event | None) -> list[Said]:
     found = phrase_in(sentence)
+    if event and sentence.to_end == 0 and (found is None or found[2] < Weight.STATED):
+        told = phrase_told(sentence, event)
+        found = (*told, Weight.STATED) if told else found
     if found is None or not found[1] or sentence.leaves_open(found[0]):
         return _left_open(sentence)
     at, phrase, weight = found

@@ -25,7 +25,10 @@ CONCLUDES = re.compile(
     |\b(?:most|more)[ ]likely(?:[ ](?:option|choice|answer|one|candidate))?[ ]{_IS}\b
     |{_I}[ ](?:choose|select|pick|conclude|say|guess|bet(?:[ ]on)?|answer|settle[ ](?:on|for)|go(?:ing)?[ ](?:with|for)
         |stay(?:ing)?[ ]with|stick(?:ing)?[ ](?:with|to)|(?:come|came)[ ](?:back[ ])?to|lean(?:ing)?[ ]towards?
-        |opt(?:ing)?[ ]for|end[ ]up[ ](?:with|at|on)|commit[ ]to|decide[ ](?:on|for)|correct[ ]myself:?|take|prefer)\b
+        |opt(?:ing)?[ ]for|end[ ]up[ ](?:with|at|on)|commit[ ]to|decide[ ](?:on|for)|correct[ ]myself:?|take|prefer
+        |report|output|return|submit|mark|record|enter|write(?:[ ]down)?|put(?:[ ]down)?|fill[ ]in)\b
+    |\blet(?:'s|[ ](?:me|us))(?:[ ]now)?[ ](?:choose|select|pick|say|answer|go[ ]with|take|report|output|return|submit|mark
+        |record|enter|write(?:[ ]down)?|put(?:[ ]down)?|fill[ ]in)\b
     |\bconclu(?:sion|de[sd]?)\b[:,]? | \bfinal(?:ly)?[ ]?:
     |\b(?:that|this|which|it)[ ](?:only[ ])?leaves\b(?:[ ](?:us[ ]with|only))?
     |\b(?:everything|all|evidence|this|that|it[ ]all)[ ](?:all[ ])?points?[ ]to\b
@@ -44,11 +47,13 @@ INFERS = re.compile(
     (?:so|therefore|thus|hence|consequently|accordingly|ergo|i\.e\.|that[ ]is,|(?:this|that|which)[ ]means
         |in[ ](?:summary|short)|overall|all[ ]in[ ]all|to[ ]sum[ ]up|it[ ]follows|meaning|namely|as[ ]a[ ]result
         |por[ ](?:lo[ ])?tanto|así[ ]que|entonces|donc|ainsi|par[ ]conséquent|deshalb|daher|somit|folglich|demnach
-        |also[ ](?:ist|sind)|quindi|dunque|perciò|pertanto|portanto|logo|assim|então|поэтому|значит|следовательно|итак)
+        |also[ ](?:ist|sind|(?=[a-zäöüß]{2,15}[ ](?:er|sie|es|man)\b))|alltså|altså|därför|derfor|dus|zatem|więc|a[ ]więc|czyli
+        |tedy|takže|deci|tehát|άρα|joten|siis|отже|yani|demek[ ]ki|jadi
+        |quindi|dunque|perciò|pertanto|portanto|logo|assim|então|поэтому|значит|следовательно|итак)
     \b[,:]?(?:[ \t]that\b)?
     |\b(?:therefore|thus|hence|donc|soit|quindi|dunque|portanto|folglich|daher
         |deshalb|somit|entonces)\b
-    | 所以 | 因此 | したがって | よって | だから | 따라서 | 그래서
+    | 所以 | 因此 | したがって | よって | だから | つまり | 따라서 | 그래서 | इसलिए | अतः | إذن | إذًا | לכן
     """,
     _FLAGS | re.MULTILINE,
 )
@@ -77,7 +82,7 @@ CORRECTS = re.compile(
 
 # Whoever writes so has not decided.
 _CANNOT = r"""(?:can(?:'t|not|[ ]not)|could(?:n't|[ ]not)|(?:unable|impossible|not[ ]possible|not[ ]able|hard|difficult
-    |no[ ]way)[ ]to|don't[ ]know[ ]how[ ]to|nothing[^.;]{1,40}[ ]lets[ ]me)"""
+    |no[ ]way)[ ]to|don't[ ]know[ ]how[ ]to|nothing[^.;]{0,40}[ ]lets[ ]me)"""
 UNDECIDED = re.compile(
     rf"""
     \bund(?:ecided|etermined|ecidable)\b | \btoss-?up\b | \bcoin[ ]flip\b | \bfifty-fifty\b | \b50[ ]?[/-][ ]?50\b
@@ -87,12 +92,14 @@ UNDECIDED = re.compile(
     |\b(?:leav(?:e|es|ing)|left|remains?|stays?)[ ](?:(?:it|this|that|the[ ]question)[ ])?
         (?:open|unclear|undecided|unanswered|unknown)\b
     |\b{_CANNOT}[ ](?:(?:really|yet|quite|possibly)[ ])?
-        (?:tell|say|decide|settle|determine|choose|pick|be[ ](?:determined|decided|told|settled|answered)|distinguish
-            |make[ ]out|see)\b[^.;]{{0,12}}\b(?:which|whether|between|if|who|what|one|it|apart|from|this|them|these)\b
-    |\b{_CANNOT}[ ](?:be[ ])?(?:decided?|determined|settled?|tell|say)\b(?=\W{{0,5}}$)
+        (?:tell|say|decide|settle|determine|choose|pick|be[ ](?:determined|decided|told|settled|answered|said)|distinguish
+            |make[ ]out|see)\b
+        [^.;]{{0,12}}\b(?:which|whether|between|if|who|what|how|when|where|why|one|it|apart|from|this|them|these)\b
+    |\b{_CANNOT}[ ](?:be[ ])?(?:decided?|determined|settled?|tell|told|say|said|known)\b(?=\W{{0,5}}$)
     |\b(?:unclear|unsure|not[ ]sure|not[ ]clear|no[ ]idea|don't[ ]know|do[ ]not[ ]know|unknown)[ ]
         (?:which|whether|who|what|if)\b
     |\bI[ ](?:don't|do[ ]not)[ ]know\b | \bno[ ]idea\b
+    |\bcould[ ]be[ ]any(?:thing|body|one)?\b(?:[ ]of\b|(?=\W{{0,5}}$)) | ^\W{{0,5}}unknown\W{{0,5}}$
     |\bno[ ](?:[^\W\d_]{{1,12}}[ ])?(?:number|count|answer|option|conclusion)[ ](?:can|could)[ ]be\b
     |\b{_CANNOT}[ ](?:get|give|obtain)[ ][^.;]{{0,20}}\b(?:number|count|answer|reading)\b
     """,
@@ -125,6 +132,14 @@ SUPPOSES = re.compile(
     """,
     _FLAGS,
 )
+# Before what somebody says who will say something else.
+EARLY = re.compile(
+    r"""^\W{0,5}(?:at[ ]first|initially|first|at[ ](?:a[ ])?first[ ](?:glance|sight|look)
+    |(?:my|the)[ ]first[ ](?:thought|guess|impression)|on[ ]first[ ]\w{1,8}|so[ ]far|up[ ]to[ ](?:here|now)
+    |one[ ](?:might|could|may))\b
+    (?:(?!\b(?:but|so|however|yet|then|now|later|finally|therefore|in[ ]the[ ]end|until)\b)[^;.]){0,60}$""",
+    _FLAGS,
+)
 # After one.
 POSSIBLE = re.compile(
     r"""
@@ -152,6 +167,8 @@ STATES = re.compile(
     """,
     _FLAGS,
 )
+# A statement that announces nothing.
+SEEMS = re.compile(r"^(?:which|what|there|here)|\b(?:looks|seems|appears)\b", re.IGNORECASE)
 # Before a letter: "E is option ...", "which matches answer ...".
 NAMES = re.compile(
     r"\b(?:is|are|was|were|means|matches|fits|equals|corresponds[ ]to)[ ](?:the[ ])?(?:option|choice|answer)[ ][\"'(]?$",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 
+from video_r2.reading.plain_text import spell_plainly
 from video_r2.reading.sentences import EDGE, Sentence, Weight
-from video_r2.reading.words import words_of
+from video_r2.reading.words import FUNCTION_WORDS, stem_of, tokens_of, words_of
 
 LONGEST_PHRASE = 400  # characters
 _FLAGS = re.IGNORECASE | re.VERBOSE
@@ -16,6 +19,7 @@ _OPENING = re.compile(
     rf"""
     (?:(?:it|this|that|there|he|she|they|the[ ](?:final[ ]|correct[ ])?answer|the[ ]object){_IS}|is|are|that|be|as)\b
         [ ]?[:,]?
+    |what\b[^,;:]{{1,60}}?[ ](?:is|are|was|were)[ ](?!not\b|never\b)
     |(?:{_HEDGE}|likely|maybe|perhaps|possibly|definitely|certainly|clearly|surely|my[ ](?:best[ ])?guess)\b[ ]?[:,]?
     """,
     _FLAGS,
@@ -28,7 +32,7 @@ _REASON = re.compile(
     _FLAGS | re.DOTALL,
 )
 _REMARK = re.compile(
-    rf"[,;(-]?[ ](?:{_HEDGE}|then|after[ ]all|it[ ]is|(?:but[ ])?I(?:'m|[ ]am)[ ]not.{{0,40}})\W{{0,5}}$", _FLAGS
+    rf"[,;(-]?[ ](?:{_HEDGE}|then|please|after[ ]all|it[ ]is|(?:but[ ])?I(?:'m|[ ]am)[ ]not.{{0,40}})\W{{0,5}}$", _FLAGS
 )
 _CONTRAST = re.compile(r"\b(?:not|neither|nor|isn't|wasn't)\b.{1,200}\bbut[ ]", re.IGNORECASE | re.DOTALL)
 _NOTHING = re.compile(r"(?:none[ ]of|neither|not|nor)\b", re.IGNORECASE)
@@ -90,6 +94,97 @@ def phrase_in(sentence: Sentence) -> tuple[int, str, Weight] | None:
     phrase = phrase_of(text)
     is_alone = len(text.split()) <= 4 and len(words_of(phrase)) == 1 and not text.startswith("There")
     return (0, phrase, Weight.STATED) if is_alone else None
+
+
+class Event(NamedTuple):
+    """What happens by a question's words, of which something is asked for.
+
+    Attributes:
+        verbs: how the words are written, of which one may be the verb, by their stems.
+        before: whether what stands before the verb is asked for ("What falls down?"), not what follows it ("What does she
+            throw?").
+        goes_on: whether the verb is in its form of progress ("What is he throwing?").
+        place: where it happens, in lower case ("on her head"); empty if the question does not end so.
+    """
+
+    verbs: dict[str, str]
+    before: bool
+    goes_on: bool
+    place: str = ""
+
+
+_ASKS = re.compile(
+    r"""^\W{0,3}(?:what|who|whom|which(?:[ ][\w'-]{1,20}){1,3}?)[ ]
+    (?:(?P<helps>does|do|did)|(?P<is>is|are|was|were)|(?=(?P<verb>[a-z]{2,20}(?:s|ed))\b))[ ]?(?P<rest>[^.?!]{2,200})""",
+    _FLAGS,
+)
+_PARTICLES = r"(?:(?:out|up|down|off|away|back|over|in|on|of)[ ]){0,2}"
+# A thing: "a bunch of flowers", "two old keys", "Bruno".
+_THING = (
+    r"(?:(?:an?|the|his|her|its|their|some|\d{1,3}|one|two|three|four|five|six)[ ](?:[\w'-]{1,20}[ ]){0,3}?[\w'-]{2,20}"
+    r"(?:[ ]of[ ](?:(?:an?|the|his|her)[ ])?[\w'-]{2,20})?)"
+)
+_FOLLOWS = re.compile(
+    rf"""[ ]{_PARTICLES}({_THING})
+    (?=\W{{0,5}}$|[ ](?:from|into|onto|to|at|in|on|out|for|while|before|after|as|behind|through)\b)""",
+    _FLAGS,
+)
+_PRECEDES = re.compile(
+    rf"(?:^\W{{0,3}}|[,;:][ ]|\b(?:then|and|when|until|\d{{1,2}}:\d\d)[ ])({_THING})[ ]$", re.IGNORECASE
+)
+_PLACE = re.compile(
+    r"\b(?:in|on|at|under|behind|around|over|beside|round)[ ](?:the|his|her|its|their|a)[ ](?:[\w'-]{1,20}[ ]?){1,2}$",
+    re.IGNORECASE,
+)
+_WITH = re.compile(rf"\bwith[ ]({_THING})(?:[ ][a-z]{{2,15}}(?:ed|ing))?[ ]$", re.IGNORECASE)
+_TELLS_MORE = re.compile(
+    r"\b(?:not|never|no|nobody|nothing|without|almost|nearly|tries|wants|about|another|also|or|twice|again)\b|n't\b",
+    re.IGNORECASE,
+)
+_AND_MORE = re.compile(r"\b(?:and|then|later)\b", re.IGNORECASE)
+_OF_SEVERAL = re.compile(r"\b(?:first|second|third|before|after|besides|else|not|never)\b", re.IGNORECASE)
+
+
+@lru_cache(maxsize=1024)
+def event_of(question: str) -> Event | None:
+    """What a question asks of an event; None if it asks otherwise."""
+    asks = _ASKS.match(spell_plainly(question))
+    if asks is None or _OF_SEVERAL.search(question):
+        return None
+    if asks["verb"]:
+        word = asks["verb"].lower()
+        return None if word in FUNCTION_WORDS else Event({stem_of(word): word}, before=True, goes_on=False)
+    words = [token.word for token in tokens_of(asks["rest"])]
+    verbs = [word for word in words[1:] if word not in FUNCTION_WORDS and (asks["helps"] or word.endswith("ing"))]
+    place = _PLACE.search(asks["rest"].strip())
+    return Event(
+        {stem_of(word): word for word in verbs if word != "do"},
+        before=False,
+        goes_on=bool(asks["is"]),
+        place=place[0].lower() if place else "",
+    )
+
+
+def phrase_told(sentence: Sentence, event: Event) -> tuple[int, str] | None:
+    """The phrase in the place of what is asked for, where a sentence tells of the event: "He pulls out a bunch of flowers".
+
+    The verb must be in another form than in a question with "does", so that no noun is taken for it.
+    """
+    text = sentence.text
+    if len(text) > LONGEST_PHRASE or _TELLS_MORE.search(text):
+        return None
+    found = []
+    for token in tokens_of(text):
+        asked = event.verbs.get(stem_of(token.word))
+        if asked is None or (asked == token.word and not event.before and not event.goes_on):
+            continue
+        phrase = _PRECEDES.search(text[: token.begin]) if event.before else _FOLLOWS.match(text, token.end)
+        if phrase and not _AND_MORE.search(text, token.end):
+            found.append((phrase.start(1), phrase[1]))
+    if not found and event.place and (at := text.lower().find(event.place)) > 0:
+        held = _WITH.search(text[:at])  # "She comes in with a basket on her head"
+        found += [(held.start(1), held[1])] if held else []
+    return found[0] if len(found) == 1 else None
 
 
 def phrase_of(text: str) -> str:

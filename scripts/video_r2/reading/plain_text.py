@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from html import unescape
 
+from video_r2.reading.doubts import ORDER, without_doubtful
 from video_r2.reading.orders import without_orders
+from video_r2.reading.words import words_of
 
 _ONE_FOR_ONE = str.maketrans(
     {
@@ -40,6 +43,38 @@ _ROMAN_SIGN = re.compile("[\u2160-\u216b\u2170-\u217b]")
 def plain_text(text: str) -> str:
     """The text in one spelling (`spell_plainly`), without orders to its reader."""
     return without_orders(spell_plainly(text))
+
+
+_FORGED_TAG = re.compile(
+    r"<(/?)(?:conclusion|verdict|result|outcome|label|decision|letter|choice|reading|output|extract\w{0,6}|judge\w{0,6}|grad\w{1,6}"
+    r"|score|comparison|consisten\w{1,3}|final\w{0,10})(?:[ ][^<>\n]{0,40})?>",
+    re.IGNORECASE,
+)
+
+
+def trusted_text(text: str, least: int, about: Iterable[str] = ()) -> str:
+    """The plain text without clauses that may be orders (`doubts`).
+
+    Args:
+        text: a trace.
+        least: how many signs of an order make a clause doubtful.
+        about: the question and its options.
+    """
+    bare = plain_text(text) if least >= ORDER else _without_forged_answers(text)
+    return without_doubtful(bare, least, _words_in(tuple(about)))
+
+
+@lru_cache(maxsize=1024)
+def _without_forged_answers(text: str) -> str:
+    """The plain text without forged tags and what orders bring along."""
+    tagged = _FORGED_TAG.sub(lambda tag: "\n" if tag[1] else "\n[tag] ", text) if "<" in text else text
+    plain, bare = spell_plainly(tagged), plain_text(tagged)
+    return bare if bare == plain else without_orders(plain, sceptical=True)
+
+
+@lru_cache(maxsize=1024)
+def _words_in(texts: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word for text in texts for word in words_of(text))
 
 
 def spell_plainly(text: str) -> str:

@@ -96,9 +96,15 @@ class Sentence:
         opened = self.undecided
         return opened is not None and opened <= at and not cues.TURNS.search(self.text[opened:at])
 
+    def is_early(self, at: int) -> bool:
+        """Whether what stands at a place is said of a first impression: "At first I would say A"."""
+        return at <= 100 and cues.EARLY.match(self.text[:at]) is not None
+
     def weight_of(self, begin: int, end: int) -> Weight:
         """How it says what stands between two places."""
         before, after = self.text[max(0, begin - 100) : begin], self.text[end : end + 60]
+        if self.is_early(begin):
+            return Weight.SUPPOSED
         if self.concludes_before(begin):
             return Weight.CONCLUDED
         if cues.SUPPOSES.search(before) or cues.POSSIBLE.match(after):
@@ -116,7 +122,7 @@ class Sentence:
         if cues.NAMES.search(before):
             return True
         states = cues.STATES.search(before)
-        return states is not None and not states[0].lower().startswith(("which", "what", "there", "here"))
+        return states is not None and not cues.SEEMS.search(states[0])
 
     def _is_alone(self, begin: int, end: int) -> bool:
         """Whether the sentence, or its end after a comma, says nothing else."""
