@@ -72,6 +72,11 @@ results: env ## Write docs/results.md and its figures from the finished run
 why: env ## Say which jobs would run, and why (PROFILE=local|slurm TARGET=all)
 	@$(PYTHON) scripts/why.py $(TARGET) --profile $(PROFILE)
 
+.PHONY: plan
+plan: PROFILE := slurm
+plan: env ## Say what a run is going to take: jobs, GPU-hours, disk (PROFILE=slurm|local TARGET=all)
+	@$(PYTHON) scripts/plan.py $(TARGET) --profile $(PROFILE)
+
 .PHONY: freeze
 freeze: env ## Pack the finished run into results/<experiment>-frozen.tar.gz (EXPERIMENT=miniature)
 	@$(PYTHON) scripts/freeze.py results/$(EXPERIMENT)

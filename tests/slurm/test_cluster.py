@@ -78,7 +78,7 @@ def jobs(cluster: Cluster, below: Path) -> list[Job]:
     return [
         Job(
             int(of["JobId"]),
-            of["Comment"].removeprefix("rule_").partition("_wildcards_")[0],
+            of.get("Comment", "").removeprefix("rule_").partition("_wildcards_")[0],
             of["JobState"],
             of.get("TresPerJob", ""),
             of["Partition"],
@@ -225,8 +225,10 @@ def test_jobs_that_are_cancelled_too_long_or_too_big_come_again(
     assert states == {
         "generate_benchmark": ["CANCELLED", "COMPLETED"],
         "generate_world": ["TIMEOUT", "COMPLETED"],
-        "train_base": ["OUT_OF_MEMORY", "COMPLETED"],
+        "train_base": ["FAILED", "COMPLETED"],  # with cgroups OUT_OF_MEMORY
     }
+    first, _ = sorted((run.folder / "results/slurm-logs/rule_train_base").rglob("*.log"), key=lambda log: int(log.stem))
+    assert "exceeded memory limit" in first.read_text(encoding="utf-8").lower()
     assert differences(calm, run.made()) == []
 
 
