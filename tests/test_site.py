@@ -36,6 +36,12 @@ def test_what_the_file_says_becomes_expressions_of_python(here: Path) -> None:
     assert site.options == {"jobs": 7}
 
 
+def test_no_job_is_longer_than_the_cluster_takes(here: Path) -> None:
+    assert read_site().minutes(3600) == 3600
+    (here / "site.yaml").write_text("max_hours: 24")
+    assert (read_site().minutes(3600), read_site().minutes(60)) == (1440, 60)
+
+
 def test_the_environment_may_name_another_file(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "site.yaml").write_text("account: one")
     (here / "other.yaml").write_text("account: two")

@@ -36,6 +36,7 @@ class Site(Section):
     gpu_constraint: Word | None = Field(
         None, description="Feature of the nodes with GPUs (sbatch -C), where it tells the GPUs apart."
     )
+    max_hours: Count | None = Field(None, description="Longest job that the partitions take.")
     jobs: Count = Field(100, description="Jobs in the cluster at once, queued ones too.")
     training_gpus: Count = Field(8, description="GPUs of a training, all on one node; the global batch stays as it is.")
 
@@ -48,6 +49,10 @@ class Site(Section):
     def on_gpus(self) -> dict[str, str]:
         """What a job with GPUs asks for besides: which."""
         return _expressions(slurm_partition=self.gpu_partition, gpu_model=self.gpu_type, constraint=self.gpu_constraint)
+
+    def minutes(self, wanted: int) -> int:
+        """Time limit of a job that is to have so many minutes."""
+        return wanted if self.max_hours is None else min(wanted, 60 * self.max_hours)
 
     @property
     def options(self) -> dict[str, Any]:
