@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from repository_copy import copy_repository
 
 from video_r2.planning.costs import Cost
 from video_r2.planning.plan import Planned, summed, told
@@ -84,6 +85,20 @@ def test_the_paper_is_planned_before_anything_is_there(root: Path) -> None:
     hours = {line["rule"]: line["gpu_hours"] for line in plan["lines"]}
     assert {rule for rule, of in hours.items() if of} == {"train_sft", "train_grpo", "predict", "score_vas_attention"}
     assert 100 < sum(hours.values()) < 10_000
+
+
+def test_a_runs_own_benchmark_files_correct_the_model(root: Path, tmp_path: Path) -> None:
+    folder = copy_repository(root, tmp_path)
+    raw, benchmarks = Path("results/paper/raw/benchmarks"), folder / "results/paper/benchmarks/fetch_benchmark"
+    (folder / raw / "mmvu").mkdir(parents=True)
+    benchmarks.mkdir(parents=True)
+    # 900 videos of 50 s at 0.125 MB a second, and 50 MB a second: 112.5 s, the model says. It took half as long again.
+    (benchmarks / "mmvu.jsonl").write_text('{"s": 168.75, "h:m:s": "0:02:48"}\n')
+    command = [sys.executable, "scripts/plan.py", str(raw / "mmvu"), str(raw / "videomme"), "--json"]
+    (line,) = json.loads(subprocess.check_output(command, cwd=folder, text=True))["lines"]
+    assert (line["jobs"], line["done"], line["measured"], line["factor"]) == (1, 1, 1, 1.5)
+    # 900 of 1020 s.
+    assert line["hours"] == [pytest.approx(1.5 * 900 * 1020 * 0.125 / 50 / 3600)]
 
 
 @pytest.mark.parametrize("arguments", [["nothing"], ["--config", "semantics=other"]])

@@ -235,7 +235,7 @@ def told(plan: Plan) -> str:
     ]
     if any(line.gpus and line.jobs for line in plan.lines):
         lines.append(f"GPU-hours are those of {plan.gpu.upper()}s.")
-    lines.append(f"However many jobs run at once, it takes {_time(plan.least_hours)}.")
+    lines.append(f"With as many GPUs at once as it can use, it takes {_time(plan.least_hours)}.")
     passing = [line for line in plan.lines if line.passing and line.jobs]
     if passing:
         each = ", ".join(f"{_size(line.passing)} of {line.rule}" for line in passing)
