@@ -38,10 +38,23 @@ def reason_against() -> str | None:
         return "slurmd starts jobs as root only"
     if missing := [name for name in ("slurmctld", "slurmd", "munged", "squeue") if not shutil.which(name)]:
         return f"{', '.join(missing)} not installed (apt install {' '.join(PACKAGES)})"
+    if not _address().startswith("127."):
+        return f"{_host()} is not an address on loopback (write `127.0.0.1 {_host()}` at the top of /etc/hosts)"
     conf = SITE / "slurm.conf"
     if conf.exists() and not conf.is_symlink():
         return f"this machine has a cluster of its own ({conf})"
     return None
+
+
+def _host() -> str:
+    return socket.gethostname().partition(".")[0]
+
+
+def _address() -> str:
+    try:
+        return socket.gethostbyname(_host())
+    except OSError:
+        return ""
 
 
 class Cluster:
@@ -107,10 +120,9 @@ class Cluster:
         key = self.folder / "munge.key"
         key.touch(mode=0o600)
         key.write_bytes(os.urandom(128))
-        host = socket.gethostname().partition(".")[0]
         filled = {
             "folder": self.folder,
-            "host": host,
+            "host": _host(),
             "user": "root",
             "cpus": CPUS,
             "mem_mb": MEM_MB,
@@ -122,7 +134,7 @@ class Cluster:
         (self.folder / "slurm.conf").write_text("\n".join(lines).format_map(filled) + "\n")
         # SLURM hands out GPUs by their device files; any two that exist will do.
         (self.folder / "gres.conf").write_text(
-            f"NodeName={host} Name=gpu Type={GPU_TYPE} File=/dev/tty[0-{GPUS - 1}]\n"
+            f"NodeName={_host()} Name=gpu Type={GPU_TYPE} File=/dev/tty[0-{GPUS - 1}]\n"
         )
         SITE.mkdir(exist_ok=True)
         for name in ("slurm.conf", "gres.conf"):

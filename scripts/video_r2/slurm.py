@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from video_r2.errors import UserError
 
@@ -124,7 +124,7 @@ class Patience:
 
     def __init__(self, executor: Any) -> None:
         self._executor = executor
-        self._plugin: Any = sys.modules[type(executor).__module__]
+        self._plugin = cast(Any, sys.modules[type(executor).__module__])
         self._query, self._check = self._plugin.query_job_status, executor.check_active_jobs
         self._states: dict[str, str] | None = None
         self._silent_since: float | None = None
