@@ -114,6 +114,7 @@ class Looks:
         executor._status_query_total_seconds = executor._status_query_max_seconds = 0.0
         executor._status_query_min_seconds = None
         executor._status_query_cycle_rows = []
+        executor._submitted_job_clusters = set()
         self.done: list[str] = []
         self.failed: list[str] = []
         executor.report_job_success = lambda job: self.done.append(job.external_jobid)
@@ -155,10 +156,12 @@ def test_jobs_are_kept_while_slurm_does_not_answer(
     assert (looks.done, looks.failed) == (["7"], [])
 
 
-def test_a_job_that_slurm_has_forgotten_counts_as_failed_after_a_while(
-    commands: Path, looks: Looks, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("code", [0, 1])  # scancel fails where it does not know the job either
+def test_a_job_that_slurm_has_forgotten_is_cancelled_and_counts_as_failed_after_a_while(
+    commands: Path, looks: Looks, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     Patience(looks.executor)
+    stand_in(commands, "scancel", f'echo "$@" >> {commands}/told; exit {code}')
     now = 1000.0
     monkeypatch.setattr(slurm.time, "monotonic", lambda: now)
     (commands / "queue").write_text("8|RUNNING\n")
@@ -169,6 +172,7 @@ def test_a_job_that_slurm_has_forgotten_counts_as_failed_after_a_while(
     assert looks.look("7", "8") == ["8"]
     assert [said.partition(":")[0] for said in looks.failed] == ["7"]
     assert "SLURM does not know job 7 any more" in looks.failed[0]
+    assert (commands / "told").read_text() == "7\n"
 
 
 def test_a_job_that_slurm_tells_of_again_is_not_forgotten(

@@ -6,8 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
+
+from snakemake_interface_common.exceptions import WorkflowError
 
 from video_r2.errors import UserError
 
@@ -141,6 +144,9 @@ class Patience:
         """As the executor's: yields the jobs that are still to be waited for."""
         async for job in self._check(active):
             if self._is_forgotten(job.external_jobid):
+                # In case it is there all the same: an accounting database can lag far behind, and two must not write one file.
+                with suppress(WorkflowError):
+                    self._executor.cancel_jobs([job])
                 self._executor.report_job_error(
                     job,
                     msg=f"SLURM does not know job {job.external_jobid} any more; whether it has ended cannot be told. ",
