@@ -27,6 +27,10 @@ reproduce: env ## Run the miniature from raw videos to the report, and say what 
 test: env lint ## Lint, and all tests
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+.PHONY: test-slurm
+test-slurm: env ## The workflow on a real SLURM cluster of one node (root; apt install slurmctld slurmd slurm-client munge)
+	@OMP_NUM_THREADS=1 REQUIRE_SLURM=1 $(PYTHON) -m pytest tests/slurm
+
 .PHONY: lint
 lint: env ## Format, style, types, and the pages of the docs that are made from code
 	@$(MAKE) --no-print-directory --jobs 3 check-style check-workflow check-types
@@ -40,6 +44,7 @@ check-style:
 
 check-workflow:
 	@$(SNAKEMAKE) --lint
+	@$(SNAKEMAKE) --lint --snakefile profiles/local/Snakefile
 
 check-types:
 	@$(ENVIRONMENT)/bin/mypy scripts/video_r2
@@ -66,6 +71,11 @@ results: env ## Write docs/results.md and its figures from the finished run
 .PHONY: why
 why: env ## Say which jobs would run, and why (PROFILE=local|slurm TARGET=all)
 	@$(PYTHON) scripts/why.py $(TARGET) --profile $(PROFILE)
+
+.PHONY: plan
+plan: PROFILE := slurm
+plan: env ## Say what a run is going to take: jobs, GPU-hours, disk (PROFILE=slurm|local TARGET=all)
+	@$(PYTHON) scripts/plan.py $(TARGET) --profile $(PROFILE)
 
 .PHONY: freeze
 freeze: env ## Pack the finished run into results/<experiment>-frozen.tar.gz (EXPERIMENT=miniature)

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 from disks import small_disk
@@ -68,9 +69,14 @@ class Run:
         arguments: what Snakemake is given.
 
     Attributes:
+        program: what starts Snakemake.
+        environment: variables that it is given besides.
         starts: how often Snakemake was started.
         unlocked: how often its lock had to be removed by hand.
     """
+
+    program: Sequence[str] = (sys.executable, "-m", "snakemake")
+    environment: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, root: Path, folder: Path, experiment: str, *arguments: str) -> None:
         self.folder = folder
@@ -106,8 +112,9 @@ class Run:
         self.starts += 1
         with self._log.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "snakemake", *self._arguments, *more],
+                [*self.program, *self._arguments, *more],
                 cwd=self.folder,
+                env={**os.environ, **self.environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

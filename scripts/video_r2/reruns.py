@@ -7,7 +7,6 @@ ran, and the old parts of the code those that `video_r2.run` recorded beside the
 from __future__ import annotations
 
 import ast
-import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,19 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from snakemake.api import SnakemakeApi
-from snakemake.cli import parse_args, parse_config
-from snakemake.settings.enums import Quietness
-from snakemake.settings.types import (
-    ConfigSettings,
-    DAGSettings,
-    DeploymentSettings,
-    ExecutionSettings,
-    OutputSettings,
-    ResourceSettings,
-)
-
 from video_r2 import code_digest, code_record
+from video_r2.dry_run import dry_run
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _SHOWN = 6  # causes in a group
@@ -102,36 +90,7 @@ def planned(arguments: Sequence[str], scripts: Path) -> Plan | None:
     Returns:
         None where Snakemake cannot plan; it has said why.
     """
-    _, given = parse_args([*arguments, "--dry-run"])
-    # With this quietness Snakemake stops when the plan is made.
-    output = OutputSettings(dryrun=True, quiet={Quietness.RULES, Quietness.PROGRESS}, log_level_override=logging.ERROR)
-    with SnakemakeApi(output) as api:
-        try:
-            workflow_api = api.workflow(
-                resource_settings=ResourceSettings(cores=1),
-                config_settings=ConfigSettings(
-                    config=parse_config(given.config), configfiles=given.configfile or (), config_args=given.config
-                ),
-                deployment_settings=DeploymentSettings(deployment_method=given.software_deployment_method),
-                snakefile=given.snakefile,
-                workdir=given.directory,
-            )
-            dag_api = workflow_api.dag(
-                DAGSettings(
-                    targets=given.targets,
-                    forceall=given.forceall,
-                    forcerun=given.forcerun,
-                    force_incomplete=True,
-                    allowed_rules=given.allowed_rules,
-                    rerun_triggers=given.rerun_triggers,
-                    max_checksum_file_size=given.max_checksum_file_size,
-                )
-            )
-            dag_api.execute_workflow(executor="dryrun", execution_settings=ExecutionSettings(lock=False))
-            return _plan(workflow_api._workflow, scripts)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with the plan, Snakemake words it
-            api.print_exception(error)
-            return None
+    return dry_run(arguments, lambda workflow: _plan(workflow, scripts))
 
 
 def _plan(workflow: Any, scripts: Path) -> Plan:

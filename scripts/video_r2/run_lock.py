@@ -9,14 +9,17 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from video_r2.errors import UserError
+from video_r2.slurm import Jobs
 from video_r2.state import Lock
 
 LOCKS = Path(".snakemake", "locks")  # Snakemake's own
 RUNS = Path(".snakemake", "runs")
+JOB = "--target-jobs"  # what Snakemake is given where it does another's job
 
 
 def orphans() -> list[int]:
@@ -37,7 +40,9 @@ def _another_is_here() -> bool:
     own = {psutil.Process().pid, *(process.pid for process in psutil.Process().parents())}
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.pid not in own and process.cwd() == str(Path.cwd()) and _is_snakemake(process):
+            if process.pid in own or process.cwd() != str(Path.cwd()):
+                continue
+            if _is_snakemake(process) and JOB not in process.cmdline():
                 return True
     return False
 
@@ -56,20 +61,29 @@ class RunLock:
     def __init__(self, results: str) -> None:
         self._results = results
         self._lock = Lock(RUNS / f"{Path(results).name}.lock", Path(results))
+        self._jobs = Jobs(RUNS / f"{Path(results).name}.slurm", results)
 
-    def take(self) -> None:
-        """Hold the lock until this process ends, in whatever way.
+    def take(self, executor: Any | None = None) -> None:
+        """Hold the lock until this process ends, in whatever way, and end what a killed run has left in SLURM.
+
+        Args:
+            executor: what submits this run's jobs to SLURM, if anything does.
 
         Raises:
             UserError: if another run has it, or jobs of one that was killed have not ended; it says which.
         """
         self._lock.take()
+        self._jobs.begin(executor)
         if left := orphans():
             raise UserError(
                 f"jobs of a run that was killed are still at work: processes {', '.join(map(str, left))}",
                 file=self._results,
                 cure="wait until they have ended, or end them",
             )
+
+    def end(self) -> None:
+        """The run has ended, well or not, and so have its jobs."""
+        self._jobs.end()
 
     def clear(self) -> None:
         """Remove what Snakemake has locked for a run that has died on this machine, which Snakemake itself cannot tell.

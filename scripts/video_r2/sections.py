@@ -20,13 +20,16 @@ class Section(BaseModel):
 SectionT = TypeVar("SectionT", bound=Section)
 
 
-def checked(section: type[SectionT], given: Mapping[str, Any], source: str) -> SectionT:
+def checked(
+    section: type[SectionT], given: Mapping[str, Any], source: str, cure: str = "see docs/config.md"
+) -> SectionT:
     """A section made of what was given.
 
     Args:
         section: its class.
         given: its keys.
         source: where they stand, for the complaint.
+        cure: what it says to do.
 
     Raises:
         UserError: naming every wrong key with its path, what was given and what is allowed.
@@ -37,7 +40,7 @@ def checked(section: type[SectionT], given: Mapping[str, Any], source: str) -> S
         raise UserError(
             "these settings cannot be used:\n  " + "\n  ".join(_complaints(error)),
             file=source,
-            cure="see docs/config.md",
+            cure=cure,
         ) from error
 
 

@@ -66,9 +66,10 @@ class Plan:
 
     # --- code and configuration ---------------------------------------------------------------------------------------
 
-    def code(self, script: str) -> str:
-        """Digest of what scripts/<script>.py means, for a rule's params."""
-        return code_digest.digest(self.scripts / f"{script}.py", self.scripts)
+    def code(self, script: str) -> Callable[[Any], str]:
+        """Digest of what scripts/<script>.py means, for a rule's params: computed where the rule has a job, and once."""
+        digest = cache(lambda: code_digest.digest(self.scripts / f"{script}.py", self.scripts))
+        return lambda wildcards: digest()
 
     def environment(self, name: str) -> dict[str, str]:
         """Versions of the packages of envs/<name>.yaml, for a rule's params: a comment there is no reason to run again.

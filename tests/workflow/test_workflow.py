@@ -115,6 +115,7 @@ def test_every_rule_has_its_script_and_every_script_its_rule(root: Path) -> None
         "from_frozen",
         "fuzz_parsers",
         "measure_agreement",
+        "plan",
         "print_summary",
         "provenance",
         "score",

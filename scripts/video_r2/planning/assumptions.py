@@ -1,0 +1,104 @@
+"""What the model of costs takes for granted: the types of assumptions.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from video_r2.config import Fraction, Name, Positive
+from video_r2.files import read_yaml
+from video_r2.sections import Section, checked
+
+FILE = Path(__file__).with_name("assumptions.yaml")
+
+
+class Gpu(Section):
+    """A kind of GPU."""
+
+    tflops: Positive = Field(description="Dense bfloat16 TFLOP/s.")
+    bandwidth: Positive = Field(description="GB/s of its memory.")
+
+
+class Reached(Section):
+    """What is reached of a GPU's figures."""
+
+    training: Fraction
+    reading: Fraction
+    writing: Fraction
+
+
+class Weights(Section):
+    """The model that is trained and asked."""
+
+    language_weights: Positive
+    vision_weights: Positive
+    bytes_per_weight: Positive
+    lora_weights_per_rank: Positive
+    pixels_per_token: Positive
+    frames_per_token: Positive
+    patches_per_token: Positive
+
+
+class Tokens(Section):
+    """Lengths of texts, in tokens."""
+
+    text: Positive
+    thought: Positive
+    longest: Positive = Field(description="A group's longest response, as a multiple of the mean.")
+    direct: Positive
+
+
+class TrainingSet(Section):
+    """A training set; `seconds` are the mean of its videos."""
+
+    rows: Positive
+    videos: Positive
+    seconds: Positive
+
+
+class Questions(Section):
+    """A benchmark; `seconds` are the mean of its videos."""
+
+    questions: Positive
+    videos: Positive
+    seconds: Positive
+
+
+class Machine(Section):
+    """What is beside computing; seconds, MB/s, MB per second of video, and the like."""
+
+    start: Positive
+    handling: Positive
+    step: Positive
+    other_job: Positive
+    download: Positive
+    video: Positive
+    decoding: Positive
+    frame_bytes_per_pixel: Positive
+
+
+class Assumptions(Section):
+    """All of it."""
+
+    gpus: dict[Name, Gpu]
+    usual_gpu: Name
+    reached: Reached
+    model: Weights
+    tokens: Tokens
+    training_sets: dict[Name, TrainingSet]
+    benchmarks: dict[Name, Questions]
+    machine: Machine
+
+    def gpu(self, site_type: str | None) -> str:
+        """The kind of GPU that a site's own name for it contains."""
+        return next((name for name in self.gpus if name in (site_type or "").lower()), self.usual_gpu)
+
+
+def read_assumptions() -> Assumptions:
+    """Those of this repository.
+
+    Raises:
+        UserError: naming every wrong key.
+    """
+    return checked(Assumptions, read_yaml(FILE), str(FILE), cure="see what is written above each figure")

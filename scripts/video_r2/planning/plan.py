@@ -1,0 +1,279 @@
+"""The jobs that would run and what they are going to take, by rule: the model's figures, corrected by the run's own times."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from video_r2.dry_run import dry_run
+from video_r2.planning.assumptions import read_assumptions
+from video_r2.planning.costs import Cost, Costs, Job
+from video_r2.site import Site
+
+STAGES = ("data", "train", "predict", "score", "paper")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job of the plan.
+
+    Args:
+        stage: one of `STAGES`.
+        rule: name of its rule.
+        gpus: how many it asks for.
+        limit: hours that it may take; None: no limit.
+        cost: what the model says; None: nothing, because it is about the paper and this run is not.
+        is_done: whether it has run, and is not going to run again.
+        measured: seconds that it took, where it is done and they are known.
+        after: the jobs that it waits for, by their number in the list of all.
+    """
+
+    stage: str
+    rule: str
+    gpus: int
+    limit: float | None
+    cost: Cost | None
+    is_done: bool
+    measured: float | None
+    after: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Line:
+    """The jobs of one rule.
+
+    Args:
+        jobs: how many would run.
+        done: how many are done.
+        gpus: how many each of them asks for, at most.
+        hours: what each takes, from the shortest to the longest; none where nothing is known.
+        gpu_hours: of all of them.
+        kept: bytes that all of them leave.
+        passing: bytes that each needs besides, while it runs.
+        factor: what the model's seconds are multiplied with, as the `measured` jobs tell.
+        over: how many may take longer than their limit, which is `limit` hours.
+    """
+
+    stage: str
+    rule: str
+    jobs: int
+    done: int
+    gpus: int
+    hours: tuple[float, ...]
+    gpu_hours: float
+    kept: float
+    passing: float
+    factor: float
+    measured: int
+    over: int
+    limit: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All of it.
+
+    Args:
+        gpu: the kind of GPU that the model is about.
+        lines: in the order of the stages.
+        least_hours: from the first job's begin to the last one's end, however many GPUs there are.
+        free: bytes that the disk of the results has.
+    """
+
+    gpu: str
+    lines: list[Line]
+    least_hours: float
+    free: float
+
+    @property
+    def gpu_hours(self) -> float:
+        """Of all jobs."""
+        return sum(line.gpu_hours for line in self.lines)
+
+    @property
+    def kept(self) -> float:
+        """Bytes that all jobs leave."""
+        return sum(line.kept for line in self.lines)
+
+
+# --- from the workflow ------------------------------------------------------------------------------------------------
+
+
+def planned(arguments: Sequence[str], site: Site) -> Plan | None:
+    """The plan of what `snakemake` would run with these arguments; None where it cannot plan, and has said why."""
+    return dry_run(arguments, lambda workflow: _plan(workflow, site))
+
+
+def _plan(workflow: Any, site: Site) -> Plan:
+    plan = workflow.globals["PLAN"]
+    assumed = read_assumptions()
+    gpu = assumed.gpu(site.gpu_type)
+    costs = Costs(assumed, gpu, Path(plan.results), plan.adapters()) if plan.config.data.source == "hub" else None
+    dag = workflow.dag
+    ordered = [job for level in dag.toposorted() for job in level if not job.rule.norun and job.output]
+    numbers = {job: number for number, job in enumerate(ordered)}
+    jobs = []
+    for job in ordered:
+        gpus, runtime = int(job.resources.get("gpu") or 0), job.resources.get("runtime")
+        seen = Job(job.rule.name, job.params, [str(path) for path in job.input], gpus, job.threads)
+        is_done = not dag.needrun(job)
+        jobs.append(
+            Planned(
+                stage=Path(str(job.rule.snakefile)).stem.partition("_")[0],
+                rule=job.rule.name,
+                gpus=gpus,
+                limit=runtime / 60 if isinstance(runtime, int) else None,
+                cost=costs.of(seen) if costs else None,
+                is_done=is_done,
+                measured=_measured(job.benchmark) if is_done else None,
+                after=[numbers[other] for other in dag.dependencies[job] if other in numbers],
+            )
+        )
+    there = next(path for path in Path(plan.results).absolute().parents if path.exists())
+    return summed(jobs, gpu, shutil.disk_usage(there).free)
+
+
+def _measured(benchmark: str | None) -> float | None:
+    """Seconds that Snakemake has measured of a job."""
+    try:
+        return float(json.loads(Path(benchmark or "").read_text(encoding="utf-8").splitlines()[-1])["s"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+# --- corrected and summed ---------------------------------------------------------------------------------------------
+
+
+def summed(jobs: Sequence[Planned], gpu: str, free: float) -> Plan:
+    """The jobs by rule; the seconds of those that are to run are the model's, times what the rule's done jobs have shown.
+
+    Args:
+        jobs: each behind those that it waits for.
+        gpu: the kind of GPU that the model is about.
+        free: bytes that the disk has.
+    """
+    by_rule: dict[tuple[str, str], list[int]] = {}
+    for number, job in enumerate(jobs):
+        by_rule.setdefault((job.stage, job.rule), []).append(number)
+    hours: dict[int, float] = {}
+    lines = []
+    for (stage, rule), numbers in sorted(by_rule.items(), key=lambda of: STAGES.index(of[0][0])):
+        own = [jobs[number] for number in numbers]
+        factor, mean, measured = _shown(own)
+        waiting = [number for number in numbers if not jobs[number].is_done]
+        for number in waiting:
+            cost = jobs[number].cost
+            seconds = mean if cost is None else cost.seconds * factor
+            if seconds is not None:
+                hours[number] = seconds / 3600
+        known = sorted((number for number in waiting if number in hours), key=hours.__getitem__)
+        costs = [cost for number in waiting if (cost := jobs[number].cost)]
+        limit = min((job.limit for job in own if job.limit is not None), default=None)
+        lines.append(
+            Line(
+                stage,
+                rule,
+                jobs=len(waiting),
+                done=len(own) - len(waiting),
+                gpus=max(job.gpus for job in own),
+                hours=tuple(hours[number] for number in known),
+                gpu_hours=sum(hours[number] * jobs[number].gpus for number in known),
+                kept=sum(cost.kept for cost in costs),
+                passing=max((cost.passing for cost in costs), default=0.0),
+                factor=factor,
+                measured=measured,
+                over=sum(limit is not None and hours[number] > limit for number in known),
+                limit=limit,
+            )
+        )
+    return Plan(gpu, lines, _longest_way(jobs, hours), free)
+
+
+def _shown(jobs: Iterable[Planned]) -> tuple[float, float | None, int]:
+    """Of a rule's done jobs: how the measured seconds stand to the model's, their mean, and how many they are."""
+    timed = [job for job in jobs if job.measured is not None]
+    if not timed:
+        return 1.0, None, 0
+    took = sum(job.measured or 0.0 for job in timed)
+    told = sum(job.cost.seconds for job in timed if job.cost)
+    return (took / told if told else 1.0), took / len(timed), len(timed)
+
+
+def _longest_way(jobs: Sequence[Planned], hours: Mapping[int, float]) -> float:
+    ends: list[float] = []
+    for number, job in enumerate(jobs):
+        ends.append(hours.get(number, 0.0) + max((ends[other] for other in job.after), default=0.0))
+    return max(ends, default=0.0)
+
+
+# --- how it is told ---------------------------------------------------------------------------------------------------
+
+_COLUMNS = "{:<8} {:<24} {:>5} {:>5} {:>5} {:>17} {:>9} {:>9}  {}"
+
+
+def told(plan: Plan) -> str:
+    """The plan as a table, with what is to be known of it below."""
+    lines = [
+        _COLUMNS.format("stage", "rule", "jobs", "done", "GPUs", "each takes", "GPU-hours", "disk", "from").rstrip()
+    ]
+    stage = ""
+    for line in plan.lines:
+        shown = line.stage if line.stage != stage else ""
+        stage = line.stage
+        gpus = str(line.gpus) if line.gpus else ""
+        gpu_hours = f"{line.gpu_hours:,.0f}" if line.gpus and line.hours else ""
+        row = (line.rule, line.jobs, line.done, gpus, _range(line.hours), gpu_hours, _size(line.kept), _source(line))
+        lines.append(_COLUMNS.format(shown, *row).rstrip())
+    jobs, done = sum(line.jobs for line in plan.lines), sum(line.done for line in plan.lines)
+    lines += [
+        _COLUMNS.format("in all", "", jobs, done, "", "", f"{plan.gpu_hours:,.0f}", _size(plan.kept), "").rstrip(),
+        "",
+    ]
+    if any(line.gpus and line.jobs for line in plan.lines):
+        lines.append(f"GPU-hours are those of {plan.gpu.upper()}s.")
+    lines.append(f"With as many GPUs at once as it can use, it takes {_time(plan.least_hours)}.")
+    passing = [line for line in plan.lines if line.passing and line.jobs]
+    if passing:
+        each = ", ".join(f"{_size(line.passing)} of {line.rule}" for line in passing)
+        lines.append(f"While they run, jobs need besides: {each}.")
+    needed = plan.kept + max((line.passing for line in passing), default=0.0)
+    if needed > plan.free:
+        lines.append(f"The disk has {_size(plan.free)} free, which may not be enough.")
+    for line in plan.lines:
+        if line.over:
+            lines.append(
+                f"{line.over} of {line.rule} may take longer than the {line.limit:g} hours that they are given; what they "
+                "have done is kept, and they come again."
+            )
+    if any(line.jobs and not line.hours for line in plan.lines):
+        lines.append("What has no hours is not known: the model is about the paper, and no such job has run here yet.")
+    return "\n".join(lines)
+
+
+def _range(hours: Sequence[float]) -> str:
+    if not hours:
+        return ""
+    least, most = _time(hours[0]), _time(hours[-1])
+    return least if least == most else f"{least} to {most}"
+
+
+def _time(hours: float) -> str:
+    return (
+        f"{hours:,.1f} h" if hours >= 1 else f"{60 * hours:,.0f} min" if hours >= 1 / 60 else f"{3600 * hours:,.0f} s"
+    )
+
+
+def _source(line: Line) -> str:
+    if not line.hours:
+        return ""
+    return f"{line.measured} measured, model x {line.factor:.2f}" if line.measured else "model"
+
+
+def _size(number: float) -> str:
+    if number < 5e7:
+        return ""
+    return f"{number / 1e12:,.1f} TB" if number >= 1e12 else f"{number / 1e9:,.1f} GB"

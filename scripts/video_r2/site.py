@@ -1,0 +1,101 @@
+"""What a cluster calls its things, set in one place: site.yaml at the root of the repository, which the profile reads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from video_r2.errors import UserError
+from video_r2.files import read_yaml
+from video_r2.sections import Section, checked
+
+VARIABLE = "VIDEO_R2_SITE"  # of the environment: another file
+FILE = "site.yaml"
+EXAMPLE = "profiles/slurm/site.example.yaml"
+
+Word = Annotated[str, Field(pattern=r"^[^\s'\"]+$")]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Site(Section):
+    """A cluster, as its users name it to sbatch; what is not set is left to the cluster."""
+
+    account: Word | None = Field(None, description="Account that pays (sbatch -A).")
+    qos: Word | None = Field(None, description="Quality of service (sbatch --qos).")
+    partition: Word | None = Field(None, description="Partition of jobs without GPU (sbatch -p).")
+    gpu_partition: Word | None = Field(None, description="Partition of jobs with GPUs, if another.")
+    gpu_type: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$")] | None = Field(
+        None, description="Type of the GPUs (a100 in sbatch --gpus=a100:8), where the cluster has several."
+    )
+    gpu_constraint: Word | None = Field(
+        None, description="Feature of the nodes with GPUs (sbatch -C), where it tells the GPUs apart."
+    )
+    max_hours: Count | None = Field(None, description="Longest job that the partitions take.")
+    jobs: Count = Field(100, description="Jobs in the cluster at once, queued ones too.")
+    training_gpus: Count = Field(8, description="GPUs of a training, all on one node; the global batch stays as it is.")
+
+    @property
+    def every_job(self) -> dict[str, str]:
+        """Resources that every job asks for, as Snakemake reads them: expressions of Python."""
+        return _expressions(slurm_account=self.account, qos=self.qos, slurm_partition=self.partition)
+
+    @property
+    def on_gpus(self) -> dict[str, str]:
+        """What a job with GPUs asks for besides: which."""
+        return _expressions(slurm_partition=self.gpu_partition, gpu_model=self.gpu_type, constraint=self.gpu_constraint)
+
+    def minutes(self, wanted: int) -> int:
+        """Time limit of a job that is to have so many minutes."""
+        return wanted if self.max_hours is None else min(wanted, 60 * self.max_hours)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Snakemake's own options that follow: how many jobs there may be at once, and how they are asked about."""
+        return {"jobs": self.jobs, **_status_command()}
+
+
+def _expressions(**resources: str | None) -> dict[str, str]:
+    return {name: repr(value) for name, value in resources.items() if value is not None}
+
+
+def read_site() -> Site:
+    """The site of this repository; where there is no file, one that leaves everything to the cluster.
+
+    Raises:
+        UserError: naming every wrong key; or if the environment names a file that is not there.
+    """
+    named = os.environ.get(VARIABLE)
+    path = Path(named or FILE)
+    if not path.exists():
+        if named:
+            raise UserError("there is no such file", file=path, cure=f"mend or unset {VARIABLE}")
+        return Site()
+    return checked(Site, read_yaml(path), str(path), cure=f"see {EXAMPLE}")
+
+
+def for_profile() -> Site:
+    """As `read_site`, for the profile: in its expressions a usual error would be told as one of YAML."""
+    try:
+        return read_site()
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+def _status_command() -> dict[str, Any]:
+    """How jobs are asked about: squeue where the cluster keeps no accounts for sacct to read; nothing where there is no SLURM.
+
+    The executor takes sacct wherever it is installed, and would wait for its answers for ever.
+    """
+    command = shutil.which("scontrol")
+    if command is None:
+        return {}
+    asked = subprocess.run([command, "show", "config"], text=True, capture_output=True, check=False)
+    settings = dict(line.split("=", 1) for line in asked.stdout.replace(" ", "").splitlines() if "=" in line)
+    keeps_accounts = settings.get("AccountingStorageType", "").endswith("slurmdbd")
+    return {"slurm-status-command": "sacct" if keeps_accounts and shutil.which("sacct") else "squeue"}

@@ -1,0 +1,177 @@
+"""A run's jobs in SLURM: those that a killed run has left there, and those that SLURM does not tell about for a while."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+from snakemake_interface_common.exceptions import WorkflowError
+
+from video_r2.errors import UserError
+
+EXECUTOR = "snakemake_executor_plugin_slurm"
+LEAVE = 180.0  # seconds that jobs have to save and leave, before they are cancelled
+END = 120.0  # seconds that SLURM has to end what is cancelled
+FORGOTTEN = 600.0  # seconds after which a job that SLURM does not know counts as failed
+LOOK = 1.0  # seconds between looks at jobs that are to end
+
+
+def executor_of(workflow: Any) -> Any | None:
+    """What submits a workflow's jobs to SLURM, if anything does."""
+    executor = workflow.scheduler._executor
+    return executor if type(executor).__module__ == EXECUTOR else None
+
+
+# --- jobs of a run that was killed ------------------------------------------------------------------------------------
+
+
+class Jobs:
+    """The name that all jobs of an experiment's run have in SLURM, kept while it runs.
+
+    A run that was killed leaves jobs behind that the next one does not know of; it would submit them again, and two jobs
+    would write the same files.
+
+    Args:
+        file: keeps the name.
+        results: the experiment's folder.
+    """
+
+    def __init__(self, file: Path, results: str) -> None:
+        self._file = file
+        self._results = results
+
+    def begin(self, executor: Any | None) -> None:
+        """End the jobs of the run before, if it was killed, and keep the name of this one's.
+
+        Raises:
+            UserError: if it cannot be told whether such jobs are at work, or if they do not end.
+        """
+        if self._file.exists():
+            self._end_those_of(self._file.read_text(encoding="utf-8").strip())
+            self._file.unlink()
+        if executor is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.write_text(f"{executor.run_uuid}\n", encoding="utf-8")
+
+    def end(self) -> None:
+        """The run has ended, and with it all its jobs."""
+        self._file.unlink(missing_ok=True)
+
+    def _end_those_of(self, name: str) -> None:
+        left = self._those_of(name)
+        if not left:
+            return
+        print(
+            f"note: {len(left)} jobs of a run of {self._results} that was killed are still in SLURM "
+            f"({', '.join(left[:10])}{' …' if len(left) > 10 else ''}); what has begun may save its state, then they end",
+            file=sys.stderr,
+        )
+        self._slurm("scancel", f"--name={name}", "--state=PENDING")
+        self._slurm("scancel", f"--name={name}", "--state=RUNNING", "--signal=TERM")
+        if not self._gone(name, LEAVE):
+            self._slurm("scancel", f"--name={name}")
+            if not self._gone(name, END):
+                raise UserError(
+                    f"jobs of a run that was killed do not end: {', '.join(self._those_of(name))}",
+                    file=self._results,
+                    cure="see what `squeue` says of them, and ask who runs the cluster",
+                )
+
+    def _gone(self, name: str, seconds: float) -> bool:
+        begun = time.monotonic()
+        while self._those_of(name):
+            if time.monotonic() > begun + seconds:
+                return False
+            time.sleep(LOOK)
+        return True
+
+    def _those_of(self, name: str) -> list[str]:
+        return self._slurm("squeue", "--noheader", "--format=%A", f"--name={name}").split()
+
+    def _slurm(self, *command: str) -> str:
+        try:
+            done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
+        except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+            raise self._unknown(command, str(error)) from error
+        # scancel ends with 1 if a job has ended meanwhile; who is left is asked again.
+        if done.returncode and command[0] == "squeue":
+            raise self._unknown(command, done.stderr.strip())
+        return done.stdout
+
+    def _unknown(self, command: Sequence[str], why: str) -> UserError:
+        return UserError(
+            f"it cannot be told whether jobs of a run that was killed are still at work, since {command[0]} does not answer: "
+            f"{why}",
+            file=self._results,
+            cure=f"run where SLURM is, when it answers again; or, if these jobs have ended for sure, delete {self._file}",
+        )
+
+
+# --- jobs that SLURM does not tell about ------------------------------------------------------------------------------
+
+
+class Patience:
+    """Keeps an executor's jobs while SLURM does not answer, and gives up those that it has forgotten.
+
+    By itself the executor (snakemake-executor-plugin-slurm 2.8.0) drops all jobs when five queries have failed, which takes a
+    second, and waits for ever; and it waits for ever for a job that SLURM does not know any more.
+
+    Args:
+        executor: the plug-in's; its queries and checks go through this from now on.
+    """
+
+    def __init__(self, executor: Any) -> None:
+        self._executor = executor
+        self._plugin = cast(Any, sys.modules[type(executor).__module__])
+        self._query, self._check = self._plugin.query_job_status, executor.check_active_jobs
+        self._states: dict[str, str] | None = None
+        self._silent_since: float | None = None
+        self._missing_since: dict[str, float] = {}
+        self._plugin.query_job_status = self.query
+        executor.check_active_jobs = self.check
+
+    async def query(self, command: str, logger: Any) -> tuple[dict[str, str] | None, float | None]:
+        """As the plug-in's; what SLURM says is remembered."""
+        self._states, seconds = await self._query(command, logger)
+        return self._states, seconds
+
+    async def check(self, active: list[Any]) -> AsyncIterator[Any]:
+        """As the executor's: yields the jobs that are still to be waited for."""
+        async for job in self._check(active):
+            if self._is_forgotten(job.external_jobid):
+                # In case it is there all the same: an accounting database can lag far behind, and two must not write one file.
+                with suppress(WorkflowError):
+                    self._executor.cancel_jobs([job])
+                self._executor.report_job_error(
+                    job,
+                    msg=f"SLURM does not know job {job.external_jobid} any more; whether it has ended cannot be told. ",
+                )
+            else:
+                yield job
+        if active and self._states is None:
+            self._tell_of_silence()
+            for job in active:
+                yield job
+        elif active:
+            self._silent_since = None
+
+    def _is_forgotten(self, job: str) -> bool:
+        known = self._states or {}
+        if job in known or job.partition("_")[0] in known:
+            self._missing_since.pop(job, None)
+            return False
+        return time.monotonic() - self._missing_since.setdefault(job, time.monotonic()) > FORGOTTEN
+
+    def _tell_of_silence(self) -> None:
+        if self._silent_since is None:
+            self._silent_since = time.monotonic()
+        minutes = (time.monotonic() - self._silent_since) / 60
+        self._executor.logger.warning(
+            f"SLURM does not answer ({self._executor.get_status_command()}, for {minutes:.0f} minutes): its jobs are kept, and "
+            "asked about again"
+        )

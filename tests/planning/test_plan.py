@@ -1,0 +1,109 @@
+"""What a plan makes of the jobs: the model's figures, corrected by what has been measured."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from repository_copy import copy_repository
+
+from video_r2.planning.costs import Cost
+from video_r2.planning.plan import Planned, summed, told
+
+
+def job(rule: str = "predict", **more: Any) -> Planned:
+    given = {"stage": "predict", "gpus": 1, "limit": 12.0, "cost": Cost(7200), "is_done": False, "measured": None}
+    return Planned(rule=rule, **{**given, **more})
+
+
+def test_jobs_are_summed_by_rule() -> None:
+    plan = summed([job(), job(gpus=2, cost=Cost(3600, kept=5e9)), job()], "a100", free=1e12)
+    (line,) = plan.lines
+    assert (line.jobs, line.done, line.gpus, line.hours) == (3, 0, 2, (1.0, 2.0, 2.0))
+    assert plan.gpu_hours == 2 * 1 + 2 * 2
+    assert plan.kept == 5e9
+
+
+def test_what_done_jobs_took_corrects_the_model() -> None:
+    # They took 3 hours where the model says 4: three quarters.
+    done = [job(is_done=True, measured=3600.0), job(is_done=True, measured=7200.0)]
+    unmeasured = job(is_done=True)
+    plan = summed([*done, unmeasured, job()], "a100", free=0)
+    (line,) = plan.lines
+    assert (line.jobs, line.done, line.measured, line.factor) == (1, 3, 2, 0.75)
+    assert line.hours == (1.5,)
+    assert "2 measured, model x 0.75" in told(plan)
+
+
+def test_another_rules_times_correct_nothing() -> None:
+    plan = summed([job("index_videos", stage="data", is_done=True, measured=1.0), job()], "a100", free=0)
+    assert [line.hours for line in plan.lines] == [(), (2.0,)]
+
+
+def test_without_a_model_a_job_takes_what_others_of_its_rule_took() -> None:
+    done = [job(cost=None, is_done=True, measured=1800.0), job(cost=None, is_done=True, measured=5400.0)]
+    plan = summed([*done, job(cost=None), job("train_sft", stage="train", cost=None)], "a100", free=0)
+    assert [(line.rule, line.hours) for line in plan.lines] == [("train_sft", ()), ("predict", (1.0,))]
+    assert "What has no hours is not known" in told(plan)
+
+
+def test_the_longest_way_goes_through_what_waits_for_one_another() -> None:
+    jobs = [job(), job(cost=Cost(3600)), job(after=[0, 1]), job(after=[1]), job(is_done=True, after=[2])]
+    assert summed(jobs, "a100", free=0).least_hours == 4.0
+
+
+def test_stages_come_in_their_order_and_are_named_once() -> None:
+    jobs = [job("report", stage="paper"), job("build_frames", stage="data"), job(), job("rescore", stage="predict")]
+    lines = told(summed(jobs, "a100", free=1e15)).splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["data", "predict", "rescore"]
+    assert lines[4].split()[:2] == ["paper", "report"]
+    assert lines[5].split()[:4] == ["in", "all", "4", "0"]
+
+
+def test_what_does_not_fit_is_said() -> None:
+    cost = Cost(13 * 3600, kept=60e9, passing=50e9)
+    said = told(summed([job(cost=cost), job()], "a100", free=100e9))
+    assert "1 of predict may take longer than the 12 hours that they are given" in said
+    assert "The disk has 100.0 GB free, which may not be enough." in said
+    assert "not be enough" not in told(summed([job(cost=cost), job()], "a100", free=120e9))
+
+
+def test_the_paper_is_planned_before_anything_is_there(root: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/plan.py", "--json"], cwd=root, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    jobs = {line["rule"]: line["jobs"] + line["done"] for line in plan["lines"]}
+    assert jobs["predict"] == 19 * 11 + 9
+    assert jobs["train_grpo"] == 3
+    assert all(len(line["hours"]) == line["jobs"] for line in plan["lines"])
+    hours = {line["rule"]: line["gpu_hours"] for line in plan["lines"]}
+    assert {rule for rule, of in hours.items() if of} == {"train_sft", "train_grpo", "predict", "score_vas_attention"}
+    assert 100 < sum(hours.values()) < 10_000
+
+
+def test_a_runs_own_benchmark_files_correct_the_model(root: Path, tmp_path: Path) -> None:
+    folder = copy_repository(root, tmp_path)
+    raw, benchmarks = Path("results/paper/raw/benchmarks"), folder / "results/paper/benchmarks/fetch_benchmark"
+    (folder / raw / "mmvu").mkdir(parents=True)
+    benchmarks.mkdir(parents=True)
+    # 900 videos of 50 s at 0.125 MB a second, and 50 MB a second: 112.5 s, the model says. It took half as long again.
+    (benchmarks / "mmvu.jsonl").write_text('{"s": 168.75, "h:m:s": "0:02:48"}\n')
+    command = [sys.executable, "scripts/plan.py", str(raw / "mmvu"), str(raw / "videomme"), "--json"]
+    (line,) = json.loads(subprocess.check_output(command, cwd=folder, text=True))["lines"]
+    assert (line["jobs"], line["done"], line["measured"], line["factor"]) == (1, 1, 1, 1.5)
+    # 900 of 1020 s.
+    assert line["hours"] == [pytest.approx(1.5 * 900 * 1020 * 0.125 / 50 / 3600)]
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["--config", "semantics=other"]])
+def test_what_cannot_be_planned_is_said(root: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "scripts/plan.py", *arguments]
+    done = subprocess.run(command, cwd=root, text=True, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert "MissingRuleException" in done.stderr or "semantics: Input should be" in done.stderr

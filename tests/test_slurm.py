@@ -1,0 +1,188 @@
+"""Jobs of a run that was killed, and a SLURM that does not answer: with stand-ins for its commands."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import snakemake_executor_plugin_slurm as plugin
+
+from video_r2 import slurm
+from video_r2.errors import UserError
+from video_r2.slurm import Jobs, Patience
+
+EXECUTOR: Any = SimpleNamespace(run_uuid="video-r2_new")
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder before all others of PATH, whose squeue prints the file "queue" and whose scancel notes what it is told."""
+    stand_in(tmp_path, "squeue", f"cat {tmp_path}/queue")
+    stand_in(tmp_path, "scancel", f'echo "$@" >> {tmp_path}/told')
+    (tmp_path / "queue").touch()
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    for name in ("LEAVE", "END", "LOOK"):
+        monkeypatch.setattr(slurm, name, 0.05)
+    return tmp_path
+
+
+def stand_in(folder: Path, name: str, does: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+    (folder / name).chmod(0o755)
+
+
+# --- jobs of a run that was killed ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Jobs:
+    """The jobs of an experiment whose run was killed."""
+    (tmp_path / "one.slurm").write_text("video-r2_old\n", encoding="utf-8")
+    return Jobs(tmp_path / "one.slurm", "results/one")
+
+
+def test_a_runs_name_is_kept_while_it_runs(commands: Path) -> None:
+    of_run = Jobs(commands / "one.slurm", "results/one")
+    of_run.begin(EXECUTOR)
+    assert (commands / "one.slurm").read_text() == "video-r2_new\n"
+    of_run.end()
+    assert not (commands / "one.slurm").exists()
+    of_run.begin(None)  # without SLURM there is nothing to keep
+    assert not (commands / "one.slurm").exists()
+
+
+def test_where_no_job_is_left_nothing_is_told(commands: Path, left: Jobs, capsys: pytest.CaptureFixture[str]) -> None:
+    left.begin(EXECUTOR)
+    assert capsys.readouterr().err == ""
+    assert not (commands / "told").exists()
+    assert (commands / "one.slurm").read_text() == "video-r2_new\n"
+
+
+def test_jobs_that_are_left_may_save_and_leave(commands: Path, left: Jobs, capsys: pytest.CaptureFixture[str]) -> None:
+    (commands / "queue").write_text("7\n8\n")
+    stand_in(commands, "scancel", f'echo "$@" >> {commands}/told; case "$@" in *TERM) : > {commands}/queue;; esac')
+    left.begin(EXECUTOR)
+    assert "note: 2 jobs of a run of results/one that was killed are still in SLURM (7, 8)" in capsys.readouterr().err
+    assert (commands / "told").read_text().splitlines() == [
+        "--name=video-r2_old --state=PENDING",
+        "--name=video-r2_old --state=RUNNING --signal=TERM",
+    ]
+
+
+def test_jobs_that_do_not_leave_are_cancelled_and_no_other_takes_their_place(commands: Path, left: Jobs) -> None:
+    (commands / "queue").write_text("7\n")
+    with pytest.raises(UserError, match="jobs of a run that was killed do not end: 7"):
+        left.begin(EXECUTOR)
+    assert (commands / "told").read_text().splitlines()[-1] == "--name=video-r2_old"
+    assert (commands / "one.slurm").read_text() == "video-r2_old\n"
+
+
+@pytest.mark.parametrize("does", ["echo slurm_load_jobs error >&2; exit 1", None])
+def test_where_slurm_does_not_answer_no_run_begins(commands: Path, left: Jobs, does: str | None, monkeypatch) -> None:
+    if does is None:
+        monkeypatch.setenv("PATH", str(commands / "nothing"))
+    else:
+        stand_in(commands, "squeue", does)
+    with pytest.raises(
+        UserError, match=r"squeue does not answer: .*(slurm_load_jobs error|No such file).*delete .*one\.slurm"
+    ):
+        left.begin(EXECUTOR)
+    assert (commands / "one.slurm").read_text() == "video-r2_old\n"
+
+
+# --- jobs that SLURM does not tell about ------------------------------------------------------------------------------
+
+
+class Looks:
+    """The plug-in's own executor, as far as it looks at jobs."""
+
+    def __init__(self) -> None:
+        executor: Any = object.__new__(plugin.Executor)
+        settings = {"status_attempts": 5, "init_seconds_before_status_checks": 1, "keep_successful_logs": True}
+        executor.workflow = SimpleNamespace(executor_settings=SimpleNamespace(status_command="squeue", **settings))
+        executor.logger = logging.getLogger("looks")
+        executor.status_rate_limiter = nullcontext()
+        executor.run_uuid = "video-r2_new"
+        executor._next_seconds_between_status_checks = 1
+        executor._status_query_calls = executor._status_query_failures = 0
+        executor._status_query_total_seconds = executor._status_query_max_seconds = 0.0
+        executor._status_query_min_seconds = None
+        executor._status_query_cycle_rows = []
+        executor._submitted_job_clusters = set()
+        self.done: list[str] = []
+        self.failed: list[str] = []
+        executor.report_job_success = lambda job: self.done.append(job.external_jobid)
+        executor.report_job_error = lambda job, msg, **_: self.failed.append(f"{job.external_jobid}: {msg}")
+        self.executor = executor
+
+    def look(self, *jobs: str) -> list[str]:
+        """Have the executor look at jobs; those that it goes on waiting for."""
+        active = [SimpleNamespace(external_jobid=job, aux={}) for job in jobs]
+
+        async def look() -> list[str]:
+            return [job.external_jobid async for job in self.executor.check_active_jobs(active)]
+
+        return asyncio.run(look())
+
+
+@pytest.fixture
+def looks(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Looks]:
+    monkeypatch.setattr(plugin, "query_job_status", plugin.query_job_status)  # as it was, after the test
+    return Looks()
+
+
+def test_by_itself_the_plug_in_drops_its_jobs_when_slurm_does_not_answer(commands: Path, looks: Looks) -> None:
+    """Once it does not any more, `Patience` has half as much to do."""
+    stand_in(commands, "squeue", "exit 1")
+    assert looks.look("7", "8") == []
+
+
+def test_jobs_are_kept_while_slurm_does_not_answer(
+    commands: Path, looks: Looks, caplog: pytest.LogCaptureFixture
+) -> None:
+    Patience(looks.executor)
+    stand_in(commands, "squeue", "exit 1")
+    for _ in range(3):
+        assert looks.look("7", "8") == ["7", "8"]
+    assert "SLURM does not answer (squeue, for 0 minutes): its jobs are kept" in caplog.text
+    stand_in(commands, "squeue", "echo '7|COMPLETED'; echo '8|RUNNING'")
+    assert looks.look("7", "8") == ["8"]
+    assert (looks.done, looks.failed) == (["7"], [])
+
+
+@pytest.mark.parametrize("code", [0, 1])  # scancel fails where it does not know the job either
+def test_a_job_that_slurm_has_forgotten_is_cancelled_and_counts_as_failed_after_a_while(
+    commands: Path, looks: Looks, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    Patience(looks.executor)
+    stand_in(commands, "scancel", f'echo "$@" >> {commands}/told; exit {code}')
+    now = 1000.0
+    monkeypatch.setattr(slurm.time, "monotonic", lambda: now)
+    (commands / "queue").write_text("8|RUNNING\n")
+    assert looks.look("7", "8") == ["7", "8"]  # SLURM may be slow to tell of a new job
+    now += 0.9 * slurm.FORGOTTEN
+    assert looks.look("7", "8") == ["7", "8"]
+    now += 0.2 * slurm.FORGOTTEN
+    assert looks.look("7", "8") == ["8"]
+    assert [said.partition(":")[0] for said in looks.failed] == ["7"]
+    assert "SLURM does not know job 7 any more" in looks.failed[0]
+    assert (commands / "told").read_text() == "7\n"
+
+
+def test_a_job_that_slurm_tells_of_again_is_not_forgotten(
+    commands: Path, looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Patience(looks.executor)
+    now = 1000.0
+    monkeypatch.setattr(slurm.time, "monotonic", lambda: now)
+    for queue in ("", "7|RUNNING\n", ""):
+        (commands / "queue").write_text(queue)
+        assert looks.look("7") == ["7"]
+        now += 0.6 * slurm.FORGOTTEN
+    assert looks.failed == []
