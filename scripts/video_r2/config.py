@@ -431,7 +431,7 @@ class Evaluation(Section):
     decoding: dict[str, Any] = Field(
         {}, description="Keys of evaluation.decoding that differ, e.g. {temperature: 1.0}."
     )
-    exhibits: list[Literal["main", "heatmaps", "bars", "boxplot", "ablation", "controls"]] = Field(
+    exhibits: list[Literal["main", "heatmaps", "bars", "boxplot", "ablation", "controls", "released"]] = Field(
         [], description="Exhibits that show this row, in the order of the configuration."
     )
     components: list[Literal["sft", "grpo", "tar", "gate"]] = Field(
