@@ -145,6 +145,8 @@ def _entry(name: str, content: bytes) -> dict[str, object]:
 def serving(**repositories: Mapping[str, bytes]) -> Iterator[Hub]:
     """The hub, for as long as the block lasts; repositories `owner/<name>` by name."""
     hub = Hub(repositories={f"owner/{name}": Repository(dict(files)) for name, files in repositories.items()})
+    for repository in hub.repositories.values():
+        repository.commit()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     hub.address = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()

@@ -209,7 +209,7 @@ def read_lock(path: str | Path) -> dict[str, Pinned]:
 def _pinned(entry: Mapping[str, Any]) -> Pinned:
     lines = (line.partition("  ") for line in str(entry["files"]).splitlines())
     files = {name: digest for digest, _, name in lines}
-    if not re.fullmatch(r"[0-9a-f]{40}", str(entry["commit"])) or entry["kind"] not in ("model", "dataset"):
+    if not re.fullmatch(r"[0-9a-f]{40}", entry["commit"]) or entry["kind"] not in ("model", "dataset"):
         raise ValueError(f"commit {entry['commit']!r} of a {entry['kind']}")
     if wrong := [name for name, digest in files.items() if not name or not re.fullmatch(r"[0-9a-f]{64}", digest)]:
         raise ValueError(f"the line of {wrong[0]!r}")
@@ -222,7 +222,7 @@ def write_lock(path: Path, entries: Mapping[str, Pinned]) -> None:
         file.write(LOCK_HEAD)
         for key in sorted(entries):
             entry = entries[key]
-            file.write(f"\n{json.dumps(key)}:\n  kind: {entry.kind}\n  commit: {entry.commit}\n")
+            file.write(f"\n{json.dumps(key)}:\n  kind: {entry.kind}\n  commit: {json.dumps(entry.commit)}\n")
             lines = "".join(f"    {entry.files[name]}  {name}\n" for name in sorted(entry.files))
             file.write(f"  files: |\n{lines}" if lines else '  files: ""\n')
 
