@@ -119,9 +119,11 @@ def test_every_rule_has_its_script_and_every_script_its_rule(root: Path) -> None
     called_otherwise = {
         "benchmark_decoders",
         "benchmark_rules",
+        "doctor",
         "freeze",
         "from_frozen",
         "fuzz_parsers",
+        "lock_sources",
         "measure_agreement",
         "print_summary",
         "provenance",

@@ -158,14 +158,12 @@ def _downloaded(source: Source, folder: Path, commit: str, found: Mapping[str, s
 def _commit(source: Source, begun: Record | None) -> str:
     if begun is not None:
         return begun.commit
-    return resolve(source)
+    return _patiently(lambda: resolve(source))
 
 
 def resolve(source: Source) -> str:
     """The commit that a source's revision is now."""
-    info = _patiently(
-        lambda: HfApi().repo_info(source.hub, repo_type=source.kind, revision=source.revision, timeout=30)
-    )
+    info = HfApi().repo_info(source.hub, repo_type=source.kind, revision=source.revision, timeout=30)
     if info.sha is None:
         raise UserError(f"the hub names no commit for revision {source.revision!r}", record=source.hub)
     return str(info.sha)
