@@ -64,6 +64,7 @@ rule prepare_benchmark:
         "../envs/data.yaml"
     params:
         benchmark=lambda wildcards: PLAN.benchmark(wildcards.benchmark),
+        published=lambda wildcards: PLAN.published_size(wildcards.benchmark),
         max_rejected=PLAN.config.data.max_rejected,
         environment=PLAN.environment("data"),
         code=PLAN.code("prepare_benchmark"),

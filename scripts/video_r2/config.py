@@ -457,6 +457,9 @@ class Benchmark(Section):
     adapter: Name = Field(description="Reader of its columns: a name in video_r2.data.benchmark_columns.")
     hub: str | None = Field(None, description="Hub id.")
     revision: str | None = Field(None, description="Revision on the hub, if not that of sources.yaml.")
+    questions: Count | None = Field(
+        None, description="Questions that it has as published; a download with another number is warned about."
+    )
     configs: list[str] = Field(["default"], min_length=1, description="Configurations of the data set.")
     split: str = "test"
     option_format: OptionFormat | None = Field(None, description="How an option is written, if not as prompts.option.")

@@ -231,7 +231,12 @@ class Plan:
 
     def benchmark(self, name: str) -> dict[str, Any]:
         """What of a benchmark its questions and answers depend on; its name in the exhibits is left out."""
-        return self.config.benchmarks[name].model_dump(mode="json") | {"label": name}
+        return self.config.benchmarks[name].model_dump(mode="json", exclude={"questions"}) | {"label": name}
+
+    def published_size(self, name: str) -> dict[str, int | None]:
+        """How many questions a downloaded benchmark should have; a generated one has as many as its world says."""
+        is_real = self.config.data.source == "hub"
+        return {"questions": self.config.benchmarks[name].questions if is_real else None}
 
     def benchmarks(self, *groups: str) -> list[str]:
         """Names of the benchmarks of `groups`, or of all, in the order of the configuration."""
