@@ -279,6 +279,30 @@ def test_a_hub_that_is_not_there_and_one_that_is_switched_off(tmp_path: Path) ->
     )
 
 
+def test_a_hub_that_cannot_be_asked_beforehand_is_warned_of_and_stops_no_run(hub: Hub, tmp_path: Path) -> None:
+    """The machine that starts a run need not be one that jobs run on; but what is switched off is so for them, too."""
+    require = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from video_r2.data import access\n"
+        "from video_r2.data.sources import Source\n"
+        "from video_r2.errors import UserError\n"
+        "wanted = [Source(hub=f'owner/{name}', kind='dataset', revision='main') for name in ('name', 'other')]\n"
+        "try:\n"
+        "    access.require(wanted, {}, Path(sys.argv[1]))\n"
+        "except UserError as error:\n"
+        "    sys.exit(f'error: {error}')\n"
+    )
+    unreached = run_python(require, "http://127.0.0.1:9", str(tmp_path))
+    assert unreached.returncode == 0, unreached.stderr
+    assert unreached.stdout.count("warning: record owner/") == 2
+    off = run_python(require, "http://127.0.0.1:9", str(tmp_path), HF_HUB_OFFLINE="1")
+    assert "2 of the 2 sources that this run fetches cannot be had" in off.stderr
+    assert "downloads are switched off" in off.stderr
+    one = run_python(require, hub.address, str(tmp_path))
+    assert "1 of the 2 sources that this run fetches cannot be had:\n  record owner/other: the hub has no" in one.stderr
+
+
 # --- what is locked ---------------------------------------------------------------------------------------------------
 
 
