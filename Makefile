@@ -77,6 +77,14 @@ plan: PROFILE := slurm
 plan: env ## Say what a run is going to take: jobs, GPU-hours, disk (PROFILE=slurm|local TARGET=all)
 	@$(PYTHON) scripts/plan.py $(TARGET) --profile $(PROFILE)
 
+.PHONY: doctor
+doctor: env ## Look whether a run finds all it needs: environment, disk, cluster, GPUs, token, sources (OFFLINE=1: ask nobody)
+	@$(PYTHON) scripts/doctor.py $(if $(OFFLINE),--offline)
+
+.PHONY: lock-sources
+lock-sources: env ## Add what was fetched to sources.lock.yaml (UPDATE="owner/name ...": move these to what they are now)
+	@$(PYTHON) scripts/lock_sources.py $(if $(UPDATE),--update $(UPDATE))
+
 .PHONY: freeze
 freeze: env ## Pack the finished run into results/<experiment>-frozen.tar.gz (EXPERIMENT=miniature)
 	@$(PYTHON) scripts/freeze.py results/$(EXPERIMENT)

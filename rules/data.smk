@@ -67,6 +67,7 @@ rule prepare_benchmark:
     params:
         raw=PLAN.exchanged_benchmarks,
         benchmark=lambda wildcards: PLAN.benchmark(wildcards.benchmark),
+        published=lambda wildcards: PLAN.published_size(wildcards.benchmark),
         max_rejected=PLAN.config.data.max_rejected,
         environment=PLAN.environment("data"),
         code=PLAN.code("prepare_benchmark"),

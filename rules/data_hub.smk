@@ -1,4 +1,4 @@
-# The release's training data and the real benchmarks, downloaded at a pinned revision.
+# The release's training data and the real benchmarks, downloaded as of the commits in sources.lock.yaml.
 
 TRAINING_FILES = {
     "sft": "video-r2-sft-dataset.json",
@@ -13,6 +13,7 @@ rule fetch_dataset:
             for name in TRAINING_FILES
         },
         videos=directory("<results>/raw/training/videos"),
+        manifest="<results>/raw/manifests/training.json",
     log:
         "<logs>/fetch_dataset.log",
     benchmark:
@@ -20,8 +21,9 @@ rule fetch_dataset:
     conda:
         "../envs/data.yaml"
     params:
-        dataset=PLAN.config.data.dataset,
-        revision=PLAN.config.data.revision,
+        source=PLAN.dataset_source().model_dump(),
+        order=PLAN.order(PLAN.dataset_source()),
+        keep=lambda wildcards, input: PLAN.keep(PLAN.dataset_source()),
         environment=PLAN.environment("data"),
         code=PLAN.code("fetch_dataset"),
     script:
@@ -31,6 +33,7 @@ rule fetch_dataset:
 rule fetch_benchmark:
     output:
         raw=directory("<results>/raw/benchmarks/{benchmark}"),
+        manifest="<results>/raw/manifests/benchmarks/{benchmark}.json",
     log:
         "<logs>/fetch_benchmark/{benchmark}.log",
     benchmark:
@@ -38,7 +41,11 @@ rule fetch_benchmark:
     conda:
         "../envs/data.yaml"
     params:
-        benchmark=lambda wildcards: PLAN.benchmark(wildcards.benchmark),
+        source=lambda wildcards: PLAN.benchmark_source(wildcards.benchmark).model_dump(),
+        order=lambda wildcards: PLAN.order(PLAN.benchmark_source(wildcards.benchmark)),
+        keep=lambda wildcards, input: PLAN.keep(
+            PLAN.benchmark_source(wildcards.benchmark)
+        ),
         environment=PLAN.environment("data"),
         code=PLAN.code("fetch_benchmark"),
     script:

@@ -273,6 +273,30 @@ rule reproduction:
         "../scripts/reproduction.py"
 
 
+# Other people's training, this workflow's evaluation: nothing is trained, and no training data are fetched.
+if PLAN.evaluations("released"):
+
+    rule released:
+        input:
+            scores=scores("released", "accuracy", "tac", "vas_judge"),
+            reported=workflow.source_path(REPORTED),
+        output:
+            table("released"),
+        log:
+            "<logs>/released.log",
+        benchmark:
+            "<benchmarks>/released.jsonl"
+        conda:
+            "../envs/paper.yaml"
+        params:
+            **SHOWN,
+            evaluations=PLAN.rows("released"),
+            environment=PLAN.environment("paper"),
+            code=PLAN.code("released"),
+        script:
+            "../scripts/released.py"
+
+
 # The exhibits drawn from the published numbers by the same code, and which of those do not follow from the others.
 rule published:
     input:
@@ -398,6 +422,7 @@ rule tables:
         rules.differences.output,
         rules.reproduction.output,
         rules.rejected.output,
+        rules.released.output if PLAN.evaluations("released") else [],
 
 
 rule figures:

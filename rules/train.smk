@@ -4,6 +4,7 @@
 rule fetch_model:
     output:
         checkpoint=directory("<results>/models/{model}/seed-{seed}"),
+        manifest="<results>/raw/manifests/models/{model}/seed-{seed}.json",
     log:
         "<logs>/fetch_model/{model}/seed-{seed}.log",
     benchmark:
@@ -13,7 +14,9 @@ rule fetch_model:
     conda:
         "../envs/data.yaml"
     params:
-        model=lambda wildcards: PLAN.model(wildcards.model),
+        source=lambda wildcards: PLAN.model_source(wildcards.model).model_dump(),
+        order=lambda wildcards: PLAN.order(PLAN.model_source(wildcards.model)),
+        keep=lambda wildcards, input: PLAN.keep(PLAN.model_source(wildcards.model)),
         environment=PLAN.environment("data"),
         code=PLAN.code("fetch_model"),
     script:

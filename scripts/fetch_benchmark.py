@@ -1,24 +1,20 @@
-"""Download a benchmark at its revision and unpack its videos."""
+"""Download a benchmark, pinned to a commit, and unpack its videos."""
 
 from pathlib import Path
 
-from video_r2 import config
-from video_r2.data.hub import download, place
-from video_r2.errors import UserError
+from video_r2.data.archives import place
+from video_r2.data.hub import download
+from video_r2.data.sources import Source
 from video_r2.run import Job, run
 
 
 def main(job: Job) -> None:
-    """Output: raw (folder). Parameter: benchmark; wildcard: benchmark."""
-    benchmark = config.Benchmark.model_validate(job.params.benchmark)
-    if benchmark.hub is None:
-        raise UserError(
-            f"benchmark {job.wildcards.benchmark!r} has no hub id", cure=f"set benchmarks.{job.wildcards.benchmark}.hub"
-        )
-    raw = Path(job.output.raw)
-    # Outside of the output, which Snakemake clears before a job: an interrupted download goes on.
-    got = download(benchmark.hub, "dataset", benchmark.revision, raw.parents[2] / "cache" / "hub")
-    place(got.folder, raw)
+    """Outputs: raw (folder), manifest. Parameters: source, order, keep (cache, lock, record)."""
+    keep = job.params.keep
+    got = download(Source.model_validate(job.params.source), Path(keep["cache"]), Path(keep["lock"]))
+    place(got.folder, list(got.files), Path(job.output.raw))
+    got.write_manifest(job.output.manifest)
+    got.remember(keep["record"], job.params.order)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Read a benchmark's own columns into the table of questions; set aside what cannot be used."""
 
+import sys
 from pathlib import Path
 
 from video_r2 import config, records
@@ -11,7 +12,7 @@ from video_r2.run import Job, run
 def main(job: Job) -> None:
     """Input: raw (folder or .jsonl). Outputs: questions, rejected, subtitles (folder of converted ones).
 
-    Parameters: benchmark, max_rejected; wildcard: benchmark.
+    Parameters: benchmark, published (number of questions), max_rejected; wildcard: benchmark.
     """
     name, subtitles = job.wildcards.benchmark, Path(job.output.subtitles)
     benchmark = config.Benchmark.model_validate(job.params.benchmark)
@@ -20,7 +21,10 @@ def main(job: Job) -> None:
     questions, rejected = read_benchmark(name, job.input.raw, benchmark, subtitles)
     write_rejected(job.output.rejected, rejected)
     print(f"{name}: {len(questions)} questions, {len(rejected)} set aside")
-    require_few(job.input.raw, rejected, len(questions) + len(rejected), job.params.max_rejected)
+    found, published = len(questions) + len(rejected), job.params.published["questions"]
+    if published is not None and found != published:
+        print(f"warning: {name} was published with {published} questions, and has {found} here", file=sys.stderr)
+    require_few(job.input.raw, rejected, found, job.params.max_rejected)
     records.write_table(job.output.questions, questions, records.QUESTION)
 
 

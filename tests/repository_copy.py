@@ -16,7 +16,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-COPIED = ["Makefile", "README.md", "config.yaml", "envs", "local", "profiles", "rules", "scripts", "slurm", "workflow"]
+COPIED = [
+    *["Makefile", "README.md", "config.yaml", "sources.yaml", "envs", "local", "profiles", "rules", "scripts", "slurm"],
+    "workflow",
+]
 
 
 def copy_repository(root: Path, folder: Path) -> Path:

@@ -28,9 +28,13 @@ def checksums_in(folder: Path) -> dict[str, str]:
     return {file.relative_to(folder).as_posix(): sha256_of(file) for file in files}
 
 
-def write_sums(folder: Path) -> None:
-    """Write the checksums of a folder's files into the folder."""
-    (folder / SUMS).write_text(_sums(checksums_in(folder)), encoding="utf-8")
+def write_sums(folder: Path, found: Mapping[str, str] | None = None) -> None:
+    """Write the checksums of a folder's files into the folder.
+
+    Args:
+        found: the checksums (`checksums_in`), where they are known.
+    """
+    (folder / SUMS).write_text(_sums(checksums_in(folder) if found is None else found), encoding="utf-8")
 
 
 def defect(folder: Path, found: Mapping[str, str]) -> str | None:

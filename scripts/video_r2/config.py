@@ -119,7 +119,7 @@ class Data(Section):
 
     source: Literal["hub", "generated"] = Field("hub", description="Download the release, or generate a world.")
     dataset: str = Field("MBZUAI/Video-R2-Dataset", description="Hub id of the training data.")
-    revision: str = Field("main", description="Revision of the training data.")
+    revision: str | None = Field(None, description="Their revision, if not that of sources.yaml.")
     heldout_fraction: float = Field(
         0.02, ge=0, lt=1, description="Share of the GRPO videos held out to measure temporal alignment."
     )
@@ -406,7 +406,7 @@ class Model(Section):
 
     stage: Literal["hub", "base", "sft", "grpo"] = Field(description="Downloaded, or the training stage that makes it.")
     hub: str | None = Field(None, description="Hub id, for stage hub.")
-    revision: str = Field("main", description="Revision of the hub checkpoint.")
+    revision: str | None = Field(None, description="Revision of the hub checkpoint, if not that of sources.yaml.")
     start: Name | None = Field(None, description="Model that training starts from, for stages sft and grpo.")
     dataset: Literal["sft", "grpo", "sft_clean"] | None = Field(
         None, description="Rows that it is trained on; default the stage's. A generated world alone has sft_clean."
@@ -457,7 +457,7 @@ class Evaluation(Section):
     decoding: dict[str, Any] = Field(
         {}, description="Keys of evaluation.decoding that differ, e.g. {temperature: 1.0}."
     )
-    exhibits: list[Literal["main", "heatmaps", "bars", "boxplot", "ablation", "controls"]] = Field(
+    exhibits: list[Literal["main", "heatmaps", "bars", "boxplot", "ablation", "controls", "released"]] = Field(
         [], description="Exhibits that show this row, in the order of the configuration."
     )
     components: list[Literal["sft", "grpo", "tar", "gate"]] = Field(
@@ -482,7 +482,10 @@ class Benchmark(Section):
     )
     adapter: Name = Field(description="Reader of its columns: a name in video_r2.data.benchmark_columns.")
     hub: str | None = Field(None, description="Hub id.")
-    revision: str = Field("main", description="Revision on the hub.")
+    revision: str | None = Field(None, description="Revision on the hub, if not that of sources.yaml.")
+    questions: Count | None = Field(
+        None, description="Questions that it has as published; a download with another number is warned about."
+    )
     configs: list[str] = Field(["default"], min_length=1, description="Configurations of the data set.")
     split: str = "test"
     option_format: OptionFormat | None = Field(None, description="How an option is written, if not as prompts.option.")

@@ -8,7 +8,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "numpy")  # whose versions decide about bits
 RECORDS = frozenset({"log.jsonl", "manifest.json"})  # of a checkpoint: no result depends on them
-NO_EFFECT = frozenset({"upkeep", "state", "judge_service", "cache"})  # parameters that no result depends on
+NO_EFFECT = frozenset({"upkeep", "state", "judge_service", "cache", "keep"})  # parameters that no result depends on
 
 
 def state_folder(folder: str | Path, job: Job, output: str | Path) -> Path:
@@ -153,3 +154,22 @@ class Lock:
         finally:
             os.close(handle)
         return False
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold the lock of this file, after whoever else does has let go of it."""
+    lock, told = Lock(path), False
+    while True:
+        try:
+            lock.take()
+            break
+        except UserError as error:
+            if not told:
+                print(f"waiting: {error.reason}")
+            told = True
+            time.sleep(0.1)
+    try:
+        yield
+    finally:
+        lock.free()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
@@ -14,6 +14,7 @@ from typing import Any
 from video_r2 import code_digest, config, sections
 from video_r2.checksums import NotedChecksums
 from video_r2.data.benchmark_columns import ADAPTERS
+from video_r2.data.sources import Source, Sources, merge_records
 from video_r2.errors import UserError
 from video_r2.files import read_yaml
 from video_r2.provenance.record import exchanged
@@ -159,6 +160,80 @@ class Plan:
         gate = "consistency" if self.config.semantics == "corrected" else "consistency_released"
         return self.judge_prompts("claims", *([gate] if rewards["gate"] else []))
 
+    # --- sources ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def sources(self) -> Sources:
+        """What is downloaded, and what was."""
+        return Sources(self.scripts.parent, self.results)
+
+    @property
+    def hub_cache(self) -> str:
+        """Folder that keeps downloads."""
+        return f"{self.results}/cache/hub"
+
+    def dataset_source(self) -> Source:
+        """The training data on the hub."""
+        return self.sources.source(self.config.data.dataset, "dataset", self.config.data.revision)
+
+    def benchmark_source(self, name: str) -> Source:
+        """A benchmark on the hub."""
+        entry = self.config.benchmarks[name]
+        if entry.hub is None:
+            raise UserError(f"benchmark {name!r} has no hub id", cure=f"set benchmarks.{name}.hub")
+        return self.sources.source(entry.hub, "dataset", entry.revision)
+
+    def model_source(self, name: str) -> Source:
+        """A checkpoint on the hub."""
+        entry = self.config.models[name]
+        if entry.hub is None:
+            raise UserError(f"model {name!r} has no hub id", cure=f"set models.{name}.hub")
+        return self.sources.source(entry.hub, "model", entry.revision)
+
+    def all_sources(self) -> list[Source]:
+        """Everything that the experiment may download, each once."""
+        found = [self.model_source(name) for name in self.models("hub")]
+        if self.config.data.source == "hub":
+            papers = [name for name, entry in self.config.benchmarks.items() if entry.group in ("generic", "reasoning")]
+            found = [self.dataset_source(), *map(self.benchmark_source, papers), *found]
+        return list({source.key: source for source in found}.values())
+
+    def order(self, source: Source) -> str:
+        """What makes a fetch run again when the lock says something else (`data.sources.Sources.order`)."""
+        return self.sources.order(source)
+
+    def keep(self, source: Source) -> dict[str, str]:
+        """Where a fetch keeps what it has, and finds the lock: nothing that its result depends on.
+
+        For parameters that Snakemake does not compare, as `judge_service` is not.
+        """
+        return {
+            "cache": self.hub_cache,
+            "lock": str(self.sources.lock_file),
+            "record": str(self.sources.record_file(source)),
+        }
+
+    def require_access(self, jobs: Iterable[Any]) -> None:
+        """Stop before the first job where one of those that are to run fetches what cannot be had.
+
+        Args:
+            jobs: Snakemake's.
+
+        Raises:
+            UserError: naming every such source, and how to get access.
+        """
+        fetches = [job for job in jobs if job.rule.name.startswith("fetch_")]
+        if fetches:
+            from video_r2.data import access  # the hub's library takes half a second to load
+
+            wanted = {source.key: source for source in (Source.model_validate(job.params.source) for job in fetches)}
+            access.require(list(wanted.values()), self.sources.lock, Path(self.hub_cache))
+
+    def lock_sources(self) -> None:
+        """Add what was fetched to the lock of sources."""
+        for key in merge_records(self.sources.lock_file, [self.sources.records]):
+            print(f"{self.sources.lock_file.name}: {key} is new; commit the file")
+
     # --- training that goes on ----------------------------------------------------------------------------------------
 
     def upkeep(self, wildcards: Any, input: Any) -> dict[str, Any]:
@@ -174,10 +249,6 @@ class Plan:
         return self.states
 
     # --- entries ------------------------------------------------------------------------------------------------------
-
-    def model(self, name: str) -> dict[str, Any]:
-        """The entry of a model."""
-        return self.config.models[name].model_dump(mode="json")
 
     def training(self, name: str) -> dict[str, Any]:
         """Settings of the stage that makes a model, with the model's own over them."""
@@ -203,7 +274,12 @@ class Plan:
 
     def benchmark(self, name: str) -> dict[str, Any]:
         """What of a benchmark its questions and answers depend on; its name in the exhibits is left out."""
-        return self.config.benchmarks[name].model_dump(mode="json") | {"label": name}
+        return self.config.benchmarks[name].model_dump(mode="json", exclude={"questions"}) | {"label": name}
+
+    def published_size(self, name: str) -> dict[str, int | None]:
+        """How many questions a downloaded benchmark should have; a generated one has as many as its world says."""
+        is_real = self.config.data.source == "hub"
+        return {"questions": self.config.benchmarks[name].questions if is_real else None}
 
     def benchmarks(self, *groups: str) -> list[str]:
         """Names of the benchmarks of `groups`, or of all, in the order of the configuration."""

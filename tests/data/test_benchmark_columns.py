@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from benchmark_folders import benchmark, only, store
 
+from video_r2 import config
 from video_r2.data.benchmarks import read_benchmark
 from video_r2.data.conversations import Conversation, write_jsonl
+from video_r2.data.miniature_benchmarks import PLANS, make_benchmark
 from video_r2.data.subtitles import read_srt
+from video_r2.workflow import read_config
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_mvbench(tmp_path: Path) -> None:
@@ -69,12 +78,32 @@ def test_tempcompass(tmp_path: Path) -> None:
     assert (read["target"], read["category"]) == ("B", "action")
 
 
+def test_tempcompass_of_the_release(tmp_path: Path) -> None:
+    """The release's copy: options apart, and the letter as the answer."""
+    row = {
+        "uuid": "q-17",
+        "video_id": "1021488277",
+        "question": "What is happening?",
+        "options": ["A. it drops: down", "B. it rises", "C. it turns"],
+        "answer": "B",
+    }
+    store(tmp_path / "raw", [row], "mcq", videos=["videos/1021488277.webm"])
+    table, rejected = read_benchmark("tempcompass", tmp_path / "raw", benchmark("tempcompass", configs=["mcq"]))
+    read = only(table)
+    assert (read["id"], read["question"], read["target"]) == ("q-17", "What is happening?", "B")
+    assert read["options"] == ["it drops: down", "it rises", "it turns"]
+    assert read["video"].endswith("videos/1021488277.webm")
+    assert not rejected
+
+
 @pytest.mark.parametrize("pattern", ["({}) {}", "{}. {}", "{}: {}"])
 def test_mlvu(tmp_path: Path, pattern: str) -> None:
     lines = [pattern.format(letter, text) for letter, text in zip("ABCD", ["one", "two", "three", "four"], strict=True)]
     row = {
         "video_name": "count_1.mp4",
+        "duration": 480.0,
         "question": "\n".join(["How often?", *lines]),
+        "candidates": ["one", "two", "three", "four"],
         "answer": "D",
         "task_type": "count",
     }
@@ -88,18 +117,29 @@ def test_mlvu(tmp_path: Path, pattern: str) -> None:
 
 def test_longvideobench(tmp_path: Path) -> None:
     row = {
+        "video_id": "abc",
         "id": "abc_0",
         "video_path": "abc.mp4",
         "subtitle_path": "abc_en.json",
-        "starting_timestamp_for_subtitles": 100.0,
+        "correct_choice": 3,
         "question": "Who?",
         **dict(zip([f"option{place}" for place in range(5)], ["a man", "a dog", "a cat", "a car", "N/A"], strict=True)),
-        "correct_choice": 3,
-        "question_category": "T2A",
+        "duration": 14.9,
         "duration_group": 15,
+        "question_category": "T2A",
+        "topic_category": "KA-Knowledge-Art",
+        "starting_timestamp_for_subtitles": 100.0,
     }
-    store(tmp_path / "raw", [row], split="validation", videos=["videos/abc.mp4"])
+    # As on the hub: a README that describes no table, the table at the top, and far more subtitles and videos than tables.
+    (tmp_path / "raw/videos").mkdir(parents=True)
     (tmp_path / "raw/subtitles").mkdir()
+    (tmp_path / "raw/README.md").write_text("---\nlicense: cc-by-nc-sa-4.0\n---\n\n# LongVideoBench\n")
+    for split in ("validation", "test"):
+        path = tmp_path / f"raw/{split}-00000-of-00001.parquet"
+        pq.write_table(pa.Table.from_pylist([row if split == "validation" else {**row, "question": "hidden"}]), path)
+    for name in ("abc", *(f"dev-test-{number}" for number in range(40))):
+        (tmp_path / f"raw/videos/{name}.mp4").touch()
+        (tmp_path / f"raw/subtitles/{name}_en.json").write_text('[{"start": "0:0:0", "end": "0:0:1", "line": "x"}]')
     (tmp_path / "raw/subtitles/abc_en.json").write_text(
         json.dumps(
             [
@@ -122,18 +162,20 @@ def test_longvideobench(tmp_path: Path) -> None:
 
 def test_videomathqa(tmp_path: Path) -> None:
     row = {
-        "question_id": "7",
         "videoID": "x",
+        "question_id": 7,
+        "category": "Arithmetic",
         "question": "What is x?",
         "options": ["A. $1$", "B. $2$", "C. $3$", "D. $4$", "E. $5$"],
         "answer": "E",
-        "category": "Arithmetic",
+        "steps": "First ...",
         "length": "short",
     }
     store(tmp_path / "raw", [row], "mcq", videos=["videos/x.mkv"])
     table, _ = read_benchmark("videomathqa", tmp_path / "raw", benchmark("videomathqa", configs=["mcq"]))
     read = only(table)
     assert (read["options"][4], read["target"], read["category"]) == ("$5$", "E", "Arithmetic")
+    assert read["id"] == "7"
     assert read["video"].endswith("x.mkv")
 
 
@@ -223,7 +265,29 @@ def test_minerva(tmp_path: Path) -> None:
     assert (read["id"], read["target"], read["category"]) == ("k1", "E", "Cause and Effect")
 
 
-def test_scivideobench_saved_to_disk(tmp_path: Path) -> None:
+def test_minerva_of_the_release(tmp_path: Path) -> None:
+    """The release's copy has the columns of VideoMathQA."""
+    row = {
+        "videoID": "yt",
+        "question_id": "k1",
+        "category": "Cooking",
+        "question": "Why?",
+        "options": [f"{letter}. because {letter}" for letter in "ABCDE"],
+        "answer": "D",
+        "length": "long",
+    }
+    store(tmp_path / "raw", [row], "mcq", videos=["videos/yt.webm", "subtitles/yt.srt"])
+    table, rejected = read_benchmark("minerva", tmp_path / "raw", benchmark("minerva", configs=["mcq"]))
+    read = only(table)
+    assert (read["id"], read["target"], read["category"]) == ("k1", "D", "Cooking")
+    assert read["options"] == [f"because {letter}" for letter in "ABCDE"]
+    assert read["video"].endswith("videos/yt.webm")
+    assert read["subtitle"].endswith("subtitles/yt.srt")
+    assert not rejected
+
+
+@pytest.mark.parametrize("below", ["", "scivideobench"])
+def test_scivideobench_saved_to_disk(tmp_path: Path, below: str) -> None:
     row = {
         "video_id": "123",
         "question": "Which?",
@@ -231,9 +295,16 @@ def test_scivideobench_saved_to_disk(tmp_path: Path) -> None:
         "answer": "J",
         "question_type": "Conceptual Reasoning",
         "category": "Chemistry",
+        "video_duration": 541.3,
     }
-    datasets.Dataset.from_list([row]).save_to_disk(str(tmp_path / "raw"))
-    (tmp_path / "raw/jove_123.mp4").touch()
+    saved = (
+        datasets.DatasetDict({"test": datasets.Dataset.from_list([row])})
+        if below
+        else datasets.Dataset.from_list([row])
+    )
+    saved.save_to_disk(str(tmp_path / "raw" / below))
+    (tmp_path / "raw/videos").mkdir()
+    (tmp_path / "raw/videos/jove_123.mp4").touch()
     table, _ = read_benchmark("scivideobench", tmp_path / "raw", benchmark("scivideobench"))
     read = only(table)
     assert (len(read["options"]), read["target"], read["id"]) == (10, "J", "123-0")
@@ -268,3 +339,42 @@ def test_held_out_conversations(tmp_path: Path) -> None:
     assert table["answer_type"].tolist() == ["choice", "number"]
     assert json.loads(table["grounding"][0]) == {"00:01-00:03": "a red circle"}
     assert [(record.record, record.reason) for record in rejected] == [("2 (sum-0003)", "has nothing in video")]
+
+
+# --- lmms-eval's own tasks --------------------------------------------------------------------------------------------
+
+TASKS = {**{name: name for name in PLANS}, "video_mmmu": "videommmu"}
+# Of other questions than multiple choice, of what a task itself writes, and of a spelling that it calls deprecated.
+NOT_PUBLISHED = {
+    "tempcompass": {"mc_answer", "mc_question"},
+    "videomathqa": {"duration"},
+    "vsibench": {"prediction"},
+    "minerva": {"question type"},
+    "scivideobench": {"ground_truth"},
+}
+
+
+def columns_read_by(task: str) -> set[str]:
+    """Columns that an lmms-eval task reads: every `doc["..."]` and `doc.get("...")` of its code."""
+    spec = importlib.util.find_spec("lmms_eval")
+    assert spec is not None
+    assert spec.origin is not None
+    code = ast.parse((Path(spec.origin).parent / "tasks" / task / "utils.py").read_text(encoding="utf-8"))
+    found = []
+    for node in ast.walk(code):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            found.append((node.value, node.slice))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            found.append((node.func.value, node.args[0]))
+    names = [key for holder, key in found if isinstance(holder, ast.Name) and holder.id == "doc"]
+    return {key.value for key in names if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_miniature_has_every_column_that_lmms_eval_reads(name: str) -> None:
+    entry = read_config([ROOT / "config.yaml"], {}).benchmarks[name]
+    made = make_benchmark(name, entry, config.World(benchmark_videos=12, benchmark_questions=40))
+    read = columns_read_by(TASKS[name]) - NOT_PUBLISHED.get(name, set())
+    assert len(read) > 3
+    for rows in made.rows.values():
+        assert read <= rows[0].keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from benchmark_folders import benchmark, store
 
+import prepare_benchmark
 from video_r2 import config, records
 from video_r2.data import miniature_benchmarks
 from video_r2.data.benchmark_columns import ADAPTERS
@@ -184,3 +186,23 @@ def test_every_adapter_sets_aside_a_row_of_the_wrong_form(tmp_path: Path) -> Non
         store(tmp_path / name, [dict.fromkeys(adapter.columns, 7)])
         with pytest.raises(UserError, match=r"holds no question that can be used: [01] were set aside"):
             read_benchmark(name, tmp_path / name, benchmark(name))
+
+
+@pytest.mark.parametrize(("published", "warned"), [(2, False), (3, True), (None, False)])
+def test_another_number_of_questions_than_was_published_is_warned_about(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], published: int | None, warned: bool
+) -> None:
+    """Those that cannot be used are counted, too: the download is what is checked."""
+    store(tmp_path / "raw", [GOOD, {**GOOD, "key": "bad", "question": ""}], videos=["videos/film.mp4"])
+    names = ("questions", "rejected", "subtitles")
+    job = SimpleNamespace(
+        input=SimpleNamespace(raw=str(tmp_path / "raw")),
+        output=SimpleNamespace(**{name: str(tmp_path / name) for name in names}),
+        params=SimpleNamespace(
+            benchmark=benchmark("minerva").model_dump(), published={"questions": published}, max_rejected=0.5
+        ),
+        wildcards=SimpleNamespace(benchmark="minerva"),
+    )
+    prepare_benchmark.main(job)
+    said = "minerva was published with 3 questions, and has 2 here"
+    assert (said in capsys.readouterr().err) == warned

@@ -70,6 +70,31 @@ def write(media: Path) -> Write:
 # --- good rows --------------------------------------------------------------------------------------------------------
 
 
+def test_paths_start_from_the_folder_of_videos_as_in_the_release(media: Path, write: Write) -> None:
+    """Its training is told one folder for videos and images, and looks for `<path>.srt` where `subtitles.tar` was unpacked."""
+    for name in ("CLEVRER/video_1.mp4", "images/c.png", "academic_source/deep/x.mkv"):
+        (media / "videos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (media / "videos" / name).touch()
+    cues = media / "videos/academic_source/deep/x.srt"
+    cues.write_text("1\n00:00:01,000 --> 00:00:02,000\nfox\n", encoding="utf-8")
+    rows = [
+        row(video="CLEVRER/video_1.mp4"),
+        row(video=["academic_source/deep/x.mkv"], temporal_grounding={}),
+        row(video=None, image="images/c.png", conversations=turns("<image>\nWhich?")),
+        row(video="videos/a.mp4"),
+    ]
+    found, rejected = read_conversations(write(rows), media)
+    assert not rejected
+    assert [one.video for one in found] == [
+        str(media / "videos/CLEVRER/video_1.mp4"),
+        str(media / "videos/academic_source/deep/x.mkv"),
+        None,
+        str(media / "videos/a.mp4"),
+    ]
+    assert [one.subtitle for one in found] == [None, str(cues), None, None]
+    assert found[2].images == [str(media / "videos/images/c.png")]
+
+
 def test_read_conversations_of_videos_and_images(media: Path, write: Write) -> None:
     image = row(
         id="pictures",

@@ -1,170 +1,75 @@
-"""Downloads, from a real HTTP server on this machine that speaks the hub's protocol, and what comes out of archives."""
+"""Downloads, from a real HTTP server on this machine that speaks the hub's protocol."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import os
 import subprocess
-import sys
-import tarfile
-import threading
-import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hub_archives import tar_of
+from hub_server import Hub, run_python, serving
 
-from video_r2.data.hub import place, unpack
+from video_r2.data.sources import Pinned, read_lock, read_record, write_lock
+
+FETCH = """
+import json, sys
+from types import SimpleNamespace as Names
+from importlib import import_module
 from video_r2.errors import UserError
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-SECRET = "hf_nobody_may_see_this"  # noqa: S105 - a token for no hub but the one below
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-class Hub:
-    """A hub with one repository, that counts what is fetched and can be made to fail."""
-
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.files = dict(files)
-        self.fetched: list[str] = []
-        self.refusal: tuple[int, str] | None = None
-        self.spoil = ""
-        hub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_HEAD(self) -> None:
-                self.answer(head=True)
-
-            def do_GET(self) -> None:
-                self.answer(head=False)
-
-            def answer(self, head: bool) -> None:
-                path = self.path.partition("?")[0]
-                if hub.refusal is not None:
-                    self.reply(hub.refusal[0], b"{}", head, {"X-Error-Code": hub.refusal[1]})
-                elif "/revision/" in path and not path.endswith(("/main", COMMIT)):
-                    self.reply(404, b"{}", head, {"X-Error-Code": "RevisionNotFound"})
-                elif "/revision/" in path:
-                    self.reply(200, json.dumps({"id": "owner/name", "sha": COMMIT}).encode(), head, {})
-                elif "/tree/" in path:
-                    self.reply(200, json.dumps([hub.entry(name) for name in hub.files]).encode(), head, {})
-                else:
-                    name = path.partition(f"/resolve/{COMMIT}/")[2]
-                    content = hub.files[name]
-                    if not head:
-                        hub.fetched.append(name)
-                        content = bytes(len(content)) if name == hub.spoil else content
-                    digest = hashlib.sha256(hub.files[name]).hexdigest()
-                    self.reply(200, content, head, {"ETag": f'"{digest}"', "X-Repo-Commit": COMMIT})
-
-            def reply(self, status: int, body: bytes, head: bool, headers: Mapping[str, str]) -> None:
-                self.send_response(status)
-                for key, value in {"Content-Length": str(len(body)), **headers}.items():
-                    self.send_header(key, value)
-                self.end_headers()
-                if not head:
-                    self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def entry(self, name: str) -> dict[str, object]:
-        content = self.files[name]
-        lfs = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 100}
-        return {"type": "file", "path": name, "size": len(content), "oid": "0" * 40, "lfs": lfs}
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-
-def tar_of(files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def zip_of(files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
+script, output, params = sys.argv[1], *(json.loads(text) for text in sys.argv[2:])
+try:
+    import_module(script).main(Names(output=Names(**output), params=Names(**params)))
+except UserError as error:
+    sys.exit(f"error: {error}")
+"""
 
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    made = Hub(
-        {
-            "README.md": b"---\n---\n",
-            "videos/one.tar": tar_of({"a.mp4": b"video a", "deep/b.mp4": b"video b"}),
-            "subtitles.tar": tar_of({"subtitles/a.srt": b"cue a", "subtitles/deep/b.srt": b"cue b"}),
-            "video-r2-sft-dataset.json": b"[1]",
-            "video-r2-grpo-dataset.json": b"[2]",
-            "model.safetensors": b"weights",
-            "config.json": b"{}",
-            "modeling.py": b"raise SystemExit",
-        }
-    )
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    files = {
+        "README.md": b"---\n---\n",
+        "videos/one.tar": tar_of({"a.mp4": b"video a", "deep/b.mp4": b"video b"}),
+        "subtitles.tar": tar_of({"subtitles/a.srt": b"cue a", "subtitles/deep/b.srt": b"cue b"}),
+        "video-r2-sft-dataset.json": b"[1]",
+        "video-r2-grpo-dataset.json": b"[2]",
+        "model.safetensors": b"weights",
+        "config.json": b"{}",
+        "modeling.py": b"raise SystemExit",
+    }
+    with serving(name=files) as made:
+        yield made
+
+
+def only(hub: Hub) -> Any:
+    """The hub's one repository."""
+    return hub.repositories["owner/name"]
 
 
 def fetch(
-    script: str, address: str, output: object, params: object, **environment: str
+    script: str, hub: Hub | str, output: dict[str, str], results: Path, source: dict[str, Any], **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a rule's script in a process of its own; the hub's address is read when it is imported."""
-    code = (
-        "import json, sys\n"
-        "from types import SimpleNamespace as Names\n"
-        f"from {script} import main\n"
-        "from video_r2.errors import UserError\n"
-        "output, params = (json.loads(text) for text in sys.argv[1:])\n"
-        "try:\n"
-        "    main(Names(output=Names(**output), params=Names(**params), wildcards=Names(benchmark='x', model='x')))\n"
-        "except UserError as error:\n"
-        "    sys.exit(f'error: {error}')\n"
-    )
-    # scripts/predict.py switches the hub off when another test imports it; huggingface_hub obeys TRANSFORMERS_OFFLINE too.
-    settings_of_the_hub = ("HF_", "TRANSFORMERS_")
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if "proxy" not in key.lower() and not key.startswith(settings_of_the_hub)
+    keep = {
+        "cache": str(results / "cache/hub"),
+        "lock": str(results / "sources.lock.yaml"),
+        "record": str(results / "sources/x.json"),
     }
-    settings = {"HF_ENDPOINT": address, "HF_HUB_DISABLE_XET": "1", "PYTHONPATH": str(SCRIPTS), "HF_TOKEN": SECRET}
-    return subprocess.run(
-        [sys.executable, "-c", code, json.dumps(output), json.dumps(params)],
-        env={**kept, **settings, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    params = {"source": {"revision": "main", **source}, "order": "first", "keep": keep}
+    address = hub if isinstance(hub, str) else hub.address
+    return run_python(FETCH, address, script, json.dumps(output), json.dumps(params), **more)
 
 
-def fetch_benchmark(address: str, raw: Path, revision: str = "main", **environment: str) -> str:
+def fetch_benchmark(hub: Hub | str, results: Path, source: dict[str, Any] | None = None, **more: str) -> str:
     """Fetch a benchmark; what went wrong, or nothing."""
-    benchmark = {"label": "x", "group": "generic", "adapter": "minerva", "hub": "owner/name", "revision": revision}
-    done = fetch("fetch_benchmark", address, {"raw": str(raw)}, {"benchmark": benchmark}, **environment)
+    output = {"raw": str(results / "raw/benchmarks/x"), "manifest": str(results / "manifest.json")}
+    wanted = {"hub": "owner/name", "kind": "dataset", **(source or {})}
+    done = fetch("fetch_benchmark", hub, output, results, wanted, **more)
     assert done.returncode == (1 if "error: " in done.stderr else 0), done.stderr
     assert "Traceback" not in done.stderr, done.stderr
-    assert SECRET not in done.stdout + done.stderr
     return done.stderr.partition("error: ")[2]
 
 
@@ -172,156 +77,285 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def remove(folder: Path) -> None:
+    """As Snakemake does with an output before it repeats a job."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+# --- what comes -------------------------------------------------------------------------------------------------------
+
+
 def test_the_training_data_are_unpacked_with_subtitles_beside_the_videos(hub: Hub, tmp_path: Path) -> None:
-    raw = tmp_path / "results/paper/raw/training"
+    raw = tmp_path / "raw/training"
     output = {
         "sft": str(raw / "video-r2-sft-dataset.json"),
         "grpo": str(raw / "video-r2-grpo-dataset.json"),
         "videos": str(raw / "videos"),
+        "manifest": str(tmp_path / "manifest.json"),
     }
-    done = fetch("fetch_dataset", hub.address, output, {"dataset": "owner/name", "revision": "main"})
+    patterns = ["video-r2-*-dataset.json", "videos/*.tar", "subtitles.tar"]
+    source = {"hub": "owner/name", "kind": "dataset", "files": patterns}
+    done = fetch("fetch_dataset", hub, output, tmp_path, source)
     assert done.returncode == 0, done.stderr
-    assert f"revision main is commit {COMMIT}" in done.stdout
-    found = contents(raw)
-    assert {name for name in found if name.startswith(("videos", "subtitles"))} == {
-        "videos/a.mp4",
-        "videos/a.srt",
-        "videos/deep/b.mp4",
-        "videos/deep/b.srt",
+    commit = only(hub).commit()
+    assert f"revision main, commit {commit}" in done.stdout
+    assert contents(raw) == {
+        "video-r2-sft-dataset.json": b"[1]",
+        "video-r2-grpo-dataset.json": b"[2]",
+        "videos/a.mp4": b"video a",
+        "videos/a.srt": b"cue a",
+        "videos/deep/b.mp4": b"video b",
+        "videos/deep/b.srt": b"cue b",
     }
-    assert (found["videos/deep/b.mp4"], found["videos/deep/b.srt"]) == (b"video b", b"cue b")
-    assert found["video-r2-sft-dataset.json"] == b"[1]"
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert (manifest["hub"], manifest["revision"], manifest["commit"]) == ("owner/name", "main", commit)
+    listed = {file["path"]: (file["bytes"], file["sha256"]) for file in manifest["files"]}
+    assert listed["video-r2-sft-dataset.json"] == (3, sha256(b"[1]"))
+    assert listed.keys() == {
+        "video-r2-sft-dataset.json",
+        "video-r2-grpo-dataset.json",
+        "videos/one.tar",
+        "subtitles.tar",
+    }
+    record = read_record(tmp_path / "sources/x.json")
+    assert record is not None
+    assert (record.source, record.commit, record.order) == ("owner/name@main", commit, "first")
+    assert record.files == {name: sum for name, (_, sum) in listed.items()}
 
 
 def test_a_model_comes_without_code_and_with_its_weights(hub: Hub, tmp_path: Path) -> None:
-    checkpoint = tmp_path / "results/paper/models/x/seed-0"
-    model = {"stage": "hub", "hub": "owner/name", "revision": COMMIT}
-    done = fetch("fetch_model", hub.address, {"checkpoint": str(checkpoint)}, {"model": model})
-    assert done.returncode == 0, done.stderr
+    checkpoint = tmp_path / "models/x"
+    output = {"checkpoint": str(checkpoint), "manifest": str(tmp_path / "manifest.json")}
+    source = {"hub": "owner/name", "kind": "model", "files": ["*.safetensors", "config.json"]}
+    assert fetch("fetch_model", hub, output, tmp_path, source).returncode == 0
     found = contents(checkpoint)
-    assert found["model.safetensors"] == b"weights"
-    assert "modeling.py" not in found
-    assert f"{hashlib.sha256(b'weights').hexdigest()}  model.safetensors" in found["SHA256SUMS"].decode().splitlines()
-
-
-def test_a_model_without_safetensors_is_refused(hub: Hub, tmp_path: Path) -> None:
-    del hub.files["model.safetensors"]
-    model = {"stage": "hub", "hub": "owner/name"}
-    output = {"checkpoint": str(tmp_path / "results/paper/models/x/seed-0")}
-    done = fetch("fetch_model", hub.address, output, {"model": model})
-    assert "record owner/name: has no weights as safetensors" in done.stderr
+    assert found.keys() == {"model.safetensors", "config.json", "SHA256SUMS"}
+    assert f"{sha256(b'weights')}  model.safetensors" in found["SHA256SUMS"].decode().splitlines()
+    del only(hub).files["model.safetensors"]
+    remove(tmp_path)
+    refused = fetch("fetch_model", hub, output, tmp_path, source)
+    assert "record owner/name@main: has no weights as safetensors" in refused.stderr
 
 
 def test_a_second_download_fetches_nothing_again(hub: Hub, tmp_path: Path) -> None:
-    raw = tmp_path / "results/paper/raw/benchmarks/x"
-    assert not fetch_benchmark(hub.address, raw)
-    first = contents(raw)
-    assert len(hub.fetched) == len(hub.files)
-    # As Snakemake does before it repeats a job, the output is removed; the download lies elsewhere.
-    for path in sorted(raw.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    assert not fetch_benchmark(hub.address, raw)
-    assert contents(raw) == first
-    assert len(hub.fetched) == len(hub.files)
+    assert not fetch_benchmark(hub, tmp_path)
+    first = contents(tmp_path / "raw")
+    asked = sorted(hub.asked)
+    assert asked == sorted((name, 0) for name in only(hub).files)
+    remove(tmp_path / "raw")
+    assert not fetch_benchmark(hub, tmp_path)
+    assert contents(tmp_path / "raw") == first
+    assert sorted(hub.asked) == asked
 
 
-def test_a_damaged_file_is_removed_and_downloaded_anew(hub: Hub, tmp_path: Path) -> None:
-    raw = tmp_path / "results/paper/raw/benchmarks/x"
-    hub.spoil = "model.safetensors"
-    assert "model.safetensors: came damaged and was removed" in fetch_benchmark(hub.address, raw)
-    hub.spoil, hub.fetched = "", []
-    assert not fetch_benchmark(hub.address, raw)
-    assert hub.fetched == ["model.safetensors"]
-    assert contents(raw)["model.safetensors"] == b"weights"
+# --- what is cut, spoiled or too much ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "reason"),
-    [
-        (
-            403,
-            "GatedRepo",
-            "access has to be asked for (cure: accept the terms on https://huggingface.co/datasets/owner",
-        ),
-        (404, "RepoNotFound", "the hub has no dataset of this name"),
-        (500, "", "the hub answered 500"),
-    ],
-)
-def test_a_refusal_is_explained(hub: Hub, tmp_path: Path, status: int, code: str, reason: str) -> None:
-    hub.refusal = status, code
-    assert reason in fetch_benchmark(hub.address, tmp_path / "results/paper/raw/benchmarks/x")
+def test_a_cut_connection_is_resumed_where_it_was_cut(hub: Hub, tmp_path: Path) -> None:
+    only(hub).files["big.bin"] = bytes(range(256)) * 100_000
+    hub.cuts["big.bin"] = [22_000_000, 1_000_000]
+    assert not fetch_benchmark(hub, tmp_path, {"files": ["big.bin"]})
+    # What comes is written in pieces of 10 MiB.
+    assert hub.asked == [("big.bin", 0), ("big.bin", 20 * 2**20), ("big.bin", 20 * 2**20)]
+    assert contents(tmp_path / "raw/benchmarks/x") == {"big.bin": bytes(range(256)) * 100_000}
 
 
-def test_an_unknown_revision_is_explained(hub: Hub, tmp_path: Path) -> None:
-    message = fetch_benchmark(hub.address, tmp_path / "results/paper/raw/benchmarks/x", revision="v9")
-    assert "there is no revision 'v9'" in message
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_killed_job_goes_on_in_the_middle_of_a_file(hub: Hub, tmp_path: Path, ranges: bool) -> None:
+    """A part that an earlier process left is asked for no more, unless the hub gives all or nothing."""
+    content = bytes(range(256)) * 4000
+    only(hub).files["big.bin"] = content
+    killed = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from video_r2.data.sources import Source\n"
+        "wrote = hub._Counted.write\n"
+        "def write(self, data):\n"
+        "    wrote(self, data[:400_000]); self._file.flush(); os.kill(os.getpid(), 9)\n"
+        "hub._Counted.write = write\n"
+        "hub.download(Source(hub='owner/name', kind='dataset', revision='main', files=['big.bin']), Path(sys.argv[1]))\n"
+    )
+    assert run_python(killed, hub.address, str(tmp_path / "cache/hub")).returncode == -9
+    (partial,) = (path for path in tmp_path.rglob("big.bin"))
+    there = partial.stat().st_size
+    assert 0 < there < len(content)
+    hub.asked, hub.ranges = [], ranges
+    assert not fetch_benchmark(hub, tmp_path, {"files": ["big.bin"]})
+    # Where parts are not given, the answer to the same request is the whole file.
+    assert hub.asked == [("big.bin", there if ranges else 0)]
+    assert contents(tmp_path / "raw/benchmarks/x") == {"big.bin": content}
 
 
-def test_a_hub_that_is_not_there_and_one_that_is_switched_off(tmp_path: Path) -> None:
-    raw = tmp_path / "results/paper/raw/benchmarks/x"
-    assert "the hub cannot be reached (cure: check the network" in fetch_benchmark("http://127.0.0.1:9", raw)
-    assert "downloads are switched off (cure: unset" in fetch_benchmark("http://127.0.0.1:9", raw, HF_HUB_OFFLINE="1")
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_wrong_bytes_are_removed_and_downloaded_anew(hub: Hub, tmp_path: Path, name: str) -> None:
+    """Of a large file the hub states the SHA-256; a small one is known by what git calls its contents."""
+    hub.spoiled.add(name)
+    assert f"{name}: came damaged and was removed" in fetch_benchmark(hub, tmp_path)
+    assert not (tmp_path / "sources").exists()
+    hub.spoiled.clear()
+    hub.asked = []
+    assert not fetch_benchmark(hub, tmp_path)
+    assert hub.asked == [(name, 0)]
+    assert contents(tmp_path / "raw/benchmarks/x")[name] == only(hub).files[name]
+
+
+def test_a_file_damaged_on_this_disk_is_noticed(hub: Hub, tmp_path: Path) -> None:
+    assert not fetch_benchmark(hub, tmp_path)
+    (kept,) = (tmp_path / "cache/hub").rglob("model.safetensors")
+    kept.unlink()
+    kept.write_bytes(b"wEights")
+    assert "model.safetensors: came damaged" in fetch_benchmark(hub, tmp_path)
+    assert not fetch_benchmark(hub, tmp_path)
 
 
 def test_a_download_that_does_not_fit_is_not_begun(hub: Hub, small_disk: Path) -> None:
     # 3 MB of an archive and as much of what it holds, and 3 MB of a model, on a disk of 8 MB.
-    hub.files["videos/one.tar"] = tar_of({"a.mp4": bytes(3 * 10**6)})
-    hub.files["model.safetensors"] = bytes(3 * 10**6)
-    message = fetch_benchmark(hub.address, small_disk / "results/paper/raw/benchmarks/x")
+    files = only(hub).files
+    files["videos/one.tar"] = tar_of({"a.mp4": bytes(3 * 10**6)})
+    files["model.safetensors"] = bytes(3 * 10**6)
+    message = fetch_benchmark(hub, small_disk)
     assert "downloading and unpacking owner/name needs 9." in message
     assert "MB on this disk, and 8.3" in message
-    assert hub.fetched == []
-    del hub.files["model.safetensors"]
-    assert not fetch_benchmark(hub.address, small_disk / "results/paper/raw/benchmarks/x")
+    assert hub.asked == []
+    del files["model.safetensors"]
+    (small_disk / "cache/hub/owner--name@main.json").unlink()
+    assert not fetch_benchmark(hub, small_disk)
     # What is there already is not needed once more.
-    (small_disk / "results/paper/raw/benchmarks/x/videos/a.mp4").unlink()
+    (small_disk / "raw/benchmarks/x/videos/a.mp4").unlink()
     (small_disk / "ballast").write_bytes(bytes(2 * 10**6))
-    assert not fetch_benchmark(hub.address, small_disk / "results/paper/raw/benchmarks/x")
+    assert not fetch_benchmark(hub, small_disk)
 
 
-# --- archives ---------------------------------------------------------------------------------------------------------
+# --- what the hub says ------------------------------------------------------------------------------------------------
 
 
-def test_archives_are_unpacked_where_they_lie_also_in_pieces(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    whole = tar_of({"videos/long.mp4": bytes(range(256)) * 500})
-    files = {"video/clips.zip": zip_of({"x/1.mp4": b"one"}), "table.parquet": b"rows", ".cache/lock": b""}
-    pieces = {
-        f"all.tar.part.a{letter}": whole[start : start + 50_000]
-        for letter, start in zip("abc", (0, 50_000, 100_000), strict=True)
-    }
-    for name, content in {**files, **pieces}.items():
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_bytes(content)
-    place(source, tmp_path / "target")
-    assert contents(tmp_path / "target") == {
-        "video/x/1.mp4": b"one",
-        "table.parquet": b"rows",
-        "videos/long.mp4": bytes(range(256)) * 500,
-    }
+def test_a_busy_hub_is_asked_again_after_the_time_that_it_asks_for(hub: Hub, tmp_path: Path) -> None:
+    hub.busy = [(429, {"Retry-After": "0"}), (503, {}), (429, {"Retry-After": "0"})]
+    output = {"raw": str(tmp_path / "raw"), "manifest": str(tmp_path / "manifest.json")}
+    done = fetch("fetch_benchmark", hub, output, tmp_path, {"hub": "owner/name", "kind": "dataset"})
+    assert done.returncode == 0, done.stderr
+    assert "the hub answered 429; trying again in 0" in done.stdout
+    assert "the hub answered 503; trying again in 0.01 s" in done.stdout
+    assert contents(tmp_path / "raw")["config.json"] == b"{}"
 
 
-@pytest.mark.parametrize("name", ["../outside.mp4", "/outside.mp4"])
-def test_nothing_is_unpacked_outside_of_the_folder(tmp_path: Path, name: str) -> None:
-    target = tmp_path / "deep" / "target"
-    (tmp_path / "a.tar").write_bytes(tar_of({name: b"x"}))
-    (tmp_path / "a.zip").write_bytes(zip_of({name: b"x"}))
-    for archive in ("a.tar", "a.zip"):
-        # Refused, or put inside: either will do.
-        with suppress(UserError):
-            unpack([tmp_path / archive], target)
-    assert {path.name for path in tmp_path.rglob("outside.mp4") if target not in path.parents} == set()
-    assert not Path("/outside.mp4").exists()
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [
+        ((401, ""), "the hub does not accept your token (cure: log in: hf auth login, or set HF_TOKEN)"),
+        (
+            (403, ""),
+            "your token may not read this (cure: accept the terms on https://huggingface.co/datasets/owner/name if",
+        ),
+        (
+            (403, "GatedRepo"),
+            "access has to be asked for (cure: accept the terms on https://huggingface.co/datasets/owner/name, then log in",
+        ),
+        ((404, "RepoNotFound"), "the hub has no dataset of this name"),
+        ((429, ""), "the hub wants fewer requests (cure: wait some minutes and run again"),
+        ((500, ""), "the hub answered 500 (cure: later run again: it goes on where it stopped)"),
+    ],
+)
+def test_a_refusal_is_explained(hub: Hub, tmp_path: Path, refusal: tuple[int, str], reason: str) -> None:
+    only(hub).refusal = refusal
+    assert f"record owner/name: {reason}" in fetch_benchmark(hub, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["a.tar", "a.zip", "a.tar.gz"])
-def test_a_damaged_archive_is_refused(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"PK\x03\x04 not an archive" * 40)
-    with pytest.raises(UserError, match=rf"{name}: cannot be unpacked: .*cure: remove it"):
-        unpack([tmp_path / name], tmp_path / "target")
+def test_a_revision_or_a_file_that_is_not_there_is_explained(hub: Hub, tmp_path: Path) -> None:
+    assert "there is no revision 'v9'" in fetch_benchmark(hub, tmp_path, {"revision": "v9"})
+    message = fetch_benchmark(hub, tmp_path, {"files": ["*.parquet"]})
+    assert "owner/name@main: holds no file of those wanted (*.parquet)" in message
 
 
-def test_a_truncated_tar_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.tar").write_bytes(tar_of({"a.mp4": bytes(5000)})[:3000])
-    with pytest.raises(UserError, match="cannot be unpacked"):
-        unpack([tmp_path / "a.tar"], tmp_path / "target")
+def test_a_hub_that_is_not_there_and_one_that_is_switched_off(tmp_path: Path) -> None:
+    assert "the hub cannot be reached (cure: check the network" in fetch_benchmark("http://127.0.0.1:9", tmp_path)
+    assert "downloads are switched off (cure: unset" in fetch_benchmark(
+        "http://127.0.0.1:9", tmp_path, HF_HUB_OFFLINE="1"
+    )
+
+
+def test_a_hub_that_cannot_be_asked_beforehand_is_warned_of_and_stops_no_run(hub: Hub, tmp_path: Path) -> None:
+    """The machine that starts a run need not be one that jobs run on; but what is switched off is so for them, too."""
+    require = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from video_r2.data import access\n"
+        "from video_r2.data.sources import Source\n"
+        "from video_r2.errors import UserError\n"
+        "wanted = [Source(hub=f'owner/{name}', kind='dataset', revision='main') for name in ('name', 'other')]\n"
+        "try:\n"
+        "    access.require(wanted, {}, Path(sys.argv[1]))\n"
+        "except UserError as error:\n"
+        "    sys.exit(f'error: {error}')\n"
+    )
+    unreached = run_python(require, "http://127.0.0.1:9", str(tmp_path))
+    assert unreached.returncode == 0, unreached.stderr
+    assert unreached.stdout.count("warning: record owner/") == 2
+    off = run_python(require, "http://127.0.0.1:9", str(tmp_path), HF_HUB_OFFLINE="1")
+    assert "2 of the 2 sources that this run fetches cannot be had" in off.stderr
+    assert "downloads are switched off" in off.stderr
+    one = run_python(require, hub.address, str(tmp_path))
+    assert "1 of the 2 sources that this run fetches cannot be had:\n  record owner/other: the hub has no" in one.stderr
+
+
+# --- what is locked ---------------------------------------------------------------------------------------------------
+
+
+def locked(hub: Hub, **other: str) -> Pinned:
+    """An entry of the lock for what main is now, with other checksums for some files."""
+    files = {name: sha256(content) for name, content in only(hub).files.items()}
+    return Pinned("dataset", only(hub).commit(), {**files, **other})
+
+
+def test_the_locked_commit_is_downloaded_wherever_main_has_moved(hub: Hub, tmp_path: Path) -> None:
+    entry = locked(hub)
+    write_lock(tmp_path / "sources.lock.yaml", {"owner/name@main": entry})
+    only(hub).files["config.json"] = b'{"newer": true}'
+    assert only(hub).commit() != entry.commit
+    assert not fetch_benchmark(hub, tmp_path)
+    assert contents(tmp_path / "raw/benchmarks/x")["config.json"] == b"{}"
+    record = read_record(tmp_path / "sources/x.json")
+    assert record is not None
+    assert record.pinned == entry
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_file_with_another_checksum_than_the_lock_has_is_refused(hub: Hub, tmp_path: Path, name: str) -> None:
+    write_lock(tmp_path / "sources.lock.yaml", {"owner/name@main": locked(hub, **{name: "0" * 64})})
+    message = fetch_benchmark(hub, tmp_path)
+    assert f"record owner/name@main: {name}: is not the file that sources.lock.yaml knows: its SHA-256 is" in message
+    assert not (tmp_path / "raw").exists()
+    if name == "model.safetensors":  # the hub itself says so, before anything is downloaded
+        assert hub.asked == []
+
+
+def test_a_file_with_another_checksum_than_the_table_has_is_refused(hub: Hub, tmp_path: Path) -> None:
+    message = fetch_benchmark(hub, tmp_path, {"sha256": {"subtitles.tar": "1" * 64}})
+    assert "subtitles.tar: is not the file that sources.yaml knows" in message
+
+
+def test_what_is_locked_and_there_needs_no_network(hub: Hub, tmp_path: Path) -> None:
+    assert not fetch_benchmark(hub, tmp_path)
+    write_lock(tmp_path / "sources.lock.yaml", {"owner/name@main": locked(hub)})
+    remove(tmp_path / "raw")
+    assert not fetch_benchmark("http://127.0.0.1:9", tmp_path)
+    assert (tmp_path / "raw/benchmarks/x/videos/a.mp4").read_bytes() == b"video a"
+
+
+def test_an_attempt_that_was_broken_off_goes_on_with_its_commit(hub: Hub, tmp_path: Path) -> None:
+    """Where there is no lock yet, a branch that moves between two attempts does not make the first one's work void."""
+    begun = only(hub).commit()
+    hub.spoiled.add("model.safetensors")
+    assert "came damaged" in fetch_benchmark(hub, tmp_path)
+    only(hub).files["config.json"] = b'{"newer": true}'
+    hub.spoiled.clear()
+    hub.asked = []
+    assert not fetch_benchmark(hub, tmp_path)
+    assert hub.asked == [("model.safetensors", 0)]
+    assert json.loads((tmp_path / "manifest.json").read_text())["commit"] == begun
+    assert read_lock(tmp_path / "sources.lock.yaml") == {}  # jobs only read it

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from video_r2.paper.exhibits import CELLS, Study
-from video_r2.paper.layouts import reproduction_sheet
+from video_r2.paper.layouts import released_sheet, reproduction_sheet
 from video_r2.paper.reported import read_reported
-from video_r2.paper.reproduction import beside_published
+from video_r2.paper.reproduction import beside_published, released_beside_published
 from video_r2.paper.tables import to_markdown
 
 
@@ -50,3 +50,31 @@ def test_compared_models_are_paired_by_their_label(params: SimpleNamespace) -> N
     assert pairs[["exhibit", "label", "published", "value"]].to_numpy().tolist() == [
         ["Main table", "Video-R1", 51.0, 50.0]
     ]
+
+
+def test_the_released_checkpoints_stand_beside_every_number_published_for_them() -> None:
+    found = [
+        ("accuracy", "Video-R2", "mvbench", 66.0),
+        ("accuracy", "Video-R2", "overall", 52.0),
+        ("accuracy", "SFT", "mvbench", 61.0),
+        ("accuracy", "SFT", "generic", 60.0),
+        ("tac", "Video-R2", "videomme", 80.0),
+        ("tac", "Video-R2", "generic", 85.0),
+        ("vas_judge", "SFT", "overall", 70.0),
+    ]
+    cells = pd.DataFrame(found, columns=["metric", "label", "column", "value"]).assign(low=1.0, high=99.0)
+    reported = read_reported()
+    pairs = released_beside_published(cells, reported)
+    # Published: the main table, the heat map of TAC, and for what those lack the ablation's averages; SFT has no benchmark.
+    assert pairs["published"].fillna(-1).tolist() == [67.5, 53.0, -1, 60.9, 86.6, -1, 69.7]
+    assert pairs["value"].tolist() == [value for *_, value in found]
+    sheet = released_sheet(pairs, reported.header)
+    assert [block.title for block in sheet.blocks] == ["Accuracy", "TAC", "VAS"]
+    assert [row.label for row in sheet.blocks[0].rows] == [
+        "Video-R2, published",
+        "Video-R2, here",
+        "SFT, published",
+        "SFT, here",
+    ]
+    assert [row.values.get("overall") for row in sheet.blocks[0].rows[:2]] == [53.0, 52.0]
+    to_markdown(sheet)

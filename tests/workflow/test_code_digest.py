@@ -303,6 +303,8 @@ def test_what_only_some_rules_use_counts_for_those_only(root: Path) -> None:
         "score",
         "fuzz_parsers",
         "plan",
+        "doctor",
+        "lock_sources",
         "published",
         "why",
         "from_frozen",

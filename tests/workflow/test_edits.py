@@ -18,12 +18,13 @@ from repository_copy import DryRuns, copy_repository, finish, restore, snakemake
 
 pytestmark = pytest.mark.long
 
+FETCHED = ["llava_onevision", "internvl2_5", "perception_lm", "internvl3", "videochat_r1_5", "video_rft"]
 # The paper with fewer rows and benchmarks: the same rules, in half the time.
 SMALL: dict[str, dict[str, object]] = {
     part: dict.fromkeys(names)
     for part, names in {
-        "models": ["llava_onevision", "internvl2_5", "perception_lm", "internvl3", "videochat_r1_5", "video_rft"],
-        "evaluations": ["llava_onevision", "internvl2_5", "perception_lm", "internvl3", "videochat_r1_5", "video_rft"],
+        "models": [*FETCHED, "video_r2_released", "video_r2_sft_released"],
+        "evaluations": [*FETCHED, "released", "sft_released"],
         "benchmarks": ["mlvu", "longvideobench", "videomathqa", "video_mmmu", "vsibench", "minerva", "scivideobench"],
     }.items()
 } | {"evaluation": {"attention_questions": 2000}}  # as many as bootstrap samples; the seed is 0
@@ -278,6 +279,13 @@ EDITS = [
         "a model's name in exhibits",
         [text(CONFIG, "label: SFT+GRPO+TAR,", "label: With TAR,")],
         {"ablation", "learning", "differences", "reproduction", "training_curves"} | REPORT,
+    ),
+    # What is downloaded.
+    Edit("a source's licence and size", [text("sources.yaml", "license: mit\n", "license: apache-2.0\n")]),
+    Edit(
+        "a source's revision",
+        [text("sources.yaml", "revision: video", "revision: main")],
+        slurm=({"fetch_benchmark"} | QUESTIONS) - {"score_temporal_alignment"},
     ),
     # More of something.
     Edit(

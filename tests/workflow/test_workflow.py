@@ -71,12 +71,20 @@ def test_the_miniature_makes_everything(miniature: Counter[str]) -> None:
 def test_the_paper_makes_everything(paper: Counter[str]) -> None:
     assert paper["fetch_dataset"] == 1
     assert paper["fetch_benchmark"] == 11
-    assert paper["fetch_model"] == 9
+    assert paper["fetch_model"] == 11
     assert (paper["train_sft"], paper["train_grpo"]) == (1, 3)
-    # 14 rows of the exhibits and 5 controls on 11 benchmarks each; the 9 rows with traces on the held-out videos too.
-    assert paper["predict"] == 19 * 11 + 9
+    # 16 rows of the exhibits and 5 controls on 11 benchmarks each; the 11 rows with traces on the held-out videos too.
+    assert paper["predict"] == 21 * 11 + 11
+    assert paper["released"] == 1
     assert {name for name in EXHIBITS if name != "published"} <= set(paper)
     assert not [rule for rule in paper if rule.startswith("generate")]
+
+
+def test_the_released_checkpoints_are_evaluated_without_training(root: Path) -> None:
+    wanted = jobs(root, "released", "--profile", "slurm")
+    assert (wanted["fetch_model"], wanted["fetch_benchmark"], wanted["predict"]) == (2, 11, 2 * 11)
+    assert not [rule for rule in wanted if rule.startswith(("train", "generate")) or rule == "fetch_dataset"]
+    assert wanted["released"] == 1
 
 
 def test_sample_answers_show_responses_and_scores_of_the_first_seed(root: Path) -> None:
@@ -111,9 +119,11 @@ def test_every_rule_has_its_script_and_every_script_its_rule(root: Path) -> None
     called_otherwise = {
         "benchmark_decoders",
         "benchmark_rules",
+        "doctor",
         "freeze",
         "from_frozen",
         "fuzz_parsers",
+        "lock_sources",
         "measure_agreement",
         "plan",
         "print_summary",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,12 +49,27 @@ class Adapter:
         read: reads a row, given its index and configuration.
         belongs: whether a row is part of the benchmark as the paper uses it.
         may_be_open: whether a question may have no options; elsewhere such a row is damaged.
+        otherwise: the reader of the same benchmark where it is published with other columns.
     """
 
     columns: tuple[str, ...]
     read: Callable[[Row, int, str], Entry]
     belongs: Callable[[Row], bool] = lambda row: True
     may_be_open: bool = False
+    otherwise: Adapter | None = None
+
+    def of(self, present: Collection[str]) -> Adapter | None:
+        """The reader of a table with these columns; none if each lacks one."""
+        return next((form for form in self.forms if set(form.columns) <= set(present)), None)
+
+    @property
+    def forms(self) -> list[Adapter]:
+        """This reader, and those of the other columns."""
+        return [self, *(self.otherwise.forms if self.otherwise else [])]
+
+    def missing(self, present: Collection[str]) -> list[str]:
+        """The columns that a table lacks, for the reader that lacks fewest."""
+        return min(([name for name in form.columns if name not in present] for form in self.forms), key=len)
 
 
 # --- one reader a benchmark -------------------------------------------------------------------------------------------
@@ -109,6 +124,7 @@ def _videomme(row: Row, index: int, name: str) -> Entry:
 
 
 def _tempcompass(row: Row, index: int, name: str) -> Entry:
+    """The benchmark's own columns: options in the question's text, and the answer with its letter before it."""
     question, options = split_options(row["question"])
     return Entry(
         id=_id(row, f"{row['video_id']}-{index}"),
@@ -117,6 +133,18 @@ def _tempcompass(row: Row, index: int, name: str) -> Entry:
         options=options,
         answer=row["answer"],
         category=row["dim"],
+    )
+
+
+def _tempcompass_of_the_release(row: Row, index: int, name: str) -> Entry:
+    """All of its kinds of questions as multiple choice, as the release asks them."""
+    return Entry(
+        id=str(row["uuid"]),
+        video=f"videos/{row['video_id']}.mp4",
+        question=row["question"],
+        options=row["options"],
+        answer=row["answer"],
+        category=str(row.get("dim") or ""),
     )
 
 
@@ -201,7 +229,7 @@ def _minerva(row: Row, index: int, name: str) -> Entry:
         question=row["question"],
         options=[row[f"answer_choice_{place}"] for place in range(5)],
         answer=int(row["answer_id"]),
-        category=str(row.get("question_type") or ""),
+        category=str(row.get("question_type") or row.get("question type") or ""),
     )
 
 
@@ -232,7 +260,11 @@ def _conversation(row: Row, index: int, name: str) -> Entry:
 ADAPTERS: dict[str, Adapter] = {
     "mvbench": Adapter(("video", "question", "candidates", "answer"), _mvbench),
     "videomme": Adapter(("videoID", "question_id", "question", "options", "answer", "duration"), _videomme),
-    "tempcompass": Adapter(("video_id", "question", "answer", "dim"), _tempcompass),
+    "tempcompass": Adapter(
+        ("uuid", "video_id", "question", "options", "answer"),
+        _tempcompass_of_the_release,
+        otherwise=Adapter(("video_id", "question", "answer", "dim"), _tempcompass),
+    ),
     "mlvu": Adapter(("video_name", "question", "answer", "task_type"), _mlvu),
     "longvideobench": Adapter(
         ("id", "video_path", "question", "option0", "option1", "correct_choice", "question_category"), _longvideobench
@@ -250,7 +282,11 @@ ADAPTERS: dict[str, Adapter] = {
         may_be_open=True,
     ),
     "minerva": Adapter(
-        ("key", "video_id", "question", "answer_id", *(f"answer_choice_{place}" for place in range(5))), _minerva
+        ("question_id", "videoID", "question", "options", "answer", "category"),
+        _videomathqa,  # the release's copy has the columns of its authors' own benchmark
+        otherwise=Adapter(
+            ("key", "video_id", "question", "answer_id", *(f"answer_choice_{place}" for place in range(5))), _minerva
+        ),
     ),
     "scivideobench": Adapter(("video_id", "question", "options", "answer"), _scivideobench),
     "conversations": Adapter(("id", "video", "question", "answer", "grounding"), _conversation, may_be_open=True),

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 
 from video_r2 import config, records
 from video_r2.data.benchmark_columns import ADAPTERS, Adapter, Entry, Row, place_of
@@ -51,8 +52,7 @@ def read_benchmark(
         UserError: if the data set or a column is missing, a table cannot be read, or no question is left.
     """
     folder = Path(folder)
-    adapter = ADAPTERS.get(benchmark.adapter)
-    if adapter is None:
+    if benchmark.adapter not in ADAPTERS:
         raise UserError(
             f"benchmark {name!r}: there is no adapter called {benchmark.adapter!r}",
             cure=f"use one of {', '.join(ADAPTERS)}",
@@ -64,7 +64,7 @@ def read_benchmark(
     rejected: list[RejectedRecord] = []
     seen: dict[str, str] = {}
     outside = 0
-    for table, index, name_of_config, row in _rows(folder, benchmark):
+    for adapter, table, index, name_of_config, row in _rows(folder, benchmark):
         try:
             checked = _checked(row, adapter)
             if not adapter.belongs(checked):
@@ -93,23 +93,27 @@ def read_benchmark(
     return pd.DataFrame(questions, columns=list(records.QUESTION)), rejected
 
 
-def _rows(folder: Path, benchmark: config.Benchmark) -> Iterator[tuple[str, int, str, Row | UnicodeDecodeError]]:
-    """Every row of every configuration: table, index, configuration and the row, or why it cannot be decoded."""
+def _rows(
+    folder: Path, benchmark: config.Benchmark
+) -> Iterator[tuple[Adapter, str, int, str, Row | UnicodeDecodeError]]:
+    """Every row of every configuration: its reader, table, index, configuration and the row, or why it cannot be decoded."""
+    known = ADAPTERS[benchmark.adapter]
     if benchmark.adapter == "conversations":
         for index, conversation in enumerate(read_jsonl(folder)):
-            yield str(folder), index, benchmark.configs[0], vars(conversation)
+            yield known, str(folder), index, benchmark.configs[0], vars(conversation)
         return
     for name in benchmark.configs:
         table = _load(folder, name, benchmark.split)
-        missing = [column for column in ADAPTERS[benchmark.adapter].columns if column not in table.column_names]
-        if missing:
+        adapter = known.of(table.column_names)
+        if adapter is None:
+            missing = ", ".join(known.missing(table.column_names))
             raise UserError(
-                f"configuration {name!r} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}",
+                f"configuration {name!r} has no column {missing}; it has {', '.join(table.column_names)}",
                 file=folder,
                 cure=f"check the data set's revision, or choose another adapter than {benchmark.adapter!r}",
             )
         for index in range(table.num_rows):
-            yield f"{folder} {name}/{benchmark.split}", index, name, _decoded(table.slice(index, 1))
+            yield adapter, f"{folder} {name}/{benchmark.split}", index, name, _decoded(table.slice(index, 1))
 
 
 def _decoded(table: pa.Table) -> Row | UnicodeDecodeError:
@@ -128,15 +132,42 @@ def _load(folder: Path, name: str, split: str) -> pa.Table:
     if not folder.is_dir():
         raise UserError("there is no such folder", file=folder, cure="download or generate the benchmark first")
     try:
-        if (folder / "dataset_dict.json").exists() or (folder / "state.json").exists():
-            stored = datasets.load_from_disk(str(folder))
+        if saved := _saved_to_disk(folder):
+            stored = datasets.load_from_disk(str(saved))
             data = stored[split] if isinstance(stored, datasets.DatasetDict) else stored
             return data.with_format("arrow")[:]
         with tempfile.TemporaryDirectory() as cache:
-            data = datasets.load_dataset(str(folder), name, split=split, cache_dir=cache, keep_in_memory=True)
+            kept = {"split": split, "cache_dir": cache, "keep_in_memory": True}
+            tables = _undescribed_tables(folder, name, split)
+            if tables:
+                data = datasets.load_dataset("parquet", data_files={split: tables}, **kept)
+            else:
+                data = datasets.load_dataset(str(folder), name, **kept)
             return data.with_format("arrow")[:]
     except (ValueError, KeyError, OSError, datasets.exceptions.DatasetsError, pa.ArrowException) as error:
         raise _explained(error, folder, name, split) from error
+
+
+def _saved_to_disk(folder: Path) -> Path | None:
+    """Where below the folder, or in one of its folders, is a data set that `save_to_disk` wrote, if there is one."""
+    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+    found = (place for mark in ("dataset_dict.json", "state.json") for place in places if (place / mark).is_file())
+    return next(found, None)
+
+
+def _undescribed_tables(folder: Path, name: str, split: str) -> list[str]:
+    """The split's Parquet files, where no README says which files belong to this configuration.
+
+    `datasets` would guess from the names and endings of all files, the unpacked videos and subtitles among them.
+    """
+    try:
+        (head,) = re.findall(r"\A---\n(.*?)^---$", (folder / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+        if yaml.safe_load(head)["configs"]:
+            return []
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        pass
+    tables = sorted(path for path in folder.rglob("*.parquet") if re.match(rf"{re.escape(split)}(?![a-z])", path.name))
+    return [str(path) for path in tables if path.parent.name == name] or list(map(str, tables))
 
 
 def _explained(error: Exception, folder: Path, name: str, split: str) -> UserError:

@@ -15,6 +15,7 @@ from video_r2.data.subtitles import read_srt
 from video_r2.errors import RejectedRecord, UserError
 from video_r2.files import is_file, replacing
 
+MEDIA_FOLDER = "videos"  # below which the release keeps images, too
 PLACEHOLDERS = {"video": "<video>", "image": "<image>"}
 _RESPONSE = re.compile(r"<think>(.*)</think>\s*<answer>(.*)</answer>\s*", re.DOTALL)
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
@@ -59,7 +60,8 @@ def read_conversations(path: str | Path, media_root: str | Path) -> tuple[list[C
 
     Args:
         path: JSON file with a list of rows {video | image, conversations, temporal_grounding?, id?}.
-        media_root: folder that the paths in the rows start from; a video's subtitle lies beside it.
+        media_root: folder with the data set. Paths in the rows start from its folder `videos`, as in the release, or from
+            the folder itself; a video's subtitle lies beside it.
 
     Returns:
         The examples in the order of the file, and the rows that cannot be used, each with its reason.
@@ -245,9 +247,13 @@ def _media(path: str, media_root: Path) -> Path:
     relative = PurePosixPath(path)
     if relative.is_absolute() or ".." in relative.parts:
         raise _unusable(f"{path!r} lies outside of the data set's folder", "give paths below the data set's folder")
-    found = media_root / relative
-    if not is_file(found):
-        raise _unusable(f"there is no file {str(found)!r}", "fetch or unpack the media, or leave the row out")
+    places = [media_root / MEDIA_FOLDER / relative, media_root / relative]
+    found = next(filter(is_file, places), None)
+    if found is None:
+        raise _unusable(
+            f"there is no file {str(places[1])!r}, nor one below {MEDIA_FOLDER!r}",
+            "fetch or unpack the media, or leave the row out",
+        )
     return found
 
 

@@ -20,13 +20,7 @@ SIGNIFICANT = "*"
 
 def main_accuracy_sheet(cells: pd.DataFrame, header: Header) -> Sheet:
     """The main table: a block per family; generic benchmarks and their mean, reasoning ones and theirs, overall."""
-    columns = [
-        *(Column(name, header.labels[name], "Generic", ranked=True) for name in header.generic),
-        Column("generic", "Avg", "Generic", ranked=True),
-        *(Column(name, header.labels[name], "Reasoning", ranked=True) for name in header.reasoning),
-        Column("reasoning", "Avg", "Reasoning", ranked=True),
-        Column("overall", "Avg", "Overall", ranked=True),
-    ]
+    columns = _benchmark_columns(header, ranked=True)
     blocks = []
     for family, title in FAMILIES.items():
         rows = _labelled_rows(cells[cells["family"] == family])
@@ -34,6 +28,34 @@ def main_accuracy_sheet(cells: pd.DataFrame, header: Header) -> Sheet:
             blocks.append(Block(title, rows))
     notes = "Accuracy in percent; the best of each column in bold, the second underlined. " + _seed_note(cells)
     return Sheet("Accuracy on the benchmarks", "Model", columns, blocks, notes.strip())
+
+
+def _benchmark_columns(header: Header, ranked: bool) -> list[Column]:
+    """A column a benchmark, and the averages behind their groups."""
+    return [
+        *(Column(name, header.labels[name], "Generic", ranked) for name in header.generic),
+        Column("generic", "Avg", "Generic", ranked),
+        *(Column(name, header.labels[name], "Reasoning", ranked) for name in header.reasoning),
+        Column("reasoning", "Avg", "Reasoning", ranked),
+        Column("overall", "Avg", "Overall", ranked),
+    ]
+
+
+def released_sheet(pairs: pd.DataFrame, header: Header) -> Sheet:
+    """What the released checkpoints reach here, under what was published for them: a block a metric.
+
+    Args:
+        pairs: columns `label`, `metric`, `column`, `published` and `value`.
+    """
+    blocks = []
+    for metric, members in pairs.groupby("metric", sort=False):
+        rows = []
+        for label, own in members.groupby("label", sort=False):
+            for side, key in (("published", "published"), ("here", "value")):
+                rows.append(Row(f"{label}, {side}", dict(zip(own["column"], own[key], strict=True))))
+        blocks.append(Block(METRIC_LABELS[str(metric)], rows))
+    notes = "Percent. The CSV file has a 95% interval for every number found here."
+    return Sheet("The released checkpoints", "Checkpoint", _benchmark_columns(header, ranked=False), blocks, notes)
 
 
 def ablation_sheet(

@@ -46,6 +46,25 @@ def beside_published(cells: pd.DataFrame, study: Study, reported: Reported) -> p
     return pd.DataFrame(found, columns=PAIRS).astype({"agrees": object})
 
 
+def released_beside_published(cells: pd.DataFrame, reported: Reported) -> pd.DataFrame:
+    """Pair every number of the released checkpoints with the one published under the same label.
+
+    What the main table and the heat maps have is taken from there; the averages of other rows from the ablation.
+
+    Args:
+        cells: computed cells, with the columns of `exhibits.CELLS`.
+
+    Returns:
+        A frame with the columns `label`, `metric`, `column`, `published`, `value`, `low` and `high`, a row a computed cell;
+        `published` is NaN where nothing was.
+    """
+    order = [reported.main, reported.tac, reported.vas, reported.ablation]
+    known = pd.concat(order).drop_duplicates(["metric", "label", "column"])
+    published = known[["metric", "label", "column", "value"]].rename(columns={"value": "published"})
+    paired = cells.merge(published, how="left", on=["metric", "label", "column"])
+    return paired[["label", "metric", "column", "published", "value", "low", "high"]]
+
+
 def _ablation_rows(study: Study, reported: Reported) -> dict[str, str]:
     """Evaluations by the label of the published row that they stand for."""
     own: dict[tuple[frozenset[str], str], str] = {

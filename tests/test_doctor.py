@@ -1,0 +1,148 @@
+"""What `make doctor` finds, with stand-ins for a cluster's programs and a hub on this machine; and `make lock-sources`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+from hub_server import SECRET, Hub, environment, serving
+
+from video_r2.data.sources import FIRST, Pinned, Record, read_lock, write_lock
+
+HTTP = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    files = {"a.parquet": b"rows"}
+    with serving(minerva=files, mmvu=files, training=files, base=files) as made:
+        yield made
+
+
+@pytest.fixture
+def overlay(root: Path, tmp_path: Path) -> Path:
+    """The paper with four sources of the hub above."""
+    paper = yaml.safe_load((root / "config.yaml").read_text())
+    kept = {name: {"hub": f"owner/{name}"} for name in ("minerva", "mmvu")}
+    models = ["base", "sft", "grpo", "grpo_tar", "grpo_tar_gate"]
+    evaluations = [name for name, entry in paper["evaluations"].items() if entry["model"] in models]
+    settings = {
+        "data": {"dataset": "owner/training"},
+        "benchmarks": {name: kept.get(name) for name in paper["benchmarks"]},
+        "models": {name: None for name in paper["models"] if name not in models} | {"base": {"hub": "owner/base"}},
+        "evaluations": {name: None for name in paper["evaluations"] if name not in evaluations},
+        "judge": {"url": f"{HTTP}/v1"},
+    }
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(settings))
+    return tmp_path / "overlay.yaml"
+
+
+def stand_in(folder: Path, **programs: str) -> dict[str, str]:
+    """A PATH of its own with programs that say this."""
+    folder.mkdir()
+    for name, said in programs.items():
+        (folder / name.replace("_", "-")).write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\n")
+        (folder / name.replace("_", "-")).chmod(0o755)
+    (folder / "cat").symlink_to("/bin/cat")
+    return {"PATH": str(folder)}
+
+
+def doctor(root: Path, address: str, overlay: Path, more: Mapping[str, str], *arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "scripts/doctor.py", "--configfile", str(overlay), *arguments],
+        cwd=root,
+        env=environment(address, PYTHONPATH="scripts", **more),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert SECRET not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout
+
+
+def test_everything_in_the_way_is_told_at_once(root: Path, hub: Hub, overlay: Path, tmp_path: Path) -> None:
+    hub.repositories["owner/minerva"].gated = True
+    hub.repositories["owner/mmvu"].refusal = (401, "")
+    del hub.repositories["owner/base"]
+    programs = stand_in(
+        tmp_path / "bin", sbatch="", sinfo="long*|up|4|(null)\nshort|down|2|gpu:a100:8", nvidia_smi="H100, 80 GiB"
+    )
+    status, said = doctor(root, hub.address, overlay, programs)
+    assert status == 1
+    assert "note  partition short: down, 2 nodes, gpu:a100:8" in said
+    assert "ok    partition long*: up, 4 nodes, no GPU" in said
+    assert "no partition has GPUs" not in said
+    assert "ok    H100, 80 GiB" in said
+    assert f"note  no server at {HTTP}/v1" in said
+    assert (
+        "ok    dataset owner/training: not in sources.yaml; revision main, not locked yet; licence: see its page"
+        in said
+    )
+    assert "WRONG dataset owner/minerva" in said
+    assert "-> access has to be asked for: accept the terms on https://huggingface.co/datasets/owner/minerva" in said
+    assert "WRONG dataset owner/mmvu" in said
+    assert "-> the hub does not accept your token: log in" in said
+    assert "WRONG model owner/base" in said
+    assert "-> the hub has no model of this name, or you may not see it" in said
+    assert hub.asked == []
+
+
+def test_where_nothing_can_be_asked_that_is_said_and_is_no_fault(root: Path, overlay: Path, tmp_path: Path) -> None:
+    programs = stand_in(tmp_path / "bin")
+    status, said = doctor(root, HTTP, overlay, programs)
+    assert (status, said.count("WRONG")) == (0, 0), said
+    assert "no sbatch: --profile slurm can be planned here" in said
+    assert "note  dataset owner/minerva" in said
+    assert "-> the hub cannot be reached" in said
+    assert "Nothing is in the way." in said
+
+
+def test_packages_that_are_not_those_of_the_lock_are_named(root: Path, tmp_path: Path) -> None:
+    from video_r2.doctor import environment as examined
+
+    (tmp_path / "requirements.lock").write_text("numpy==0.0.1 \\\n    --hash=sha256:0\nno-such-package==1.0\n")
+    (wrong,) = [finding for finding in examined(tmp_path / "requirements.lock") if finding.level == "wrong"]
+    assert "not as in requirements.lock: numpy " in wrong.what
+    assert "no-such-package" not in wrong.what
+    assert not [finding for finding in examined(root / "requirements.lock") if finding.level == "wrong"]
+
+
+# --- the lock ---------------------------------------------------------------------------------------------------------
+
+
+def lock_sources(root: Path, address: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "scripts/lock_sources.py", "--root", str(folder), *arguments],
+        cwd=root,
+        env=environment(address, PYTHONPATH="scripts", PATH=os.environ["PATH"]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_source_is_moved_on_purpose_alone(root: Path, hub: Hub, tmp_path: Path) -> None:
+    lock, old = tmp_path / "sources.lock.yaml", hub.repositories["owner/mmvu"].commit()
+    Record("owner/mmvu@main", "dataset", old, FIRST, {"a.parquet": "a" * 64}).write(
+        tmp_path / "results/x/sources/m.json"
+    )
+    other = Pinned("model", "1" * 40, {})
+    write_lock(lock, {"owner/base@main": other})
+    assert lock_sources(root, HTTP, tmp_path).stdout == "owner/mmvu@main: added\nsources.lock.yaml: 2 sources\n"
+    hub.repositories["owner/mmvu"].files["b.parquet"] = b"more"
+    new = hub.repositories["owner/mmvu"].commit()
+    moved = lock_sources(root, hub.address, tmp_path, "--update", "owner/mmvu")
+    assert f"owner/mmvu@main: {old[:12]} -> {new[:12]}; the next run fetches it" in moved.stdout
+    assert read_lock(lock) == {"owner/base@main": other, "owner/mmvu@main": Pinned("dataset", new, {})}
+    assert "has not moved" in lock_sources(root, hub.address, tmp_path, "--update", "owner/mmvu").stdout
+    unknown = lock_sources(root, HTTP, tmp_path, "--update", "owner/nothing")
+    assert "error: " in unknown.stderr
+    assert "has no entry of owner/nothing" in unknown.stderr
+    unreached = lock_sources(root, HTTP, tmp_path, "--update", "owner/mmvu")
+    assert "the hub cannot be reached" in unreached.stderr
