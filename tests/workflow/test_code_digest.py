@@ -316,6 +316,40 @@ def test_what_only_some_rules_use_counts_for_those_only(root: Path) -> None:
     assert users["function video_r2.evaluation.tasks.process_results"] & rules == {"predict"}
 
 
+NOT_FOLLOWED = {"__init_subclass__", "__subclasses__", "__set_name__", "exec", "import_module", "modules"}
+LOOKED_AT = {
+    ("training/worker.py", "import_module"),  # of the rule's script, where every digest begins
+    ("slurm.py", "modules"),  # of the plug-in
+    ("provenance/circumstances.py", "modules"),  # which packages were used
+}
+
+
+def test_the_library_has_no_form_that_a_digest_does_not_follow(root: Path) -> None:
+    """What changes a table of another module, or finds code in a way that cannot be read from it, would go unnoticed."""
+    library = root / "scripts/video_r2"
+    found = set()
+    for path in library.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        name = path.relative_to(library).as_posix()
+        imported = {
+            alias.asname or alias.name.partition(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        for node in ast.walk(tree):
+            used = getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "name", None)
+            found |= {(name, used)} if used in NOT_FOLLOWED else set()
+        found |= {(name, module) for module in ("resources", "runpy", "pkgutil") if module in imported}
+        for node in tree.body:
+            targets = [node.target] if isinstance(node, ast.AugAssign) else getattr(node, "targets", [])
+            for target in targets:
+                while isinstance(target, ast.Attribute | ast.Subscript):
+                    target = target.value
+                found |= {(name, target.id)} if isinstance(target, ast.Name) and target.id in imported else set()
+    assert found == LOOKED_AT
+
+
 SOME = ["score_accuracy", "train_sft", "predict", "main_accuracy"]
 
 
