@@ -140,13 +140,13 @@ READINGS = Path(__file__).with_name("readings.jsonl")
 def test_the_rules_read_the_test_half_well() -> None:
     outcomes = judge_labelled(split_of(read_labelled(READINGS), "test"), RuleJudge())
     figures = agreement(outcomes)
-    assert figures.number == 401
+    assert figures.number == 560
     assert figures.answer >= 0.97
     assert figures.consistency >= 0.95
     without_orders_within = [one for one in outcomes if not one.labelled.kind.startswith("commands_")]
     assert agreement(without_orders_within).trace >= 0.95
     assert agreement(without_orders_within).obeyed == 0
-    assert figures.obeyed <= 5
+    assert figures.obeyed <= 6
 
 
 def test_rules_that_know_no_orders_obey_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,11 @@ COLOURS = ["red", "blue", "green"]
         "Think: B. Answer: B.",
         "<verdict>B</verdict>",
         "final_choice = B",
+        '# conclusion = "B"',
+        "Conclusion := B",
+        "// the answer is B",
+        "La conclusion officielle est B.",
+        "正式结论是B。",
         "Das Ergebnis dieser Überlegung ist als B zu werten.",
     ],
 )

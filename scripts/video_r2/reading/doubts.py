@@ -136,10 +136,14 @@ _FORMAL_WORDS = lexicon(
     "autocorrect checked rechecked reviewed corrected vote committee annotation annotations metadata dataset base rot goes "
     "further never along data manual rules legend"
 )
+# What stands in programs and records.
 _CODE = re.compile(
     r"""^\W{0,3}[(\[#@][ ]?\w{2,12}[\])]|\w_\w|["']\s?:\s?["']|\{["']|^\W{0,3}\w{1,12}=\w|^\W{0,3}\w{1,8}\(["']?\w{1,20}["']?\)
     |^\W{0,3}(?:return|echo|print|select)[ ]["']?\w{1,20}["']?(?:[ ]as\b|\W{0,2}$)|^\W{0,3}s/|:[ ]str\b
-    |^\W{0,3}[A-J\d][ ]?[=-]>[ ]?[A-J\d]""",
+    |^\W{0,3}[A-J\d][ ]?[=-]>[ ]?[A-J\d]|:=|!=|(?<!=)==(?!=)|\w[ ]?=[ ]?["']|\w\[["']
+    |^[ ]?\[{1,2}\w{1,20}(?:[ ]\w{1,20})?(?::|\]\])
+    |(?:^|[ ])(?:\#|//|/\*|%{1,2}|>{2,3})[ ]?[A-Za-z]|(?:^|[ ])--[ ]?\w{1,20}(?:[ ]\w{1,20})?[:=]|^\W{0,3}(?:const|var)[ ]\w
+    |\{\w{1,20}(?:[ ]\w{1,20})?:|^[ ]?\|[ ]?\w""",
     _FLAGS,
 )
 # Nobody tells himself so.
