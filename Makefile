@@ -29,7 +29,7 @@ test: env lint ## Lint, and all tests
 
 .PHONY: test-slurm
 test-slurm: env ## The workflow on a real SLURM cluster of one node (root; apt install slurmctld slurmd slurm-client munge)
-	@OMP_NUM_THREADS=1 REQUIRE_SLURM=1 $(PYTHON) -m pytest tests/slurm
+	@OMP_NUM_THREADS=1 TEST_SLURM=1 $(PYTHON) -m pytest tests/slurm
 
 .PHONY: lint
 lint: env ## Format, style, types, and the pages of the docs that are made from code

@@ -41,8 +41,8 @@ def reason_against() -> str | None:
     if not _address().startswith("127."):
         return f"{_host()} is not an address on loopback (write `127.0.0.1 {_host()}` at the top of /etc/hosts)"
     conf = SITE / "slurm.conf"
-    if conf.exists() and not conf.is_symlink():
-        return f"this machine has a cluster of its own ({conf})"
+    if conf.exists():
+        return f"this machine has a cluster ({conf} -> {conf.resolve()})"
     return None
 
 
@@ -103,7 +103,7 @@ class Cluster:
                 _end(int(file.read_text()))
                 file.unlink(missing_ok=True)
         for name in ("slurm.conf", "gres.conf"):
-            if (SITE / name).is_symlink():
+            if (SITE / name).is_symlink() and (SITE / name).readlink().parent == self.folder:
                 (SITE / name).unlink()
 
     def ask(self, *command: str) -> str:
@@ -184,12 +184,12 @@ def main() -> None:
     parser.add_argument("do", choices=["start", "stop"])
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir(), "slurm-tests"))
     asked = parser.parse_args()
-    if reason := reason_against():
-        sys.exit(f"error: {reason}")
     cluster = Cluster(asked.folder)
     if asked.do == "stop":
         cluster.stop()
         return
+    if reason := reason_against():
+        sys.exit(f"error: {reason}")
     cluster.start()
     for name, value in cluster.environment.items():
         print(f"export {name}={value}")

@@ -14,7 +14,7 @@ LONGEST = 6.0  # seconds, on two cores
 
 
 def test_a_dry_run_of_a_thousand_jobs_takes_seconds(root: Path, tmp_path: Path) -> None:
-    if not os.environ.get("REQUIRE_SLURM"):
+    if not os.environ.get("TEST_SLURM"):
         pytest.skip("times are compared where nothing else runs: make test-slurm")
     rows = {f"more_{n}": {"model": "sft", "label": f"More {n}", "exhibits": ["main", "heatmaps"]} for n in range(6)}
     more = tmp_path / "more.yaml"
