@@ -345,6 +345,19 @@ def test_what_is_locked_and_there_needs_no_network(hub: Hub, tmp_path: Path) -> 
     remove(tmp_path / "raw")
     assert not fetch_benchmark("http://127.0.0.1:9", tmp_path)
     assert (tmp_path / "raw/benchmarks/x/videos/a.mp4").read_bytes() == b"video a"
+    (kept,) = (tmp_path / "cache/hub").rglob("config.json")
+    kept.unlink()
+    kept.write_bytes(b"{ }")
+    assert "the hub cannot be reached" in fetch_benchmark("http://127.0.0.1:9", tmp_path)
+
+
+def test_files_that_the_table_asks_for_besides_those_locked_are_fetched(hub: Hub, tmp_path: Path) -> None:
+    assert not fetch_benchmark(hub, tmp_path, {"files": ["config.json"]})
+    entry = Pinned("dataset", only(hub).commit(), {"config.json": sha256(b"{}")})
+    write_lock(tmp_path / "sources.lock.yaml", {"owner/name@main": entry})
+    assert not fetch_benchmark(hub, tmp_path, {"files": ["*.json"]})
+    found = contents(tmp_path / "raw/benchmarks/x")
+    assert found.keys() == {"config.json", "video-r2-sft-dataset.json", "video-r2-grpo-dataset.json"}
 
 
 def test_an_attempt_that_was_broken_off_goes_on_with_its_commit(hub: Hub, tmp_path: Path) -> None:

@@ -84,8 +84,8 @@ def download(source: Source, cache: Path, lock: Path | None = None) -> Download:
     """Download a repository into `cache`, go on where an earlier attempt stopped, and check what came.
 
     The commit is the lock's; without an entry there, the one that an unfinished attempt began with; else what the revision is
-    now. The folder is named by the commit, so that a branch that moves on is downloaded afresh and never mixed. What is
-    locked and there is not asked for again: such a fetch needs no network.
+    now. The folder is named by the commit, so that a branch that moves on is downloaded afresh and never mixed. Where all
+    that is locked is there, a hub that cannot be asked is no reason to fail.
 
     Args:
         cache: folder that keeps downloads between runs.
@@ -117,15 +117,18 @@ def _download(source: Source, cache: Path, locked: Pinned | None) -> Download:
     said = "as locked" if locked else f"revision {source.revision}"
     print(f"{source.hub}: {said}, commit {commit}")
     folder = folder_of(source, commit, cache)
-    if locked and locked.files and all((folder / name).is_file() for name in locked.files):
-        wanted = set(filter_repo_objects(locked.files, allow_patterns=source.files or None))
-        found = _checksums(folder, wanted)
-        if all(found[name] == locked.files[name] for name in wanted):
-            return _downloaded(source, folder, commit, found)
     if not locked:
         Record(source.key, source.kind, commit, "", {}).write(begun)
 
-    listed = _patiently(lambda: _listing(source, commit))
+    has_all = locked is not None and bool(locked.files) and all((folder / name).is_file() for name in locked.files)
+    try:
+        listed = _listing(source, commit) if has_all else _patiently(lambda: _listing(source, commit))
+    except (HfHubHTTPError, OfflineModeIsEnabled, httpx2.TransportError) as error:
+        kept = _kept(source, folder, locked) if locked and has_all else None
+        if kept is None:
+            raise
+        print(f"the hub was not asked ({type(error).__name__}); all that is locked is here")
+        return kept
     if not listed:
         patterns = ", ".join(source.files) or "everything"
         raise UserError(f"holds no file of those wanted ({patterns})", record=source.key, cure="check its revision")
@@ -149,6 +152,13 @@ def _download(source: Source, cache: Path, locked: Pinned | None) -> Download:
         if found[name] != expected.get(name, found[name]):
             raise _other(name, expected[name], found[name], source, locked)
     return _downloaded(source, folder, commit, found)
+
+
+def _kept(source: Source, folder: Path, locked: Pinned) -> Download | None:
+    """What an earlier download left, if it is what the lock says."""
+    found = _checksums(folder, filter_repo_objects(locked.files, allow_patterns=source.files or None))
+    is_as_locked = all(found[name] == locked.files[name] for name in found)
+    return _downloaded(source, folder, locked.commit, found) if is_as_locked else None
 
 
 def _downloaded(source: Source, folder: Path, commit: str, found: Mapping[str, str]) -> Download:
