@@ -25,7 +25,11 @@ reproduce: env ## Run the miniature from raw videos to the report, and say what 
 
 .PHONY: test
 test: env lint ## Lint, and all tests
-	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not devices"
+
+.PHONY: test-devices
+test-devices: env ## Test training in several processes: plain, under ZeRO, launched, killed
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -m devices tests/training/test_devices.py
 
 .PHONY: test-slurm
 test-slurm: env ## The workflow on a real SLURM cluster of one node (root; apt install slurmctld slurmd slurm-client munge)

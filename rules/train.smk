@@ -64,7 +64,7 @@ rule train_sft:
     conda:
         "../envs/train.yaml"
     resources:
-        # LoRA on 7B with 128 frames: eight devices share the activations and the frozen weights.
+        # LoRA on 7B with 128 frames: eight devices share the batch and the frozen weights; each process loads 17 GB first.
         gpu=8,
         mem_mb=400_000,
         runtime="12h",
@@ -99,7 +99,7 @@ rule train_grpo:
     conda:
         "../envs/train.yaml"
     resources:
-        # All weights of the language model, their optimizer state and a reference model.
+        # All weights of the language model, their optimizer state and a reference model; each process loads 32 GB first.
         gpu=8,
         mem_mb=800_000,
         runtime="48h",

@@ -19,7 +19,7 @@ from training_jobs import KILL, Moment, Training
 
 from video_r2.training.processes import LOOPBACK
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.devices]
 
 NO_DROPOUT = {"lora": {"r": 2, "alpha": 2, "dropout": 0.0}}  # every process draws random numbers of its own
 SETTINGS: dict[str, dict[str, Any]] = {
