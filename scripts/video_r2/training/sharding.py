@@ -55,6 +55,10 @@ def join(layout: Layout, sharded: bool) -> None:
     torch.distributed.init_process_group("gloo" if layout.kind == "cpu" else "cpu:gloo,cuda:nccl", timeout=PATIENCE)
     if sharded:
         os.environ["ACCELERATE_USE_DEEPSPEED"] = "true"
+    if sharded and layout.kind == "cpu":
+        from deepspeed import ops
+
+        ops.__compatible_ops__["deepspeed_shm_comm"] = False  # else it would be compiled here; gloo does as well
     # DeepSpeed on a CPU is no CPU training to accelerate, which would pass DeepSpeed over.
     PartialState(cpu=layout.kind == "cpu" and not sharded, backend="gloo" if layout.kind == "cpu" else None)
 
