@@ -172,7 +172,12 @@ def test_killed_with_snakemake_it_goes_on(trained: Small) -> None:
 
 
 @pytest.mark.parametrize(
-    "keys", [{"resumption": {"minutes": 7, "steps": 5, "keep": 4, "before_limit": 3}}, {"guards": {"window": 7}}]
+    "keys",
+    [
+        {"resumption": {"minutes": 7, "steps": 5, "keep": 4, "before_limit": 3}},
+        {"guards": {"window": 7}},
+        {"devices": {"processes": 2}},
+    ],
 )
 def test_how_often_it_is_saved_and_when_it_stops_makes_nothing_run_again(
     trained: Small, keys: dict[str, object]

@@ -117,7 +117,7 @@ def _run(layout: Layout, folder: Path, threads: int) -> None:
         reader = Thread(target=_pass_on, args=(printed,), daemon=True)
         reader.start()
         try:
-            with _asking(lifeline):
+            with _asking(lifeline) as asked:
                 agents.wait()
         finally:
             with suppress(OSError):
@@ -127,7 +127,10 @@ def _run(layout: Layout, folder: Path, threads: int) -> None:
             except subprocess.TimeoutExpired:
                 os.killpg(agents.pid, signal.SIGKILL)
             reader.join(PATIENCE)
-    _end_as(read_endings(folder), agents.returncode)
+    endings = read_endings(folder)
+    if asked and {ending["kind"] for ending in endings} == {"died"}:
+        raise SystemExit(128 + asked[0])  # there was nothing to save
+    _end_as(endings, agents.returncode)
 
 
 def _on_every_node(layout: Layout, threads: int) -> list[str]:
@@ -145,8 +148,12 @@ def _on_every_node(layout: Layout, threads: int) -> list[str]:
 
 
 @contextmanager
-def _asking(lifeline: IO[bytes]) -> Iterator[None]:
-    """Pass the first signal that asks to leave on to a worker of each node, who tells the others; the second ends all."""
+def _asking(lifeline: IO[bytes]) -> Iterator[list[int]]:
+    """Pass the first signal that asks to leave on to a worker of each node, who tells the others; the second ends all.
+
+    Yields:
+        the signals that have come.
+    """
     asked: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
@@ -158,7 +165,7 @@ def _asking(lifeline: IO[bytes]) -> Iterator[None]:
 
     before = {number: signal.signal(number, pass_on) for number in ASKING}
     try:
-        yield
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

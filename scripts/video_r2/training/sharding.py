@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from video_r2.model.loading import load_model
 from video_r2.training.layout import Layout
 from video_r2.training.processes import place
 
+# That processes wait for each other: for the longest completion and its judge, for a state that is written. A process that
+# has died is noticed sooner, by its agent.
+PATIENCE = timedelta(hours=1)
 STAGES = {"zero2": 2, "zero3": 3}
 
 
@@ -48,9 +52,13 @@ def join(layout: Layout, sharded: bool) -> None:
     if layout.kind == "gpu":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     # What is no tensor on a GPU, such as who was asked to leave, goes over gloo.
-    torch.distributed.init_process_group("gloo" if layout.kind == "cpu" else "cpu:gloo,cuda:nccl")
+    torch.distributed.init_process_group("gloo" if layout.kind == "cpu" else "cpu:gloo,cuda:nccl", timeout=PATIENCE)
     if sharded:
         os.environ["ACCELERATE_USE_DEEPSPEED"] = "true"
+    if sharded and layout.kind == "cpu":
+        from deepspeed import ops
+
+        ops.__compatible_ops__["deepspeed_shm_comm"] = False  # else it would be compiled here; gloo does as well
     # DeepSpeed on a CPU is no CPU training to accelerate, which would pass DeepSpeed over.
     PartialState(cpu=layout.kind == "cpu" and not sharded, backend="gloo" if layout.kind == "cpu" else None)
 

@@ -10,6 +10,7 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
+from typing import cast
 
 from video_r2.errors import Interrupted, UserError
 from video_r2.run import Job, leave
@@ -39,6 +40,8 @@ def main(folder: Path) -> None:
         what = {"reason": error.reason, "file": error.file, "record": error.record, "cure": error.cure}
         write_ending(folder, f"rank-{rank}", kind="user", **what)
         _end(1)
+    except SystemExit as asked:  # before there was anything to save, or after
+        _end(cast(int, asked.code))
     except Exception as error:  # noqa: BLE001 -- whatever it is, the launcher is to say so
         traceback.print_exc()
         if not PEER_IS_GONE.search(str(error)):
