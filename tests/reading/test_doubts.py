@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from growth import QUADRATIC, growth
 from hypothesis import given
@@ -9,9 +12,11 @@ from hypothesis import strategies as st
 
 from video_r2.judge.base import Reading
 from video_r2.judge.rules import read_answer
+from video_r2.reading import doubts
 from video_r2.reading.conclusions import concluded_choice, concluded_number, concluded_text
 from video_r2.reading.doubts import DOUBTFUL, GRAVE, ORDER, without_doubtful
-from video_r2.reading.plain_text import trusted_text
+from video_r2.reading.orders import SENTENCE
+from video_r2.reading.plain_text import spell_plainly, trusted_text
 
 COLOURS = ["red", "blue", "green"]
 
@@ -100,6 +105,18 @@ def test_the_more_signs_the_more_doubtful() -> None:
     ):
         assert without_doubtful(clause, signs).strip() == ""
         assert without_doubtful(clause, signs + 1) == clause
+
+
+def test_no_sign_is_passed_over_for_the_words_that_are_looked_for_first(root: Path) -> None:
+    rows = (root / "tests/judge/readings.jsonl").read_text(encoding="utf-8").splitlines()
+    sentences = [piece for row in rows for piece in SENTENCE.findall(spell_plainly(json.loads(row)["response"]))]
+    formal = [sentence for sentence in sentences if doubts._FORMAL.search(sentence)]
+    told = [sentence for sentence in sentences if doubts._TELLS_TO.match(sentence)]
+    assert 50 < len(formal) < len(sentences) / 10
+    assert 20 < len(told) < len(sentences) / 10
+    for words, found in ((doubts._FORMAL_WORDS, formal), (doubts._TOLD, told)):
+        for sentence in found:
+            assert not sentence.isascii() or words & set(doubts._WORD.findall(sentence.lower())), sentence
 
 
 @given(st.text(max_size=80) | st.text(alphabet="gradejugIYou mustB.,:([{<!-|_=\n", max_size=80))
