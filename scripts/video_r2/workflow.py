@@ -452,7 +452,7 @@ def _used(package: str, named: str) -> str:
         return named
     if package == "python":
         installed = ".".join(installed.split(".")[: len(named.split("."))])
-    return named if installed == named else f"{installed} installed"
+    return named if installed == named else f"{named} ({installed} is installed)"
 
 
 def _digest(path: Path) -> str:

@@ -53,7 +53,8 @@ def costs(tmp_path: Path) -> Costs:
 
 
 def job(rule: str, *inputs: str, gpus: int = 0, threads: int = 1, **params: Any) -> Job:
-    return Job(rule, SimpleNamespace(**params), inputs, gpus, threads)
+    wildcards = {"benchmark": params["benchmark"]} if "benchmark" in params else {}
+    return Job(rule, SimpleNamespace(**params), inputs, wildcards, gpus, threads)
 
 
 def test_a_short_video_has_fewer_frames() -> None:
@@ -63,7 +64,7 @@ def test_a_short_video_has_fewer_frames() -> None:
 
 def test_downloads(costs: Costs) -> None:
     # 3 videos of 1000 s at half a megabyte a second: 1.5 GB, in 30 s.
-    fetched = costs.of(job("fetch_benchmark", benchmark={"adapter": "videomme"}))
+    fetched = costs.of(job("fetch_benchmark", benchmark="mine"))
     assert fetched == Cost(30, kept=1.5e9, passing=1.5e9)
     # 10 x 40 s and 20 x 10 s.
     assert costs.of(job("fetch_dataset")) == Cost(6, kept=0.3e9, passing=0.3e9)

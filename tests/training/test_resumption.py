@@ -202,7 +202,7 @@ def test_a_loss_that_is_no_number_stops_training_and_leaves_the_last_good_state(
     job = replace(training("sft", tmp_path, data), settings={"learning_rate": 1e38, "warmup": 0.5})
     assert job.run() == 1
     assert "is nan; last values" in job.said
-    assert "(cure: try a lower learning rate, or bf16: false)" in job.said
+    assert "(cure: try a lower learning rate, or bf16: false; with another setting training begins anew" in job.said
     assert "Traceback" not in job.said
     assert not (tmp_path / "model").exists()
 

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 LOOK_OFTEN = HERE.parent / "slurm" / "look_often.py"
 SITE = {"account": "lab", "qos": "normal", "partition": "cpu", "gpu_partition": "gpu", "gpu_type": "h100"}
 # The paper with fewer rows and benchmarks: what a rule's jobs ask for does not depend on them.
-KEPT = {"evaluations": {"base_direct", "grpo_tar_gate"}, "benchmarks": {"mvbench", "minerva", "heldout"}}
+KEPT = {"evaluations": {"base_direct", "grpo_tar_gate", "released"}, "benchmarks": {"mvbench", "minerva", "heldout"}}
 SBATCH = """#!/bin/sh
 # Takes a job, notes how it was called, and makes its results, and all others that are missing.
 printf '%s\\n' "$@" > {calls}/$$
@@ -62,10 +62,12 @@ def submitted(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     for name, text in said.items():
         (stand_ins / name).write_text(text)
         (stand_ins / name).chmod(0o755)
+    online = {name: value for name, value in os.environ.items() if not name.endswith("_OFFLINE")}
     done = subprocess.run(
         [sys.executable, LOOK_OFTEN, *arguments, "--software-deployment-method", "env-modules", "--latency-wait", "0"],
         cwd=folder,
-        env={**os.environ, "PATH": f"{stand_ins}:{os.environ['PATH']}"},
+        env=online
+        | {"PATH": f"{stand_ins}:{os.environ['PATH']}", "HF_ENDPOINT": "http://127.0.0.1:9"},  # nobody is there
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -26,6 +26,7 @@ class Job:
         rule: name of its rule.
         params: its parameters.
         inputs: its input files.
+        wildcards: what its files are of.
         gpus: how many it asks for.
         threads: how many it has.
     """
@@ -33,6 +34,7 @@ class Job:
     rule: str
     params: Any
     inputs: Sequence[str]
+    wildcards: Mapping[str, str]
     gpus: int
     threads: int
 
@@ -91,7 +93,7 @@ class Costs:
         return self._fetched(sum(of.videos * of.seconds for of in self._assumed.training_sets.values()))
 
     def _fetch_benchmark(self, job: Job) -> Cost:
-        of = self._assumed.benchmarks[job.params.benchmark["adapter"]]
+        of = self._benchmark(job.wildcards["benchmark"])
         return self._fetched(of.videos * of.seconds)
 
     def _fetched(self, seconds: float) -> Cost:

@@ -119,7 +119,7 @@ def _plan(workflow: Any, site: Site) -> Plan:
     jobs = []
     for job in ordered:
         gpus, runtime = int(job.resources.get("gpu") or 0), job.resources.get("runtime")
-        seen = Job(job.rule.name, job.params, [str(path) for path in job.input], gpus, job.threads)
+        seen = Job(job.rule.name, job.params, [*map(str, job.input)], dict(job.wildcards.items()), gpus, job.threads)
         is_done = not dag.needrun(job)
         jobs.append(
             Planned(

@@ -22,8 +22,9 @@ class Layout:
         return self.nodes * self.per_node
 
     def __str__(self) -> str:
-        what = "processes on CPUs" if self.kind == "cpu" else "GPUs"
-        return f"{self.nodes} x {self.per_node} {what}" if self.nodes > 1 else f"{self.per_node} {what}"
+        what = "process{} on CPUs" if self.kind == "cpu" else "GPU{}"
+        several = ("es" if self.kind == "cpu" else "s") if self.processes > 1 else ""
+        return f"{f'{self.nodes} x ' if self.nodes > 1 else ''}{self.per_node} {what.format(several)}"
 
 
 ALONE = Layout()  # one process on the CPU
