@@ -214,5 +214,5 @@ def test_what_goes_wrong_in_a_process_is_the_jobs_error(tmp_path: Path, data: Pa
     job = training("sft", tmp_path, data, learning_rate=1e38, warmup=0.5)
     assert job.run() == 1
     assert job.said.splitlines()[-1].startswith("error: training stopped at step")
-    assert "(cure: try a lower learning rate, or bf16: false)" in job.said
+    assert "(cure: try a lower learning rate, or bf16: false; with another setting" in job.said
     assert processes_of(job) == []
