@@ -11,6 +11,7 @@ import textwrap
 import time
 import urllib.error
 import urllib.request
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -188,6 +189,20 @@ def test_it_goes_with_a_job_that_is_ended(notes: Path, number: signal.Signals, t
     finally:
         job.kill()
         job.communicate()
+
+
+def test_a_forked_process_does_not_keep_it(notes: Path) -> None:
+    with judge_of(notes, "parent") as judge:
+        judge.evidence_of(["A."])
+        child = get_context("fork").Process(target=time.sleep, args=(600,))
+        child.start()  # such as one that reads data for a training; it has all that is open here
+        began = time.monotonic()
+    try:
+        assert time.monotonic() - began < 10
+        assert running(notes) == []
+    finally:
+        child.kill()
+        child.join()
 
 
 def test_it_goes_with_its_supervisor(notes: Path) -> None:

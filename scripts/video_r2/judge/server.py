@@ -117,8 +117,8 @@ class JudgeServer:
         supervisor, self._supervisor = self._supervisor, None
         if supervisor is None:
             return
-        with suppress(OSError):
-            cast(IO[bytes], supervisor.stdin).close()
+        with suppress(OSError), cast(IO[bytes], supervisor.stdin) as lifeline:
+            lifeline.write(b"end\n")  # forked processes may keep it open
         try:
             supervisor.wait(GRACE + 10)
         except subprocess.TimeoutExpired:
