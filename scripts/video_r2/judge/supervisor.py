@@ -3,8 +3,8 @@
 python supervisor.py PID GRACE COMMAND...
 
 PID is the job's process, whose pipe is standard input. When that says something or is closed, or the process is gone, the
-server is asked to end and, GRACE seconds later, killed, with all that it has started. So is what a server leaves behind that ends
-by itself; its exit code is then this process's. Nothing of this project is imported: this starts at once, wherever.
+server is asked to end and, GRACE seconds later, killed, with all that it has started. So is what is left of a server
+that ends by itself; its exit code is then this process's. Nothing of this project is imported: this starts at once, wherever.
 """
 
 from __future__ import annotations
