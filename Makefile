@@ -13,6 +13,7 @@ PROFILE := local
 TARGET := all
 
 ENVIRONMENT := .venv
+JUDGE := .judge
 PYTHON := PYTHONPATH=scripts $(ENVIRONMENT)/bin/python
 SNAKEMAKE := $(ENVIRONMENT)/bin/snakemake
 SOURCES := scripts tests
@@ -102,6 +103,20 @@ env: $(ENVIRONMENT)/.complete ## Make the environment from the lock file
 
 $(ENVIRONMENT)/.complete: requirements.lock scripts/make_environment.sh
 	@UV_VERSION=$(UV) bash scripts/make_environment.sh $(ENVIRONMENT) requirements.lock
+	@touch $@
+
+.PHONY: judge
+judge: $(JUDGE)/.complete ## Make the environment of the judge's server, which judge.serve starts (vLLM; CUDA machines)
+
+# Beside the others, since vLLM brings a torch of its own; by conda where there is one, as the jobs' environments are.
+$(JUDGE)/.complete: envs/judge.yaml | env
+	@if command -v conda >/dev/null; then \
+	  conda env create --yes --prefix $(JUDGE) --file $<; \
+	else \
+	  $(ENVIRONMENT)/bin/uv venv --clear --python $$(sed -n 's/^ *- python=//p' $<) $(JUDGE) && \
+	  $(ENVIRONMENT)/bin/uv pip install --python $(JUDGE) $$(sed -n 's/^ *- \(.*==.*\)/\1/p' $<); \
+	fi
+	@$(JUDGE)/bin/vllm --version
 	@touch $@
 
 .PHONY: lock

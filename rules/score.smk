@@ -40,6 +40,9 @@ rule score_tac:
         f"<benchmarks>/score_tac/{{evaluation}}/seed-{{seed}}/{PLAN.share}.jsonl"
     conda:
         "../envs/paper.yaml"
+    resources:
+        # Nothing else, unless each job starts a server of the judge's model for itself.
+        **PLAN.judge_resources(),
     params:
         **MEASURED,
         judge=PLAN.judge(),
@@ -62,6 +65,9 @@ rule score_vas_judge:
         f"<benchmarks>/score_vas_judge/{{evaluation}}/seed-{{seed}}/{PLAN.share}.jsonl"
     conda:
         "../envs/paper.yaml"
+    resources:
+        # Nothing else, unless each job starts a server of the judge's model for itself.
+        **PLAN.judge_resources(),
     params:
         **MEASURED,
         judge=PLAN.judge(),
@@ -121,6 +127,9 @@ rule score_temporal_alignment:
         benchmark=one_of(PLAN.benchmarks("heldout", "validation")),
     conda:
         "../envs/paper.yaml"
+    resources:
+        # Nothing else, unless each job starts a server of the judge's model for itself.
+        **PLAN.judge_resources(),
     params:
         **MEASURED,
         temporal_alignment=PLAN.section("temporal_alignment"),

@@ -7,9 +7,11 @@ from video_r2.run import Job, run
 
 
 def main(job: Job) -> None:
-    judge = judge_of(job.params)
     semantics = job.params.semantics
-    score_files(job, "tac", lambda records, adapter: score_consistency(records, adapter, judge, semantics), judge=judge)
+    with judge_of(job) as judge:
+        score_files(
+            job, "tac", lambda records, adapter: score_consistency(records, adapter, judge, semantics), judge=judge
+        )
 
 
 if __name__ == "__main__":

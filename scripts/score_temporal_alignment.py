@@ -10,16 +10,16 @@ from video_r2.run import Job, run
 
 def main(job: Job) -> None:
     settings = config.TemporalAlignment.model_validate(job.params.temporal_alignment)
-    judge = judge_of(job.params)
     embed = SentenceEmbedder(settings.sentence_model)
     semantics = job.params.semantics
-    score_files(
-        job,
-        "temporal_f1",
-        lambda records, adapter: score_alignment(records, judge, embed, settings, semantics),
-        applies=lambda record: bool(grounding_of(record)),
-        judge=judge,
-    )
+    with judge_of(job) as judge:
+        score_files(
+            job,
+            "temporal_f1",
+            lambda records, adapter: score_alignment(records, judge, embed, settings, semantics),
+            applies=lambda record: bool(grounding_of(record)),
+            judge=judge,
+        )
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from video_r2.run import Job, run
 
 
 def main(job: Job) -> None:
-    judge = judge_of(job.params)
     semantics = job.params.semantics
-    score_files(job, "vas_judge", lambda records, adapter: score_evidence(records, judge, semantics), judge=judge)
+    with judge_of(job) as judge:
+        score_files(job, "vas_judge", lambda records, adapter: score_evidence(records, judge, semantics), judge=judge)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from video_r2.data.frames import FrameCache
 from video_r2.data.options import options_in
 from video_r2.evaluation.prompts import asked_questions
 from video_r2.judge import judge_of
+from video_r2.judge.server import new_address
 from video_r2.model.loading import load_model, load_processor, training_implementation
 from video_r2.reading.answering import number_of
 from video_r2.rewards.combined import RewardModel
@@ -19,6 +20,7 @@ from video_r2.training.checkpoint import save_checkpoint
 from video_r2.training.examples import VideoEncoder, usable_examples
 from video_r2.training.grpo import Rewards, train_grpo
 from video_r2.training.launch import launch
+from video_r2.training.processes import tell
 from video_r2.training.sharding import load_to_train
 from video_r2.training.upkeep import Upkeep
 
@@ -41,19 +43,18 @@ def train(job: Job, upkeep: Upkeep) -> None:
     model.set_attn_implementation(training_implementation(settings.attention))
     cache = FrameCache(Path(job.params.cache), settings.frames, overlay, job.params.decoder)
     examples = usable_examples(job.input.rows, job.input.frames, cache)
-    judge = judge_of(job.params)
-    reward_model = RewardModel(
-        settings.rewards,
-        config.TemporalAlignment.model_validate(job.params.temporal_alignment),
-        judge,
-        job.params.semantics,
-    )
-
-    rewards = reward_function(reward_model, examples)
     encode = VideoEncoder(model, processor, cache)
     load = partial(load_model, job.input.start, settings.attention)
-    model, log = train_grpo(model, processor, encode, rewards, examples, settings, job.params.seed, upkeep, load)
-    print(judge.report())
+    with judge_of(job, shared=tell(new_address())) as judge:
+        reward_model = RewardModel(
+            settings.rewards,
+            config.TemporalAlignment.model_validate(job.params.temporal_alignment),
+            judge,
+            job.params.semantics,
+        )
+        rewards = reward_function(reward_model, examples)
+        model, log = train_grpo(model, processor, encode, rewards, examples, settings, job.params.seed, upkeep, load)
+        print(judge.report())
 
     manifest = {
         "stage": "grpo",

@@ -86,6 +86,8 @@ def test_a_server_that_is_given_is_asked(keys: dict[str, Any], kind: str) -> Non
         ({"training": {"grpo": {"learning_rate": -1}}}, "training.grpo.learning_rate"),
         ({"judge": {"kind": "oracle"}}, "judge.kind: Input should be 'rules', 'llm' or 'cascade'; got \"oracle\""),
         ({"judge": {"url": None}}, "judge: kind 'cascade' needs the key 'url'"),
+        ({"judge": {"serve": {}}}, "judge: a server is either at an address (url) or started (serve)"),
+        ({"judge": {"url": None, "serve": {"command": ["vllm"]}}}, "judge.serve: no word of the command has {port}"),
         ({"judge": {"url": "localhost:8000"}}, "judge.url: String should match pattern '^https?://'"),
         ({"models": {"sft": {"start": "nobody"}}}, "models.sft.start: no model is called 'nobody'"),
         ({"models": {"sft": {"start": "sft"}}}, "goes in a circle: sft <- sft"),

@@ -7,12 +7,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import yaml
 from hub_server import SECRET, Hub, environment, serving
 
+from video_r2.config import validate
 from video_r2.data.sources import FIRST, Pinned, Record, read_lock, write_lock
+from video_r2.doctor import judge
+from video_r2.workflow import Plan
 
 HTTP = "http://127.0.0.1:9"
 
@@ -146,3 +151,12 @@ def test_a_source_is_moved_on_purpose_alone(root: Path, hub: Hub, tmp_path: Path
     assert "has no entry of owner/nothing" in unknown.stderr
     unreached = lock_sources(root, HTTP, tmp_path, "--update", "owner/mmvu")
     assert "the hub cannot be reached" in unreached.stderr
+
+
+@pytest.mark.parametrize(("program", "level"), [(sys.executable, "ok"), ("/nowhere/vllm", "wrong")])
+def test_a_server_that_jobs_start_needs_its_program(program: str, level: str) -> None:
+    settings = validate({"judge": {"serve": {"command": [program, "{port}"]}}})
+    (found,) = judge(cast(Plan, SimpleNamespace(config=settings)), network=True)
+    assert found.level == level
+    assert program in found.what
+    assert ("make judge" in found.cure) == (level == "wrong")

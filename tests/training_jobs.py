@@ -90,6 +90,17 @@ class Nothing(Letters):
         return {"total": [0.0] * len(completions)}
 
 
+class Judged(Letters):
+    """The same, with a judge that is asked about every completion."""
+
+    def __init__(self, weights: Any, temporal: Any, judge: Any, semantics: Any) -> None:
+        self._judge = judge
+
+    def __call__(self, completions: list[str], **unused: Any) -> dict[str, list[float]]:
+        assert None not in self._judge.evidence_of(completions)
+        return super().__call__(completions)
+
+
 @dataclass(frozen=True)
 class Moment:
     """What happens to a process, and when: at the n-th step of an optimizer, or the n-th touch of a file of its state.
@@ -125,6 +136,7 @@ class Training:
     guards: dict[str, Any] = field(default_factory=dict)
     state: Path | None = None
     rewards: type[Letters] = Letters
+    judge_service: dict[str, Any] = field(default_factory=dict)
 
     def job(self) -> Any:
         """As Snakemake would give it."""
@@ -149,7 +161,8 @@ class Training:
             inputs = {"start": str(self.data / "start"), "rows": str(self.data / "rows.jsonl")}
             inputs["frames"] = str(self.data / "clips.json")
         if self.rule == "train_grpo":
-            params |= {"semantics": "corrected", "judge": {"kind": "rules"}, "judge_service": {}}
+            judge = {"kind": "llm", "model": "m"} if self.judge_service else {"kind": "rules"}
+            params |= {"semantics": "corrected", "judge": judge, "judge_service": self.judge_service}
             params["temporal_alignment"] = config.TemporalAlignment().model_dump(mode="json")
         return SimpleNamespace(
             input=InputFiles(fromdict=inputs),
@@ -159,6 +172,7 @@ class Training:
             threads=self.threads,
             resources=SimpleNamespace(nodes=self.nodes),
             rule=self.rule,
+            wildcards=Params(fromdict={"model": "model", "seed": "3"}),
         )
 
     def start(self, moment: Moment | None = None) -> Any:

@@ -23,7 +23,8 @@ from video_r2.errors import UserError
 # What these hold reaches a result through a rule's params (config, prompts), or not at all: they end a job, or note something
 # beside what it makes.
 WITHOUT_EFFECT = frozenset(
-    f"video_r2.{name}" for name in ("config", "ended", "errors", "run", "space", "training.guards", "training.watch")
+    f"video_r2.{name}"
+    for name in ("config", "ended", "errors", "judge.server", "run", "space", "training.guards", "training.watch")
 )
 THROUGH_PARAMS = frozenset({"video_r2/judge/prompts"})
 

@@ -132,18 +132,52 @@ class Data(Section):
 # --- judge and rewards ------------------------------------------------------------------------------------------------
 
 
+class JudgeServer(Section):
+    """A server of the judge's model inside each job that asks it: from the job's first question to its end."""
+
+    command: list[str] = Field(
+        [
+            ".judge/bin/vllm", "serve", "{model}", "--host", "127.0.0.1", "--port", "{port}",
+            "--tensor-parallel-size", "{gpus}", "--max-model-len", "32768",
+        ],
+        min_length=1,
+        description="What starts an OpenAI-compatible server: a program (a name, or a path from the repository's root; "
+        "`make judge` makes this one) and its arguments, in which {model}, {port} and {gpus} are filled in.",
+    )  # fmt: skip
+    key_variable: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] = Field(
+        "VLLM_API_KEY",
+        description="Environment variable that tells the server the key to ask for, a new one each time.",
+    )
+    gpus: Annotated[int, Field(ge=0)] = Field(
+        4,
+        description="GPUs of the server. A job of scores asks for them; a training gives the last ones of its own away.",
+    )
+    memory: Count = Field(200_000, description="Memory of a job of scores, in MB: its server has to load the model.")
+    cores: Count = Field(16, description="CPU cores of such a job.")
+    wait: Positive = Field(1800.0, description="Seconds in which the server must have come up.")
+
+    @model_validator(mode="after")
+    def _port_is_told(self) -> JudgeServer:
+        if not any("{port}" in word for word in self.command):
+            raise ValueError("no word of the command has {port}, the port that the server is to listen at")
+        return self
+
+
 class Judge(Section):
     """Who reads claims, consistency and visual evidence out of a trace."""
 
     kind: Literal["rules", "llm", "cascade"] = Field(
         "rules",
         description="Deterministic rules; a model behind a server (llm); or rules where they are certain, and the model for "
-        "the rest (cascade). Where the key is not set: cascade with a url, rules without. With semantics: reference a "
+        "the rest (cascade). Where the key is not set: cascade with a server, rules without. With semantics: reference a "
         "cascade asks the model everything, as the release does.",
     )
     model: str = Field("Qwen/Qwen3-Next-80B-A3B-Instruct", description="Model that the server is asked for.")
     url: Annotated[str, Field(pattern="^https?://")] | None = Field(
         None, description="Address of an OpenAI-compatible server, for kinds llm and cascade."
+    )
+    serve: JudgeServer | None = Field(
+        None, description="Instead of an address: a server that every job starts for itself; {} for one by vLLM."
     )
     cache: str | None = Field(
         None,
@@ -161,13 +195,18 @@ class Judge(Section):
     @classmethod
     def _ask_the_server_if_there_is_one(cls, given: Any) -> Any:
         if isinstance(given, Mapping) and given.get("kind") is None:
-            return {**given, "kind": "cascade" if given.get("url") else "rules"}
+            served = given.get("url") or given.get("serve") is not None
+            return {**given, "kind": "cascade" if served else "rules"}
         return given
 
     @model_validator(mode="after")
     def _server_is_known(self) -> Judge:
-        if self.kind != "rules" and self.url is None:
-            raise ValueError(f"kind {self.kind!r} needs the key 'url', for example url: http://127.0.0.1:8000/v1")
+        if self.url is not None and self.serve is not None:
+            raise ValueError("a server is either at an address (url) or started (serve); set the other one to null")
+        if self.kind != "rules" and self.url is None and self.serve is None:
+            raise ValueError(
+                f"kind {self.kind!r} needs the key 'url', for example url: http://127.0.0.1:8000/v1, or 'serve'"
+            )
         return self
 
 

@@ -150,8 +150,17 @@ def token(network: bool) -> Iterator[Finding]:
 
 
 def judge(plan: Plan, network: bool) -> Iterator[Finding]:
-    """Whether the judge's server answers, where one is configured."""
+    """Whether the judge's server answers, or what starts one is there, where one is configured."""
     settings = plan.config.judge
+    if settings.kind != "rules" and settings.serve is not None:
+        program = settings.serve.command[0]
+        if shutil.which(program):
+            yield Finding("ok", f"{program} is there; jobs start it for {settings.model} on {settings.serve.gpus} GPUs")
+        else:
+            yield Finding(
+                "wrong", f"no program {program}, which jobs would start", "make judge, or judge.serve.command"
+            )
+        return
     if settings.kind == "rules" or settings.url is None:
         yield Finding("ok", "rules judge; no server is needed")
         return

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,12 +44,18 @@ class Site(Section):
     @property
     def every_job(self) -> dict[str, str]:
         """Resources that every job asks for, as Snakemake reads them: expressions of Python."""
-        return _expressions(slurm_account=self.account, qos=self.qos, slurm_partition=self.partition)
+        return _expressions({"slurm_account": self.account, "qos": self.qos, "slurm_partition": self.partition})
 
     @property
     def on_gpus(self) -> dict[str, str]:
         """What a job with GPUs asks for besides: which."""
-        return _expressions(slurm_partition=self.gpu_partition, gpu_model=self.gpu_type, constraint=self.gpu_constraint)
+        return _expressions(self.gpus)
+
+    @property
+    def gpus(self) -> dict[str, str]:
+        """The same as it is."""
+        asked = {"slurm_partition": self.gpu_partition, "gpu_model": self.gpu_type, "constraint": self.gpu_constraint}
+        return {name: value for name, value in asked.items() if value is not None}
 
     def minutes(self, wanted: int) -> int:
         """Time limit of a job that is to have so many minutes."""
@@ -60,7 +67,7 @@ class Site(Section):
         return {"jobs": self.jobs, **_status_command()}
 
 
-def _expressions(**resources: str | None) -> dict[str, str]:
+def _expressions(resources: Mapping[str, str | None]) -> dict[str, str]:
     return {name: repr(value) for name, value in resources.items() if value is not None}
 
 

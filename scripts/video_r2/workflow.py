@@ -18,8 +18,10 @@ from video_r2.data.sources import Source, Sources, merge_records
 from video_r2.errors import UserError
 from video_r2.files import read_yaml
 from video_r2.provenance.record import exchanged
+from video_r2.site import read_site
 
 PROMPTS = Path("video_r2", "judge", "prompts")
+JUDGE_MINUTES = 240  # a quarter of an hour until a server of 80B is up, and then some thousand questions
 
 
 def read_config(paths: Iterable[str | Path], keys: Mapping[str, Any]) -> config.Config:
@@ -87,7 +89,7 @@ class Plan:
 
     def configuration(self, wildcards: Any, input: Any) -> dict[str, Any]:
         """The whole configuration, for the record of the report: what the run was. Not compared, as `judge_service` is not."""
-        return self.config.model_dump(mode="json", exclude={"judge": {"url", "cache"}})
+        return self.config.model_dump(mode="json", exclude={"judge": {"url", "serve", "cache"}})
 
     def section(self, path: str, *keys: str) -> Any:
         """The part of the configuration at `path` ("data.overlay") as plain values; of a section, `keys` or all."""
@@ -135,7 +137,7 @@ class Plan:
         return {"kind": "llm" if self.config.semantics == "reference" else kind, "model": self.config.judge.model}
 
     def judge_service(self, wildcards: Any, input: Any) -> dict[str, Any]:
-        """How the judge's server is reached and where its answers are kept: nothing that a result depends on.
+        """How the judge's server is reached or started, where its answers and logs are kept: nothing that a result depends on.
 
         Snakemake compares no parameters of a function that takes `input`, which is not used: to wait longer for a server is
         no reason to train again.
@@ -144,6 +146,21 @@ class Plan:
         return {
             **judge.model_dump(mode="json", exclude={"kind", "model"}),
             "cache": judge.cache or f"{self.results}/cache/judge.sqlite",
+            "logs": f"{self.results}/logs/judge_server",
+        }
+
+    def judge_resources(self) -> dict[str, Any]:
+        """What a job of scores asks for where it starts a server of the judge's model."""
+        judge = self.config.judge
+        if judge.kind == "rules" or judge.serve is None:
+            return {}
+        site = read_site()
+        return {
+            "gpu": judge.serve.gpus,
+            "mem_mb": judge.serve.memory,
+            "cpus_per_task": judge.serve.cores,
+            "runtime": site.minutes(JUDGE_MINUTES),
+            **(site.gpus if judge.serve.gpus else {}),
         }
 
     def judge_prompts(self, *names: str) -> dict[str, str]:

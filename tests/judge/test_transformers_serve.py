@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +17,7 @@ from video_r2 import config
 from video_r2.judge.base import Reading, Verdict
 from video_r2.judge.cascade import CascadeJudge
 from video_r2.judge.llm import LLMJudge
+from video_r2.judge.server import JudgeServer
 from video_r2.reading.claims import Claim
 from video_r2.reading.times import Interval
 
@@ -91,37 +87,27 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("serve") / "log"
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    with log.open("w") as out:
-        server = subprocess.Popen(
-            [COMMAND, "serve", "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=environment,
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JudgeServer]:
+    """It loads the models that it is asked for."""
+    command = [str(COMMAND), "serve", "--host", "127.0.0.1", "--port", "{port}", "--device", "cpu"]
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HF_HUB_OFFLINE", "1")
+        made = JudgeServer(
+            config.JudgeServer(command=command, gpus=0, wait=240), "any", tmp_path_factory.mktemp("serve") / "log"
         )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/health", server, log)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def wait_for(health: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    ends = time.monotonic() + 240
-    while time.monotonic() < ends:
-        assert server.poll() is None, log.read_text()
         try:
-            with urllib.request.urlopen(health, timeout=5):  # noqa: S310
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    raise AssertionError(f"the server did not come up:\n{log.read_text()}")
+            made.start()
+            yield made
+        finally:
+            made.close()
+    # Nobody is there any more.
+    with socket.socket() as asking:
+        assert asking.connect_ex(("127.0.0.1", made.address.port)) != 0
+
+
+@pytest.fixture(scope="module")
+def url(server: JudgeServer) -> str:
+    return server.address.url
 
 
 def judge_of(url: str, model: str, **settings: object) -> LLMJudge:
@@ -145,8 +131,10 @@ def test_every_kind_of_question_is_answered(url: str, checkpoints: dict[str, str
     assert again.sent == 0
 
 
-def test_a_cascade_asks_it_the_rest(url: str, checkpoints: dict[str, str]) -> None:
-    judge = CascadeJudge(judge_of(url, checkpoints["speaking"]))
+def test_a_cascade_asks_it_the_rest(server: JudgeServer, checkpoints: dict[str, str]) -> None:
+    serve = config.JudgeServer(gpus=0)
+    settings = config.Judge(kind="llm", serve=serve, model=checkpoints["speaking"], timeout=120, retries=0)
+    judge = CascadeJudge(LLMJudge(settings, server=server))
     options = ["red", "blue"]
     verdicts = [
         Verdict("So the answer is red (A).", "B", "choice", options),

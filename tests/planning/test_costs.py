@@ -38,6 +38,8 @@ ASSUMED = {
         "start": 30,
         "handling": 1.5,
         "step": 4,
+        "judge_start": 500,
+        "judging": 0.25,
         "other_job": 90,
         "download": 50,
         "video": 0.5,
@@ -126,16 +128,19 @@ def test_sft(costs: Costs, tmp_path: Path) -> None:
     assert costs.of(job("train_sft", str(rows), gpus=4, **params)).seconds == 30 + 16 * 1090 * 2 * 8e9 / 8e11 + 2
 
 
+GRPO = {
+    "epochs": 1,
+    "max_steps": -1,
+    "prompts_per_step": 1,
+    "group_size": 8,
+    "max_new_tokens": 1024,
+    "frames": FRAMES,
+    "gradient_checkpointing": True,
+}
+
+
 def test_grpo(costs: Costs) -> None:
-    settings = {
-        "epochs": 1,
-        "max_steps": -1,
-        "prompts_per_step": 1,
-        "group_size": 8,
-        "max_new_tokens": 1024,
-        "frames": FRAMES,
-        "gradient_checkpointing": True,
-    }
+    settings = {**GRPO}
     params = {"settings": settings, "upkeep": {"resumption": {"keep": 2}}}
     # 20 frames: 500 tokens; with text 550, and two of the eight responses of 40 on each of four GPUs. The longest has 60.
     step = 60 * 0.5 + (550 + 80) * 5 * 8e9 / 2e11 + 4
@@ -143,6 +148,19 @@ def test_grpo(costs: Costs) -> None:
     settings.update(max_steps=10, max_new_tokens=50)
     step = 50 * 0.5 + (550 + 80) * 5 * 8e9 / 2e11 + 4
     assert costs.of(job("train_grpo", gpus=4, **params)).seconds == 30 + 10 * step
+
+
+def test_a_training_has_fewer_gpus_beside_a_server_of_its_judge(costs: Costs) -> None:
+    params = {"settings": GRPO, "upkeep": {"resumption": {"keep": 2}}}
+    judged = {"judge_prompts": {"claims": "digest"}, "judge_service": {"serve": {"gpus": 4}}}
+    beside = costs.of(job("train_grpo", gpus=8, **params, **judged))
+    assert beside == costs.of(job("train_grpo", gpus=4, **params)) != costs.of(job("train_grpo", gpus=8, **params))
+
+
+def test_scores_wait_for_a_server_that_a_job_starts(costs: Costs) -> None:
+    asked = {"benchmarks": {"mine": {}}, "judge": {"kind": "cascade"}}
+    assert costs.of(job("score_tac", **asked, judge_service={"serve": {"gpus": 4}})).seconds == 90 + 500 + 6 * 0.25
+    assert costs.of(job("score_tac", **asked, judge_service={"serve": None})) == Cost(90)
 
 
 def test_what_it_is_not_about_takes_what_other_jobs_take(costs: Costs) -> None:

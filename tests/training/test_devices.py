@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import judge_servers
 import pytest
 import torch
 from safetensors.torch import load_file
 from training_data import write_data
-from training_jobs import KILL, Moment, Training
+from training_jobs import KILL, Judged, Moment, Training
 
 from video_r2.training.processes import LOOPBACK
 
@@ -86,6 +87,17 @@ def test_two_processes_learn_what_one_learns(
     assert job.run_together() == [0, 0], job.printed
     assert_same(job, of_one(kind))
     assert job.states == ["ended.json", "made"]
+
+
+def test_they_share_a_server_of_the_judge(tmp_path: Path, data: Path, of_one: Callable[[str], Any]) -> None:
+    notes = tmp_path / "notes"
+    service = {"serve": judge_servers.settings(notes).model_dump(mode="json"), "logs": str(tmp_path / "logs")}
+    job = replace(training("grpo", tmp_path, data), rewards=Judged, judge_service=service)
+    assert job.run_together() == [0, 0], job.printed
+    assert_same(job, of_one("grpo"))
+    assert len(judge_servers.started(notes)) == 1
+    assert judge_servers.running(notes) == []
+    assert (tmp_path / "logs/train_grpo/model/3.log").read_text() == "a server that is well\n"
 
 
 @pytest.mark.parametrize(("kind", "sharding"), [("sft", "zero3"), ("grpo", "zero2")])

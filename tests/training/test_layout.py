@@ -58,6 +58,13 @@ def test_the_rules_resources_say_how_many_devices() -> None:
     assert layout(0, kind="cpu", processes=2, nodes=2).processes == 4
 
 
+def test_the_judges_server_takes_gpus_of_a_training() -> None:
+    assert layout_of(Devices(), SimpleNamespace(gpu=8), 8, others=4) == Layout(1, 4, "gpu")
+    assert layout_of(Devices(), SimpleNamespace(nodes=2), 8, others=2) == Layout(2, 6, "gpu")
+    with pytest.raises(UserError, match=r"4 GPUs on a node, the judge's server takes 4.*judge.url"):
+        layout_of(Devices(), SimpleNamespace(gpu=4), 4, others=4)
+
+
 @pytest.mark.parametrize(("visible", "asked"), [(0, 8), (4, 8), (0, 0)])
 def test_fewer_gpus_than_asked_for_are_refused(visible: int, asked: int) -> None:
     with pytest.raises(UserError, match=rf"of which PyTorch sees {visible} \(cure: .*kind: cpu for a small model"):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import judge_servers
 import pandas as pd
 import pytest
 import yaml
@@ -21,6 +22,8 @@ TRACES = ["It is green, as far as I can see.", "Red it was, I would say.", "A ci
 class Scoring:
     """A copy of the repository with three predictions of one benchmark, and a judge on loopback."""
 
+    overlay = "judged.yaml"
+
     def __init__(self, root: Path, folder: Path, url: str) -> None:
         self.folder = copy_repository(root, folder)
         overlay = {
@@ -29,13 +32,14 @@ class Scoring:
             "judge": {"kind": "cascade", "url": url, "model": "m"},
         }
         (folder / "judged.yaml").write_text(yaml.safe_dump(overlay))
+        self.settings = overlay
         path = folder / "results/judged/predictions/sft/seed-0/videomme.parquet"
         path.parent.mkdir(parents=True)
         write_table(path, pd.DataFrame([prediction(at, think) for at, think in enumerate(TRACES)]), PREDICTION)
 
     def snakemake(self, *arguments: str) -> str:
         rules = ["--allowed-rules", "score_tac", "score_vas_judge"]
-        return snakemake(self.folder, *SCORES, "--profile", "local", "--configfile", "judged.yaml", *rules, *arguments)
+        return snakemake(self.folder, *SCORES, "--profile", "local", "--configfile", self.overlay, *rules, *arguments)
 
     def would_run(self, *arguments: str) -> set[str]:
         return rules_in(self.snakemake(*arguments, "--dry-run"))
@@ -111,6 +115,25 @@ def test_only_what_asked_by_a_changed_prompt_runs_again(scoring: Scoring) -> Non
         assert scoring.would_run() == {"score_tac"}
     finally:
         prompt.write_text(text, encoding="utf-8")
+
+
+def test_a_server_of_the_jobs_own_makes_the_same_and_is_no_reason_to_run_again(
+    scoring: Scoring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = tmp_path / "notes"
+    serve = judge_servers.settings(notes).model_dump(mode="json")
+    judge = {"kind": "cascade", "model": "m", "url": None, "serve": serve, "cache": str(tmp_path / "judge.sqlite")}
+    (scoring.folder / "served.yaml").write_text(yaml.safe_dump({**scoring.settings, "judge": judge}))
+    monkeypatch.setattr(scoring, "overlay", "served.yaml")
+    tables = [pd.read_parquet(scoring.folder / path) for path in SCORES]
+    assert "Nothing to be done" in scoring.snakemake("--dry-run")
+    scoring.snakemake("--forceall")
+    for path, table in zip(SCORES, tables, strict=True):
+        pd.testing.assert_frame_equal(pd.read_parquet(scoring.folder / path), table)
+    assert len(judge_servers.started(notes)) == 2  # one for each job
+    assert judge_servers.running(notes) == []
+    log = scoring.folder / "results/judged/logs/judge_server/score_tac/sft/0/videomme.log"
+    assert log.read_text() == "a server that is well\n"
 
 
 def test_nothing_runs_again_for_another_server_more_patience_or_a_lost_cache(scoring: Scoring) -> None:

@@ -170,7 +170,24 @@ def test_a_result_depends_on_who_judges_and_not_on_how_the_server_is_reached(roo
     assert {**plan.judge_service(job, []), **plan.judge()} == {
         **plan.section("judge"),
         "cache": "results/e/cache/judge.sqlite",
+        "logs": "results/e/logs/judge_server",
     }
+
+
+def test_jobs_of_scores_ask_for_gpus_only_where_each_starts_a_server(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "site.yaml").write_text("gpu_partition: gpu\ngpu_type: h100\nmax_hours: 2\n", encoding="utf-8")
+    assert plan_of(root, judge=SERVER).judge_resources() == {}
+    assert plan_of(root, judge={"kind": "rules", "serve": {}}).judge_resources() == {}
+    served = plan_of(root, judge={"serve": {"gpus": 2, "memory": 90_000, "cores": 6}, "model": "m"})
+    asked = {"gpu": 2, "mem_mb": 90_000, "cpus_per_task": 6, "runtime": 120}
+    assert served.judge_resources() == {**asked, "slurm_partition": "gpu", "gpu_model": "h100"}
+    on_cpus = plan_of(root, judge={"serve": {"gpus": 0, "memory": 90_000, "cores": 6}, "model": "m"})
+    assert on_cpus.judge_resources() == {**asked, "gpu": 0}
+    # Who judges is the same.
+    assert served.judge() == plan_of(root, judge=SERVER).judge()
 
 
 def test_the_reference_asks_the_model_everything(root: Path) -> None:

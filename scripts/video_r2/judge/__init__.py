@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from video_r2 import config
 from video_r2.judge.base import Judge
 from video_r2.judge.cascade import CascadeJudge
 from video_r2.judge.llm import LLMJudge
 from video_r2.judge.rules import RuleJudge
+from video_r2.judge.server import Address, JudgeServer
+
+if TYPE_CHECKING:
+    from video_r2.run import Job
 
 
-def make_judge(settings: config.Judge, semantics: config.Semantics = "corrected") -> Judge:
+def make_judge(
+    settings: config.Judge, semantics: config.Semantics = "corrected", server: JudgeServer | None = None
+) -> Judge:
     """Make the judge that the configuration names.
 
     Args:
         semantics: how a model is asked whether a trace and its answer are consistent; see `llm.LLMJudge`.
+        server: to be started once it is needed, where there is no address.
     """
     if settings.kind == "rules":
         return RuleJudge()
-    model = LLMJudge(settings, semantics)
+    model = LLMJudge(settings, semantics, server=server)
     return model if settings.kind == "llm" else CascadeJudge(model)
 
 
-def judge_of(params: Any) -> Judge:
-    """The judge of a rule's job.
+def judge_of(job: Job, shared: Address | None = None) -> Judge:
+    """The judge of a rule's job; to be closed, since a server may live with it.
 
     Args:
-        params: the rule's, of which `judge` says who judges, `judge_service` how a server is reached, and `semantics` how it
-            is asked.
+        job: of its parameters `judge` says who judges, `judge_service` how a server is reached or started, and `semantics`
+            how it is asked.
+        shared: address of a server, where several processes of a job share one; see `server.JudgeServer`.
     """
-    return make_judge(config.Judge.model_validate({**params.judge_service, **params.judge}), params.semantics)
+    service = dict(job.params.judge_service)
+    logs = service.pop("logs", "")
+    settings = config.Judge.model_validate({**service, **job.params.judge})
+    server = None
+    if settings.serve is not None and settings.kind != "rules":
+        log = Path(logs, job.rule, "/".join(map(str, job.wildcards)) + ".log")
+        server = JudgeServer(settings.serve, settings.model, log, shared)
+    return make_judge(settings, job.params.semantics, server)
+
+
+def gpus_of_server(params: Any) -> int:
+    """GPUs of a training job that the judge of its rewards takes for a server; 0 where it starts none."""
+    if not getattr(params, "judge_prompts", None):
+        return 0
+    return int((params.judge_service.get("serve") or {"gpus": 0})["gpus"])

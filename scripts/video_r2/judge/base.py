@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
 from video_r2.reading.claims import Claim
 
@@ -81,6 +82,15 @@ class Judge(ABC):
     @abstractmethod
     def check_missing(self) -> None:
         """Raise a `UserError` if the judge failed more often than is allowed."""
+
+    def close(self) -> None:  # noqa: B027 -- most have nothing to end
+        """End what lives as long as the judge: its server, if it has started one."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
 
     def report(self) -> str:
         """Who answered how many questions so far, in a line."""

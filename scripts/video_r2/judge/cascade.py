@@ -39,6 +39,9 @@ class CascadeJudge(Judge):
     def check_missing(self) -> None:
         self._model.check_missing()
 
+    def close(self) -> None:
+        self._model.close()
+
     def _decide(
         self,
         questions: Sequence[Question],

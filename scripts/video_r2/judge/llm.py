@@ -24,6 +24,7 @@ from video_r2.errors import UserError
 from video_r2.files import writable
 from video_r2.judge.base import Judge, Reading, Verdict
 from video_r2.judge.cache import ReplyCache, key_of
+from video_r2.judge.server import JudgeServer
 from video_r2.reading.answers import choice_of
 from video_r2.reading.claims import Claim
 from video_r2.reading.times import parse_time
@@ -56,13 +57,22 @@ class LLMJudge(Judge):
         semantics: as released, consistency is asked for in words, and a reply that begins with TRUE, in any case of letters,
             says yes, every other one no; else it is a JSON truth value.
         wait: seconds before the first further attempt; it doubles from attempt to attempt.
+        server: to be started for the first question that is not in the cache, where there is no address.
     """
 
-    def __init__(self, settings: config.Judge, semantics: config.Semantics = "corrected", wait: float = 0.5) -> None:
+    def __init__(
+        self,
+        settings: config.Judge,
+        semantics: config.Semantics = "corrected",
+        wait: float = 0.5,
+        server: JudgeServer | None = None,
+    ) -> None:
         super().__init__()
-        if settings.url is None:
+        url = server.address.url if server else settings.url
+        if url is None:
             raise UserError("the judge asks a model, but there is no judge.url", cure="give a server's address")
-        self._url = f"{settings.url.rstrip('/')}/chat/completions"
+        self._server = server
+        self._url = url.rstrip("/")
         self._settings = settings
         self._semantics = semantics
         self._wait = wait
@@ -111,12 +121,16 @@ class LLMJudge(Judge):
         if self._is_too_many(self.missing, self.asked) or 0 < self.asked == self.missing:
             raise self._too_many(self.missing, self.asked)
 
+    def close(self) -> None:
+        if self._server:
+            self._server.close()
+
     def _is_too_many(self, missing: int, questions: int) -> bool:
         return missing > self._settings.max_missing * questions + ALLOWANCE
 
     def _too_many(self, missing: int, asked: int) -> UserError:
         return UserError(
-            f"the judge {self._settings.model!r} at {self._settings.url} gave no answer to {missing} of {asked} questions; "
+            f"the judge {self._settings.model!r} at {self._url} gave no answer to {missing} of {asked} questions; "
             f"the last failure: {self._last_failure}",
             cure="check that the server runs, or raise judge.timeout, judge.retries or judge.max_missing; "
             "what was answered is kept in judge.cache",
@@ -169,9 +183,15 @@ class LLMJudge(Judge):
                 if self._is_too_many(self.missing + len(failed), self.asked + questions):
                     hopeless.set()
 
+        if requests and self._server:
+            self._server.start()
         with ThreadPoolExecutor(min(self._settings.concurrency, len(requests) or 1)) as pool:
-            for _ in pool.map(ask, requests):
-                pass
+            try:
+                for _ in pool.map(ask, requests):
+                    pass
+            except BaseException:
+                self.close()  # else what is in flight would be waited for
+                raise
         if hopeless.is_set():
             raise self._too_many(self.missing + len(failed), self.asked + questions - len(requests) + len(answers))
         return answers
@@ -193,6 +213,8 @@ class LLMJudge(Judge):
                 if self._cache:
                     self._cache.put(key, reply)
                 return answer
+            if self._server:
+                self._server.check()
             if attempt < self._settings.retries:
                 time.sleep(min(wait, LONGEST_WAIT))
                 wait *= 2
@@ -229,21 +251,20 @@ class LLMJudge(Judge):
                 raise
         reply = self._post(without_schema)
         if self._knows_schemas:
-            print(
-                f"judge: {self._settings.url} refuses JSON schemas; replies are held to their form by the prompts alone"
-            )
+            print(f"judge: {self._url} refuses JSON schemas; replies are held to their form by the prompts alone")
         self._knows_schemas = False
         return reply
 
     def _post(self, content: Mapping[str, Any]) -> Any:
         headers = {"Content-Type": "application/json"}
-        if key := os.environ.get("OPENAI_API_KEY", "").strip():
+        if key := self._server.address.key if self._server else os.environ.get("OPENAI_API_KEY", "").strip():
             if not key.isascii() or not key.isprintable():
                 # What HTTP would say of it holds the token.
                 raise UserError("OPENAI_API_KEY has characters that no token has", cure="set it again")
             headers["Authorization"] = f"Bearer {key}"
-        request = urllib.request.Request(self._url, json.dumps(content).encode(), headers)  # noqa: S310
-        with _open(request, self._settings.timeout) as response:
+        data = json.dumps(content).encode()
+        request = urllib.request.Request(f"{self._url}/chat/completions", data, headers)  # noqa: S310
+        with _open(request, self._settings.timeout, direct=self._server is not None) as response:
             body = _read_all(response)
         reply = _loads(body)
         try:
@@ -252,10 +273,15 @@ class LLMJudge(Judge):
             raise InvalidReplyError("the reply holds no message") from error
 
 
-def _open(request: urllib.request.Request, seconds: float) -> HTTPResponse:
-    """The reply to a request, all of which must be read before so many seconds are over, however slowly it drips."""
+def _open(request: urllib.request.Request, seconds: float, direct: bool) -> HTTPResponse:
+    """The reply to a request, all of which must be read before so many seconds are over, however slowly it drips.
+
+    Args:
+        direct: whatever proxy the environment names, which would look for this machine's loopback on its own.
+    """
     ends = time.monotonic() + seconds
-    opener = urllib.request.build_opener(_TimelyHTTPHandler(ends), _TimelyHTTPSHandler(ends))
+    proxies = urllib.request.ProxyHandler({} if direct else None)
+    opener = urllib.request.build_opener(proxies, _TimelyHTTPHandler(ends), _TimelyHTTPSHandler(ends))
     return cast(HTTPResponse, opener.open(request, timeout=seconds))
 
 

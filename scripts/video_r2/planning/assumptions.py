@@ -71,6 +71,8 @@ class Machine(Section):
     start: Positive
     handling: Positive
     step: Positive
+    judge_start: Positive
+    judging: Positive
     other_job: Positive
     download: Positive
     video: Positive

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from video_r2.judge import gpus_of_server
 from video_r2.planning.assumptions import Assumptions, Questions
 
 BYTES_OF_A_STATE = 12  # a weight and two moments, in float32
@@ -81,6 +82,9 @@ class Costs:
             "train_grpo": self._train_grpo,
             "predict": self._predict,
             "score_vas_attention": self._score_vas_attention,
+            "score_tac": self._judged,
+            "score_vas_judge": self._judged,
+            "score_temporal_alignment": self._judged,
         }
 
     def of(self, job: Job) -> Cost:
@@ -149,13 +153,14 @@ class Costs:
     def _train_grpo(self, job: Job) -> Cost:
         settings = job.params.settings
         of = self._assumed.training_sets["grpo"]
+        gpus = max(job.gpus - gpus_of_server(job.params), 1)
         prompts = self._rows(job, of.rows) * settings["epochs"]
         if settings["max_steps"] >= 0:
             prompts = min(prompts, settings["max_steps"] * settings["prompts_per_step"])
         response = min(self._assumed.tokens.thought, settings["max_new_tokens"])
         longest = min(response * self._assumed.tokens.longest, settings["max_new_tokens"])
         # Every GPU reads the prompt, and its share of the group's responses.
-        own = self._prompt(settings["frames"], of.seconds) + response * settings["group_size"] / max(job.gpus, 1)
+        own = self._prompt(settings["frames"], of.seconds) + response * settings["group_size"] / gpus
         # The reference model's pass; then forward, again forward, and backward to activations and weights.
         passes = 5 if settings["gradient_checkpointing"] else 4
         learnt = (
@@ -192,6 +197,14 @@ class Costs:
             questions = min(asked, of.questions) if asked else of.questions
             seconds += questions * (self._assumed.machine.handling + self._reading(tokens))
         return Cost(self._assumed.machine.start + seconds / max(job.gpus, 1))
+
+    def _judged(self, job: Job) -> Cost:
+        """Scores by a judge; what takes long is a server of the job's own."""
+        seconds = self._assumed.machine.other_job
+        if job.params.judge["kind"] != "rules" and job.params.judge_service["serve"]:
+            questions = sum(self._benchmark(name).questions for name in job.params.benchmarks)
+            seconds += self._assumed.machine.judge_start + questions * self._assumed.machine.judging
+        return Cost(seconds)
 
     # --- parts --------------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ import torch
 
 from video_r2 import config
 from video_r2.errors import Interrupted, UserError
+from video_r2.judge import gpus_of_server
 from video_r2.run import Job
 from video_r2.training import agent
 from video_r2.training.layout import Layout, layout_of
@@ -51,7 +52,7 @@ def launch(train: Train, job: Job, settings: config.Sft | config.Grpo) -> None:
         UserError: if the layout cannot be used, or training has gone wrong.
     """
     devices = config.Devices.model_validate(job.params.upkeep["devices"])
-    layout = layout_of(devices, job.resources, visible := torch.cuda.device_count())
+    layout = layout_of(devices, job.resources, visible := torch.cuda.device_count(), gpus_of_server(job.params))
     sharded = settings.sharding != "none"
     print(f"training on {layout}")
     if layout.kind == "gpu":

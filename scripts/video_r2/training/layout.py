@@ -30,16 +30,17 @@ class Layout:
 ALONE = Layout()  # one process on the CPU
 
 
-def layout_of(devices: Devices, resources: Any, visible: int) -> Layout:
+def layout_of(devices: Devices, resources: Any, visible: int, others: int = 0) -> Layout:
     """The layout that a rule's resources ask for.
 
     Args:
         resources: the job's, as Snakemake gives them: `nodes`, and `gpu` for one node. Over several nodes SLURM takes no total
             (docs/training.md), and every visible GPU is used.
         visible: GPUs that this node shows.
+        others: how many of them, the last ones, are left to the judge's server, on each node.
 
     Raises:
-        UserError: if there are fewer than were asked for.
+        UserError: if there are fewer than were asked for, or none for the training itself.
     """
     nodes = int(getattr(resources, "nodes", 0) or 1)
     if devices.kind == "cpu":
@@ -51,7 +52,13 @@ def layout_of(devices: Devices, resources: Any, visible: int) -> Layout:
             cure="give the rule as many as there are (resources: gpu), see that the GPUs' driver works (nvidia-smi), or set "
             "training.devices.kind: cpu for a small model",
         )
-    return Layout(nodes, asked or visible, "gpu")
+    own = (asked or visible) - others
+    if own < 1:
+        raise UserError(
+            f"of the training's {asked or visible} GPUs on a node, the judge's server takes {others}, which leaves it none",
+            cure="ask for more (training_gpus in site.yaml), or name a server that runs elsewhere in judge.url",
+        )
+    return Layout(nodes, own, "gpu")
 
 
 @dataclass(frozen=True)
