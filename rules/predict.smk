@@ -19,7 +19,7 @@ rule predict:
     conda:
         "../envs/predict.yaml"
     resources:
-        # 7B in bfloat16 and the cache of a prompt of 128 frames.
+        # 7B in bfloat16 and the cache of a prompt of 128 frames. Several share the questions out, a process on each.
         gpu=1,
         mem_mb=64_000,
         runtime="12h",
@@ -35,6 +35,7 @@ rule predict:
         data=PLAN.section("data", "overlay", "decoder", "max_rejected"),
         cache=PLAN.frame_cache,
         state=PLAN.state,
+        processes=PLAN.processes,
         environment=PLAN.environment("predict"),
         code=PLAN.code("predict"),
     script:

@@ -527,6 +527,11 @@ class EvaluationSettings(Section):
         "per_benchmark",
         description="What one job answers: one benchmark, or all of an evaluation's, one after the other.",
     )
+    processes: Count | None = Field(
+        None,
+        description="Processes that share a job's questions out; none: one on each GPU that the rule asks for (resources: "
+        "gpu), one where there is no GPU. No answer depends on it.",
+    )
     attention_questions: int = Field(
         0, ge=0, description="Responses per benchmark whose attention is read out; 0 for all."
     )

@@ -248,6 +248,10 @@ class Plan:
         """Folder for what jobs keep to go on from. Not compared, as `judge_service` is not."""
         return self.states
 
+    def processes(self, wildcards: Any, input: Any) -> int | None:
+        """Processes that share a job's questions out. Not compared, as `judge_service` is not."""
+        return self.config.evaluation.processes
+
     # --- entries ------------------------------------------------------------------------------------------------------
 
     def training(self, name: str) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from video_r2.data.encode import write_video
 from video_r2.data.videos import probe
 from video_r2.data.world import make_film
 from video_r2.errors import UserError
-from video_r2.evaluation import adapter
-from video_r2.evaluation.adapter import question_seed
+from video_r2.evaluation import qwen
+from video_r2.evaluation.answering import question_seed
 from video_r2.evaluation.prompts import build_prompt
 from video_r2.journal import Journal
 from video_r2.records import PREDICTION, QUESTION, read_table, write_table
@@ -130,7 +130,7 @@ def test_a_job_that_was_broken_off_asks_for_what_is_missing_only(
     predict.main(undisturbed := make_job(name="undisturbed", decoding=decoding))
     job = make_job(name="broken", decoding=decoding)
     job.params.name = "undisturbed"
-    generate, done = adapter.generate, []
+    generate, done = qwen.generate, []
 
     def at_most(*arguments: Any, **settings: Any) -> Any:
         if len(done) == batches:
@@ -139,7 +139,7 @@ def test_a_job_that_was_broken_off_asks_for_what_is_missing_only(
         done.append(len(completions))
         return completions
 
-    monkeypatch.setattr(adapter, "generate", at_most)
+    monkeypatch.setattr(qwen, "generate", at_most)
     with pytest.raises(BrokenOffError):
         predict.main(job)
     known, batches = sum(done), 99
