@@ -44,14 +44,17 @@ def main(job: Job) -> None:
         forced = forced_starts(rows, evaluation.control, wording, trace)
         starts.update({(name, question): start for question, start in forced.items()})
 
+    folder = paths(job.input.checkpoint)[0]
+    backend = config.Backend.model_validate(params.backend)
     frames = FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder)
-    checkpoint = Checkpoint(paths(job.input.checkpoint)[0], decoding, frames, evaluation.control, params.seed)
+    checkpoint = Checkpoint(folder, backend, decoding, frames, evaluation.control, params.seed)
     places = places_of(params.processes, job.resources, job.threads)
     predictions = paths(job.output.predictions)
     asked = sum(map(len, questions.values()))
     require_space(params.state, answers_size(asked, decoding.max_new_tokens), f"answering {asked} questions")
     with kept_results(job, Response, predictions[0]) as kept:
-        model = VideoR2Model(put_in(places, checkpoint.open), decoding.batch, starts, kept)
+        put = put_in(places, checkpoint.open)
+        model = VideoR2Model(put, decoding.batch, starts, kept, evaluation.response)
         accuracy = ask(model, tables, benchmarks, prompts, evaluation.prompt, decoding.max_new_tokens)
 
         for name, path in zip(benchmarks, predictions, strict=True):

@@ -133,6 +133,7 @@ def make_job(world: World, settings: Settings, tmp_path: Path) -> Callable[..., 
             "cache": str(world.folder / "cache"),
             "state": str(tmp_path / "state"),
             "processes": None,
+            "backend": config.Backend.model_validate(changed.pop("backend", {})).model_dump(),
             **changed,
         }
         predictions = [tmp_path / name / f"{benchmark}.parquet" for benchmark in tables]

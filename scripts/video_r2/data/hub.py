@@ -36,7 +36,7 @@ from tqdm import tqdm
 
 from video_r2.checksums import sha256_of
 from video_r2.data.archives import is_archive
-from video_r2.data.sources import Pinned, Record, Source, read_lock, read_record
+from video_r2.data.sources import CODE_FILES, Pinned, Record, Source, read_lock, read_record
 from video_r2.errors import UserError
 from video_r2.files import replacing
 from video_r2.space import require_space
@@ -120,7 +120,10 @@ def _download(source: Source, cache: Path, locked: Pinned | None) -> Download:
     if locked and locked.files and all((folder / name).is_file() for name in locked.files):
         wanted = set(filter_repo_objects(locked.files, allow_patterns=source.files or None))
         found = _checksums(folder, wanted)
-        if all(found[name] == locked.files[name] for name in wanted):
+        # An entry from before a model's code was trusted does not know the code.
+        code = set(filter_repo_objects(wanted, allow_patterns=CODE_FILES))
+        is_complete = bool(code) or not set(CODE_FILES) & set(source.files)
+        if is_complete and all(found[name] == locked.files[name] for name in wanted):
             return _downloaded(source, folder, commit, found)
     if not locked:
         Record(source.key, source.kind, commit, "", {}).write(begun)

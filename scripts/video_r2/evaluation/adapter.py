@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from typing import NoReturn, TextIO
 
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from tqdm import tqdm
 
+from video_r2 import config
 from video_r2.errors import RejectedRecord
 from video_r2.evaluation.answering import Asked, Put, Response
 from video_r2.evaluation.kept import Kept, Question
+from video_r2.reading.responses import with_own_tags
 
 BATCHES_AT_ONCE = 8  # batches whose videos are held in memory together, and among which prompts are sorted by length
 
@@ -30,6 +33,7 @@ class VideoR2Model(lmms):
             a beginning is not put.
         kept: takes the answers as they come, and knows those of a job that was broken off, which are not asked for again;
             None keeps them in memory only.
+        form: how the model marks the parts of its responses.
         progress: where the progress bar is drawn, and all goes that is printed meanwhile, since lmms-eval's own words may be
             kept elsewhere; None for the standard error stream.
     """
@@ -40,12 +44,14 @@ class VideoR2Model(lmms):
         batch: int,
         starts: Mapping[Question, str | RejectedRecord] | None = None,
         kept: Kept[Response] | None = None,
+        form: config.ResponseFormat | None = None,
         progress: TextIO | None = None,
     ) -> None:
         super().__init__()
         self.put = put
         self.chunk = BATCHES_AT_ONCE * batch
         self.starts = starts or {}
+        self.form = form or config.ResponseFormat()
         self.progress = progress
         self.kept = kept or Kept(Response)
         self.responses = self.kept.results
@@ -67,7 +73,13 @@ class VideoR2Model(lmms):
             for responses in self.put(chunks) if chunks else ():
                 bar.update(len(responses.keys() - self.responses.keys()))
                 # Why a question cannot be put is not kept: it may have been mended when the job goes on.
-                self.kept.add({key: each for key, each in responses.items() if each.rejected is None})
+                self.kept.add(
+                    {
+                        key: replace(each, text=with_own_tags(each.text or "", self.form))
+                        for key, each in responses.items()
+                        if each.rejected is None
+                    }
+                )
                 self.responses.update({key: each for key, each in responses.items() if each.rejected is not None})
         return [_result(self.responses[each.key]) for each in asked]
 
