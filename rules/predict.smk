@@ -19,7 +19,7 @@ rule predict:
     conda:
         "../envs/predict.yaml"
     resources:
-        # 7B in bfloat16 and the cache of a prompt of 128 frames.
+        # 7B in bfloat16 and the cache of a prompt of 128 frames. Several share the questions out, a process on each.
         gpu=1,
         mem_mb=64_000,
         runtime="12h",
@@ -29,12 +29,14 @@ rule predict:
         evaluation=lambda wildcards: PLAN.asked(wildcards.evaluation),
         decoding=lambda wildcards: PLAN.asked(wildcards.evaluation)["decoding"],
         benchmarks=PLAN.benchmarks_of,
-        prompts=PLAN.section("prompts"),
+        backend=lambda wildcards: PLAN.backend(wildcards.evaluation),
+        prompts=lambda wildcards: PLAN.prompts(wildcards.evaluation),
         controls=PLAN.section("evaluation.controls"),
         frames=PLAN.section("evaluation.frames"),
         data=PLAN.section("data", "overlay", "decoder", "max_rejected"),
         cache=PLAN.frame_cache,
         state=PLAN.state,
+        processes=PLAN.processes,
         environment=PLAN.environment("predict"),
         code=PLAN.code("predict"),
     script:

@@ -11,11 +11,13 @@ from video_r2.data.conversations import read_jsonl
 from video_r2.data.frames import FrameCache
 from video_r2.data.rejected import require_few
 from video_r2.errors import RejectedRecord, UserError
-from video_r2.evaluation.adapter import Response, VideoR2Model
-from video_r2.evaluation.controls import clip_change, forced_starts
+from video_r2.evaluation.adapter import VideoR2Model
+from video_r2.evaluation.answering import Response
+from video_r2.evaluation.backends import Checkpoint
+from video_r2.evaluation.controls import forced_starts
 from video_r2.evaluation.kept import kept_results
 from video_r2.evaluation.predictions import answers_size, ask, make_predictions, read_questions
-from video_r2.evaluation.prefixes import PrefixReader
+from video_r2.evaluation.processes import places_of, put_in
 from video_r2.evaluation.prompts import shared_instruction
 from video_r2.records import PREDICTION, read_table, write_table
 from video_r2.run import Job, paths, run
@@ -43,13 +45,16 @@ def main(job: Job) -> None:
         starts.update({(name, question): start for question, start in forced.items()})
 
     folder = paths(job.input.checkpoint)[0]
+    backend = config.Backend.model_validate(params.backend)
     frames = FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder)
+    checkpoint = Checkpoint(folder, backend, decoding, frames, evaluation.control, params.seed)
+    places = places_of(params.processes, job.resources, job.threads)
     predictions = paths(job.output.predictions)
     asked = sum(map(len, questions.values()))
     require_space(params.state, answers_size(asked, decoding.max_new_tokens), f"answering {asked} questions")
     with kept_results(job, Response, predictions[0]) as kept:
-        reader = PrefixReader.of_checkpoint(folder, decoding, frames, clip_change(evaluation.control))
-        model = VideoR2Model(reader, decoding, params.seed, starts, kept)
+        put = put_in(places, checkpoint.open)
+        model = VideoR2Model(put, decoding.batch, starts, kept, evaluation.response)
         accuracy = ask(model, tables, benchmarks, prompts, evaluation.prompt, decoding.max_new_tokens)
 
         for name, path in zip(benchmarks, predictions, strict=True):
@@ -61,7 +66,9 @@ def main(job: Job) -> None:
             }
             for question, reason in missing.items():
                 print(f"{name}, question {question} is not answered: {reason}")
-            damaged = [reason for question, reason in missing.items() if starts.get((name, question)) is not reason]
+            damaged = [
+                reason for question, reason in missing.items() if str(starts.get((name, question))) != str(reason)
+            ]
             require_few(tables[name], damaged, len(rows), data.max_rejected)
             write_table(
                 path, make_predictions(rows, model.responses, params.name, params.seed, evaluation.prompt), PREDICTION

@@ -137,6 +137,36 @@ def test_a_server_that_is_given_is_asked(keys: dict[str, Any], kind: str) -> Non
         ({"prompts": {"option": "{foo}"}}, "prompts.option: an option has a {letter} and a {text}"),
         ({"prompts": {"option": "{letter"}}, "prompts.option: is no format"),
         ({"benchmarks": {"mvbench": {"configs": []}}}, "benchmarks.mvbench.configs"),
+        (
+            {"models": {"base": {"backend": {"kind": "lmms_eval"}}}},
+            "models.base.backend: kind 'lmms_eval' and the key 'model'",
+        ),
+        (
+            {"models": {"base": {"backend": {"trust_remote_code": True}}}},
+            "models.base.backend: kind 'qwen2_5_vl' takes all frames and no arguments, and runs no code of a checkpoint's",
+        ),
+        (
+            {"models": {"sft": {"backend": {"kind": "lmms_eval", "model": "llava_hf"}}}},
+            "models.sft: backend.kind: what stage 'sft' makes is a Qwen2.5-VL",
+        ),
+        ({"models": {"sft": {"start": "internvl3"}}}, "models.sft.start: 'internvl3' is no Qwen2.5-VL"),
+        (
+            {"evaluations": {"internvl3": {"exhibits": ["main", "boxplot"]}}},
+            "evaluations.internvl3: model 'internvl3' is asked by lmms-eval, which reads no attention",
+        ),
+        (
+            {"evaluations": {"internvl3": {"prompt": "think", "control": "no_trace"}}},
+            "evaluations.internvl3: model 'internvl3' is asked by lmms-eval, which begins no response",
+        ),
+        (
+            {"evaluations": {"internvl3": {"decoding": {"temperature": 1.0, "top_k": 5}}}},
+            "evaluations.internvl3: model 'internvl3' is asked by lmms-eval, which samples among all tokens",
+        ),
+        ({"evaluations": {"video_r1": {"prompts": {"thinking": "?"}}}}, "evaluations.video_r1.prompts.thinking"),
+        (
+            {"evaluations": {"video_r1": {"response": {"answer": ["", ""]}}}},
+            "evaluations.video_r1.response: a trace needs a mark at its end, and an answer one at its beginning",
+        ),
         ({"figures": {"palette": "colourful"}}, "figures.palette"),
         ({"figures": {"heatmap": "rainbow"}}, "figures.heatmap"),
     ],

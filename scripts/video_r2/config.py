@@ -440,6 +440,34 @@ class Training(Section):
     devices: Devices = Devices()
 
 
+class Backend(Section):
+    """What a checkpoint is asked by, and what it may do."""
+
+    kind: Literal["qwen2_5_vl", "lmms_eval", "vllm"] = Field(
+        "qwen2_5_vl",
+        description="This project's own decoding, for checkpoints of the Qwen2.5-VL family; a model class of lmms-eval, for "
+        "other families; or vLLM, which is to be installed.",
+    )
+    model: Name | None = Field(None, description="Name of the model class in lmms-eval's registry, for kind lmms_eval.")
+    arguments: dict[str, Any] = Field(
+        {}, description="Arguments that lmms-eval's model class, or vllm.LLM, is given besides."
+    )
+    max_frames: Count | None = Field(
+        None, description="Show at most so many of the frames, evenly spread; for what takes fewer than Qwen2.5-VL."
+    )
+    trust_remote_code: bool = Field(
+        False, description="Download the code that the checkpoint's repository holds, and run it. Read it first."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Backend:
+        if (self.kind == "lmms_eval") != (self.model is not None):
+            raise ValueError("kind 'lmms_eval' and the key 'model', a name in lmms-eval's registry, go together")
+        if self.kind == "qwen2_5_vl" and (self.arguments or self.trust_remote_code or self.max_frames):
+            raise ValueError("kind 'qwen2_5_vl' takes all frames and no arguments, and runs no code of a checkpoint's")
+        return self
+
+
 class Model(Section):
     """A checkpoint: how it comes to be."""
 
@@ -454,6 +482,7 @@ class Model(Section):
         {}, description="Keys of the stage's settings that differ, e.g. {rewards: {gate: true}}."
     )
     per_seed: bool = Field(True, description="Train once per seed; false: once, with the first seed.")
+    backend: Backend = Backend()
 
     @model_validator(mode="after")
     def _complete(self) -> Model:
@@ -461,6 +490,10 @@ class Model(Section):
             raise ValueError("stage 'hub' needs the key 'hub', for example hub: Qwen/Qwen2.5-VL-7B-Instruct")
         if self.stage in ("sft", "grpo") and not self.start:
             raise ValueError(f"stage {self.stage!r} needs the key 'start', the model that training starts from")
+        if self.stage != "hub" and self.backend.kind == "lmms_eval":
+            raise ValueError(
+                f"backend.kind: what stage {self.stage!r} makes is a Qwen2.5-VL, which needs no 'lmms_eval'"
+            )
         return self
 
 
@@ -476,6 +509,26 @@ class Decoding(Section):
     batch: Count = Field(1, description="Questions answered in one batch.")
     attention: Literal["flash_attention_2", "sdpa", "eager"] = Field("sdpa", description="Attention implementation.")
     bf16: bool = Field(True, description="Compute in bfloat16.")
+
+
+Marks = tuple[str, str]
+
+
+class ResponseFormat(Section):
+    """How a model marks the parts of its responses; they are stored with <think> and <answer> tags, whatever it writes."""
+
+    think: Marks = Field(
+        ("<think>", "</think>"), description="What stands around the trace; no beginning: the response's."
+    )
+    answer: Marks = Field(
+        ("<answer>", "</answer>"), description="What stands around the answer; no end: that of the response."
+    )
+
+    @model_validator(mode="after")
+    def _marked(self) -> ResponseFormat:
+        if not self.think[1] or not self.answer[0]:
+            raise ValueError("a trace needs a mark at its end, and an answer one at its beginning")
+        return self
 
 
 class Evaluation(Section):
@@ -496,6 +549,10 @@ class Evaluation(Section):
     decoding: dict[str, Any] = Field(
         {}, description="Keys of evaluation.decoding that differ, e.g. {temperature: 1.0}."
     )
+    prompts: dict[str, Any] = Field(
+        {}, description="Keys of prompts that differ: what this model was trained to be asked."
+    )
+    response: ResponseFormat = ResponseFormat()
     exhibits: list[Literal["main", "heatmaps", "bars", "boxplot", "ablation", "controls", "released"]] = Field(
         [], description="Exhibits that show this row, in the order of the configuration."
     )
@@ -540,6 +597,9 @@ class Prompts(Section):
         "Then give only the final answer inside <answer> </answer>.",
         description="Instruction that asks for a trace; empty where it should be taken from the training set.",
     )
+    think_choice: str = Field("", description="What follows it for multiple choice, on a line of its own.")
+    think_number: str = Field("", description="What follows it for numbers.")
+    think_text: str = Field("", description="What follows it for text.")
     direct_choice: str = Field("Answer with the letter of the best option only.", description="Multiple choice.")
     direct_open: str = Field("Answer with a single number, word or phrase.", description="Numbers and text.")
     option: OptionFormat = Field("{letter}. {text}", description="How an option is written.")
@@ -565,6 +625,11 @@ class EvaluationSettings(Section):
     jobs: Literal["per_benchmark", "per_evaluation"] = Field(
         "per_benchmark",
         description="What one job answers: one benchmark, or all of an evaluation's, one after the other.",
+    )
+    processes: Count | None = Field(
+        None,
+        description="Processes that share a job's questions out; none: one on each GPU that the rule asks for (resources: "
+        "gpu), one where there is no GPU. No answer depends on it.",
     )
     attention_questions: int = Field(
         0, ge=0, description="Responses per benchmark whose attention is read out; 0 for all."
@@ -617,6 +682,10 @@ class Config(Section):
                 raise ValueError(
                     f"models.{name}.start: no model is called {model.start!r}; there are {', '.join(self.models)}"
                 )
+            if model.start is not None and self.models[model.start].backend.kind == "lmms_eval":
+                raise ValueError(
+                    f"models.{name}.start: {model.start!r} is no Qwen2.5-VL, the one family that is trained"
+                )
             self.settings_of(name)
             if model.dataset == "sft_clean" and self.data.source != "generated":
                 raise ValueError(f"models.{name}.dataset: 'sft_clean' is of a generated world; data.source is not")
@@ -626,6 +695,8 @@ class Config(Section):
                     f"evaluations.{name}.model: no model is called {evaluation.model!r}; there are {', '.join(self.models)}"
                 )
             self.decoding_of(name)
+            self.prompts_of(name)
+            self._require_backend_can(name)
             if evaluation.trace_from is not None and evaluation.trace_from not in self.evaluations:
                 raise ValueError(f"evaluations.{name}.trace_from: no evaluation is called {evaluation.trace_from!r}")
             source = self.evaluations.get(evaluation.trace_from or "")
@@ -677,6 +748,27 @@ class Config(Section):
         return overlaid(
             self.evaluation.decoding, self.evaluations[evaluation].decoding, f"evaluations.{evaluation}.decoding"
         )
+
+    def prompts_of(self, evaluation: str) -> Prompts:
+        """Wording of `evaluation`: the default, with its own keys over it."""
+        return overlaid(self.prompts, self.evaluations[evaluation].prompts, f"evaluations.{evaluation}.prompts")
+
+    def _require_backend_can(self, name: str) -> None:
+        evaluation, decoding = self.evaluations[name], self.decoding_of(name)
+        backend = self.models[evaluation.model].backend
+        if "boxplot" in evaluation.exhibits and backend.kind == "vllm" and backend.max_frames:
+            raise ValueError(
+                f"evaluations.{name}: 'boxplot' shows attention to all frames, and the model has max_frames"
+            )
+        if backend.kind != "lmms_eval":
+            return
+        told = f"evaluations.{name}: model {evaluation.model!r} is asked by lmms-eval, which"
+        if evaluation.control in ("no_trace", "no_claims", "other_trace"):
+            raise ValueError(f"{told} begins no response as control {evaluation.control!r} needs it")
+        if "boxplot" in evaluation.exhibits:
+            raise ValueError(f"{told} reads no attention, and 'boxplot' shows it")
+        if decoding.temperature and decoding.top_k:
+            raise ValueError(f"{told} samples among all tokens: decoding.top_k must be 0")
 
     def model_seed(self, model: str, seed: int) -> int:
         """Seed under which `model` is trained when the run as a whole has `seed`."""

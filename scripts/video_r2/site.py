@@ -41,6 +41,8 @@ class Site(Section):
     jobs: Count = Field(100, description="Jobs in the cluster at once, queued ones too.")
     training_gpus: Count = Field(8, description="GPUs of a training, all on one node; the global batch stays as it is.")
 
+    prediction_gpus: Count = Field(1, description="GPUs of a job that answers, which share its questions out.")
+
     @property
     def every_job(self) -> dict[str, str]:
         """Resources that every job asks for, as Snakemake reads them: expressions of Python."""

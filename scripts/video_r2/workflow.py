@@ -205,7 +205,7 @@ class Plan:
         entry = self.config.models[name]
         if entry.hub is None:
             raise UserError(f"model {name!r} has no hub id", cure=f"set models.{name}.hub")
-        return self.sources.source(entry.hub, "model", entry.revision)
+        return self.sources.source(entry.hub, "model", entry.revision, code=entry.backend.trust_remote_code)
 
     def all_sources(self) -> list[Source]:
         """Everything that the experiment may download, each once."""
@@ -265,6 +265,10 @@ class Plan:
         """Folder for what jobs keep to go on from. Not compared, as `judge_service` is not."""
         return self.states
 
+    def processes(self, wildcards: Any, input: Any) -> int | None:
+        """Processes that share a job's questions out. Not compared, as `judge_service` is not."""
+        return self.config.evaluation.processes
+
     # --- entries ------------------------------------------------------------------------------------------------------
 
     def training(self, name: str) -> dict[str, Any]:
@@ -288,6 +292,14 @@ class Plan:
         """What of an evaluation its answers depend on; how it is shown is left out."""
         shown = {"family", "exhibits", "components"}
         return {key: value for key, value in self.evaluation(name).items() if key not in shown} | {"label": name}
+
+    def backend(self, evaluation: str) -> dict[str, Any]:
+        """What the model of an evaluation is asked by."""
+        return self.config.models[self.config.evaluations[evaluation].model].backend.model_dump(mode="json")
+
+    def prompts(self, evaluation: str) -> dict[str, Any]:
+        """Wording of an evaluation's questions, complete."""
+        return self.config.prompts_of(evaluation).model_dump(mode="json")
 
     def benchmark(self, name: str) -> dict[str, Any]:
         """What of a benchmark its questions and answers depend on; its name in the exhibits is left out."""
@@ -391,7 +403,7 @@ class Plan:
 
     def given_instruction(self, wildcards: Any) -> list[str]:
         """The training set that the instruction to think is taken from, where the configuration has none."""
-        return [] if self.config.prompts.think else [f"{self.results}/data/sft.jsonl"]
+        return [] if self.config.prompts_of(wildcards.evaluation).think else [f"{self.results}/data/sft.jsonl"]
 
     # --- lists of files -----------------------------------------------------------------------------------------------
 

@@ -360,6 +360,21 @@ def test_files_that_the_table_asks_for_besides_those_locked_are_fetched(hub: Hub
     assert found.keys() == {"config.json", "video-r2-sft-dataset.json", "video-r2-grpo-dataset.json"}
 
 
+def test_code_that_is_trusted_later_comes_after_all(hub: Hub, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "models/x"
+    output = {"checkpoint": str(checkpoint), "manifest": str(tmp_path / "manifest.json")}
+    source = {"hub": "owner/name", "kind": "model", "files": ["*.safetensors", "config.json"]}
+    assert fetch("fetch_model", hub, output, tmp_path, source).returncode == 0
+    record = read_record(tmp_path / "sources/x.json")
+    assert record is not None
+    write_lock(tmp_path / "sources.lock.yaml", {"owner/name@main": record.pinned})
+    trusted = {**source, "files": [*source["files"], "*.py"]}
+    for wanted, has_code in ((source, False), (trusted, True), (source, False)):
+        remove(checkpoint)
+        assert fetch("fetch_model", hub, output, tmp_path, wanted).returncode == 0
+        assert (checkpoint / "modeling.py").exists() == has_code
+
+
 def test_an_attempt_that_was_broken_off_goes_on_with_its_commit(hub: Hub, tmp_path: Path) -> None:
     """Where there is no lock yet, a branch that moves between two attempts does not make the first one's work void."""
     begun = only(hub).commit()

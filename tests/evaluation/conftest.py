@@ -132,6 +132,8 @@ def make_job(world: World, settings: Settings, tmp_path: Path) -> Callable[..., 
             "data": config.Data(decoder="pyav").model_dump(),
             "cache": str(world.folder / "cache"),
             "state": str(tmp_path / "state"),
+            "processes": None,
+            "backend": config.Backend.model_validate(changed.pop("backend", {})).model_dump(),
             **changed,
         }
         predictions = [tmp_path / name / f"{benchmark}.parquet" for benchmark in tables]
@@ -140,6 +142,8 @@ def make_job(world: World, settings: Settings, tmp_path: Path) -> Callable[..., 
             output=named_files(OutputFiles, predictions=predictions),
             params=Params(fromdict=params),
             rule="predict",
+            threads=1,
+            resources=SimpleNamespace(),
         )
 
     return build

@@ -20,8 +20,8 @@ from video_r2.data.encode import write_video
 from video_r2.data.videos import probe
 from video_r2.data.world import make_film
 from video_r2.errors import UserError
-from video_r2.evaluation import adapter
-from video_r2.evaluation.adapter import question_seed
+from video_r2.evaluation import qwen
+from video_r2.evaluation.answering import Response, question_seed
 from video_r2.evaluation.prompts import build_prompt
 from video_r2.journal import Journal
 from video_r2.records import PREDICTION, QUESTION, read_table, write_table
@@ -130,7 +130,7 @@ def test_a_job_that_was_broken_off_asks_for_what_is_missing_only(
     predict.main(undisturbed := make_job(name="undisturbed", decoding=decoding))
     job = make_job(name="broken", decoding=decoding)
     job.params.name = "undisturbed"
-    generate, done = adapter.generate, []
+    generate, done = qwen.generate, []
 
     def at_most(*arguments: Any, **settings: Any) -> Any:
         if len(done) == batches:
@@ -139,7 +139,7 @@ def test_a_job_that_was_broken_off_asks_for_what_is_missing_only(
         done.append(len(completions))
         return completions
 
-    monkeypatch.setattr(adapter, "generate", at_most)
+    monkeypatch.setattr(qwen, "generate", at_most)
     with pytest.raises(BrokenOffError):
         predict.main(job)
     known, batches = sum(done), 99
@@ -280,3 +280,14 @@ def test_an_empty_instruction_is_taken_from_the_training_set(make_job: Job, sett
     prompts = predict.with_instruction(settings.prompts.model_copy(update={"think": ""}), str(tmp_path / "sft.jsonl"))
     assert prompts.think == "Think hard."
     assert predict.with_instruction(settings.prompts, None) is settings.prompts
+
+
+def test_a_models_own_marks_become_the_tags_that_all_is_read_by(make_job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qwen.QwenAnswerer, "_response", lambda self, asked, completion: Response(asked.prompt, WRITTEN))
+    form = {"think": ["", "</think>"], "answer": ["\\boxed{", "}"]}
+    frame = answers(make_job(evaluation={"response": form}))
+    assert frame["response"].unique().tolist() == ["<think>At 00:04 it is red.</think><answer>B</answer>"]
+    assert (frame["think"].unique().tolist(), frame["answer"].unique().tolist()) == (["At 00:04 it is red."], ["B"])
+
+
+WRITTEN = "At 00:04 it is red.</think> So it is \\boxed{B}."

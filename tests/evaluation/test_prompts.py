@@ -38,6 +38,15 @@ def test_the_instruction_follows_style_and_answer(style, answer_type: str, endin
     assert build_prompt(question, benchmark(), PROMPTS, style) == f"What colour?\n{ending}"
 
 
+@pytest.mark.parametrize(
+    ("answer_type", "ending"), [("choice", "Think.\nOne letter."), ("number", "Think."), ("text", "Think.")]
+)
+def test_the_instruction_to_think_may_depend_on_the_answer(answer_type: str, ending: str) -> None:
+    prompts = PROMPTS.model_copy(update={"think_choice": "One letter."})
+    question = {**QUESTION, "options": [], "answer_type": answer_type}
+    assert build_prompt(question, benchmark(), prompts, "think") == f"What colour?\n{ending}"
+
+
 def test_a_question_without_options_column_is_open() -> None:
     assert build_prompt({**QUESTION, "options": None}, benchmark(), PROMPTS, "think") == "What colour?\nThink."
 

@@ -244,5 +244,18 @@ def test_a_pattern_of_no_names_matches_nothing() -> None:
 
 
 def test_without_an_instruction_of_its_own_an_evaluation_is_given_the_training_set(root: Path) -> None:
-    assert plan_of(root).given_instruction(None) == []
-    assert plan_of(root, prompts={"think": ""}).given_instruction(None) == ["results/e/data/sft.jsonl"]
+    job = SimpleNamespace(evaluation="base")
+    assert plan_of(root).given_instruction(job) == []
+    without = {"prompts": {"think": ""}}
+    assert plan_of(root, **without).given_instruction(job) == ["results/e/data/sft.jsonl"]
+    own = {"evaluations": {"base": {"prompts": {"think": "Think."}}}}
+    assert plan_of(root, **without, **own).given_instruction(job) == []
+    assert plan_of(root, **without, **own).prompts("base")["think"] == "Think."
+
+
+def test_what_a_model_is_asked_by_is_a_parameter_and_how_many_processes_is_none(root: Path) -> None:
+    changed = {"models": {"base": {"backend": {"kind": "vllm"}}}, "evaluation": {"processes": 3}}
+    plan = plan_of(root, **changed)
+    assert [plan.backend(name)["kind"] for name in ("base", "direct", "grpo")] == ["vllm", "vllm", "qwen2_5_vl"]
+    assert plan.processes(SimpleNamespace(), []) == 3
+    assert plan.asked("base") == plan_of(root).asked("base")

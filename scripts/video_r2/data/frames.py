@@ -43,6 +43,15 @@ class Clip:
     fps_effective: float
 
 
+def at_most(clip: Clip, number: int) -> Clip:
+    """The clip with so many of its frames at most, evenly spread, each once and with its time; an even number, or one."""
+    shown = len(clip.frames)
+    kept = min(number, shown)
+    kept -= kept % videos.TEMPORAL_PATCH if kept > 1 else 0
+    places = np.arange(kept) * shown // kept
+    return Clip(clip.frames[places], clip.times[places], clip.fps_effective * kept / shown)
+
+
 class FrameCache:
     """Clips on disk, found by the contents of their video and subtitle files and by every setting that shapes them.
 

@@ -36,7 +36,7 @@ from tqdm import tqdm
 
 from video_r2.checksums import sha256_of
 from video_r2.data.archives import is_archive
-from video_r2.data.sources import Pinned, Record, Source, read_lock, read_record
+from video_r2.data.sources import CODE_FILES, Pinned, Record, Source, read_lock, read_record
 from video_r2.errors import UserError
 from video_r2.files import replacing
 from video_r2.space import require_space
@@ -157,7 +157,9 @@ def _download(source: Source, cache: Path, locked: Pinned | None) -> Download:
 def _kept(source: Source, folder: Path, locked: Pinned) -> Download | None:
     """What an earlier download left, if it is what the lock says."""
     found = _checksums(folder, filter_repo_objects(locked.files, allow_patterns=source.files or None))
-    is_as_locked = all(found[name] == locked.files[name] for name in found)
+    # An entry from before a model's code was trusted does not know the code.
+    has_code = any(filter_repo_objects(found, allow_patterns=CODE_FILES)) or not set(CODE_FILES) & set(source.files)
+    is_as_locked = has_code and all(found[name] == locked.files[name] for name in found)
     return _downloaded(source, folder, locked.commit, found) if is_as_locked else None
 
 

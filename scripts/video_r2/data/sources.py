@@ -28,7 +28,8 @@ from video_r2.state import held
 Kind = Literal["model", "dataset"]
 Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
-# Weights as safetensors only, and no code of the repository's own.
+# Weights as safetensors only, and no code of the repository's own; that only of a model that is trusted.
+CODE_FILES = ["*.py"]
 MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.jinja", "*.model", "README.md", "LICENSE*")
 FIRST = "first"  # the order of a fetch that no lock had an entry for
 GUARD = Path(".snakemake", "sources.lock")  # held while the lock is written
@@ -160,12 +161,13 @@ class Sources:
     def lock(self) -> dict[str, Pinned]:
         return read_lock(self.lock_file)
 
-    def source(self, hub: str, kind: Kind, revision: str | None) -> Source:
-        """What is to be fetched under this id; `revision` goes before that of the table."""
+    def source(self, hub: str, kind: Kind, revision: str | None, code: bool = False) -> Source:
+        """What is to be fetched under this id; `revision` goes before that of the table. With `code`, a model's code, too."""
         known = self.table.get(hub)
         if known is not None and known.kind != kind:
             raise UserError(f"{hub} is a {known.kind}, and not a {kind}", file=self._table_file.name)
         files = list(known.files) if known and known.files else list(MODEL_FILES) if kind == "model" else []
+        files += CODE_FILES if code else []
         at = revision or (known.revision if known else "main")
         return Source(hub=hub, kind=kind, revision=at, files=files, sha256=known.sha256 if known else {})
 

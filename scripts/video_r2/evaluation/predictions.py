@@ -17,7 +17,8 @@ from loguru import logger
 
 from video_r2 import config
 from video_r2.errors import UserError
-from video_r2.evaluation.adapter import Response, VideoR2Model
+from video_r2.evaluation.adapter import VideoR2Model
+from video_r2.evaluation.answering import Response
 from video_r2.evaluation.prompts import Style
 from video_r2.evaluation.tasks import write_tasks
 from video_r2.reading.responses import parse_response

@@ -59,7 +59,8 @@ def option_lines(options: Sequence[str], option_format: str, record: object = No
 def instruction(answer_type: str, prompts: config.Prompts, style: Style) -> str:
     """Choose the instruction that ends the prompt."""
     if style == "think":
-        return prompts.think
+        kinds = {"choice": prompts.think_choice, "number": prompts.think_number, "text": prompts.think_text}
+        return "\n".join(filter(None, (prompts.think, kinds[answer_type])))
     return prompts.direct_choice if answer_type == "choice" else prompts.direct_open
 
 

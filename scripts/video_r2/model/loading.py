@@ -74,9 +74,9 @@ def _require_family(folder: Path) -> None:
         ) from error
     if family != Qwen2_5_VLConfig.model_type:
         raise UserError(
-            f"is a model of the kind {family!r}; models of the kind {Qwen2_5_VLConfig.model_type!r} can be asked so far",
+            f"is a model of the kind {family!r}; models of the kind {Qwen2_5_VLConfig.model_type!r} are loaded here",
             file=folder,
-            cure="leave the model and its evaluations out of the configuration",
+            cure="set the model's backend to a class of lmms-eval that is for it (docs/models.md)",
         )
 
 

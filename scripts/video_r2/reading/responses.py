@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from video_r2 import config
 from video_r2.reading.times import find_times
 
 
@@ -33,6 +34,27 @@ def parse_response(text: str | None) -> ParsedResponse:
     """Find the last think block and the last answer block; a block whose closing tag is missing is none."""
     blocks = find_blocks(text or "")
     return ParsedResponse(blocks.get("think"), blocks.get("answer"))
+
+
+def with_own_tags(text: str, form: config.ResponseFormat) -> str:
+    """The response with the tags that everything here reads; as it is where its model writes them itself, or writes no marks.
+
+    Of several marks the last ones count, as of tags. An answer's end may be in the answer, too: "\\boxed{\\frac{1}{2}}".
+    """
+    if form == config.ResponseFormat():
+        return text
+    (think_begin, think_end), (answer_begin, answer_end) = form.think, form.answer
+    begin = text.rfind(answer_begin)
+    end = text.rfind(answer_end) if answer_end else len(text)
+    answer = text[begin + len(answer_begin) : end] if 0 <= begin < end else None
+    before = text[: begin + len(answer_begin)] if answer is not None else text
+    stop = before.rfind(think_end)
+    start = before.rfind(think_begin, 0, stop) if think_begin else 0
+    think = before[start + len(think_begin) : stop] if 0 <= start <= stop else None
+    if think is None and answer is None:
+        return text
+    parts = {"think": think, "answer": answer}
+    return "".join(f"<{name}>{part.strip()}</{name}>" for name, part in parts.items() if part is not None)
 
 
 def find_blocks(text: str) -> dict[str, str]:
