@@ -73,11 +73,11 @@ class Plan:
         return lambda wildcards: digest()
 
     def environment(self, name: str) -> dict[str, str]:
-        """Versions of the packages of envs/<name>.yaml, for a rule's params: a comment there is no reason to run again.
+        """Versions of the packages that envs/<name>.yaml and .in name, for a rule's params: not what these bring with them.
 
         Where jobs run in Snakemake's environment, and that has another version, it is that which counts.
         """
-        named = _environment(self.scripts.parent / "envs" / f"{name}.yaml")
+        named = _environment(self.scripts.parent / "envs" / name)
         return dict(named) if self.own_environments else {package: _used(package, named[package]) for package in named}
 
     def captions(self) -> dict[str, str]:
@@ -434,11 +434,16 @@ def one_of(names: Iterable[str]) -> str:
 
 
 @cache
-def _environment(path: Path) -> Mapping[str, str]:
-    named = read_yaml(path).get("dependencies", [])
-    packages = [package for entry in named for package in (entry["pip"] if isinstance(entry, dict) else [entry])]
-    versions = (re.fullmatch(r"([^=<>~!\s]+)\s*=*(.*)", package) for package in packages)
-    return {version[1]: version[2] for version in versions if version}
+def _environment(stem: Path) -> Mapping[str, str]:
+    """Versions of what the files of an environment name, those of pip's packages from the script that installs them."""
+    of_conda = [package.partition("=") for package in read_yaml(stem.with_suffix(".yaml"))["dependencies"]]
+    script = stem.with_suffix(".post-deploy.sh")
+    locked = dict(re.findall(r"^([\w.-]+)==(\S+)", script.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    lines = stem.with_suffix(".in").read_text(encoding="utf-8").splitlines()
+    names = [name for line in lines if (name := line.partition("#")[0].strip())]
+    if missing := [name for name in names if name not in locked]:
+        raise UserError(f"{', '.join(missing)}: not installed", file=script, cure="make lock-environments")
+    return {**{name: version for name, _, version in of_conda}, **{name: locked[name] for name in names}}
 
 
 @cache
