@@ -133,8 +133,9 @@ def test_flash_attention_is_built_where_torchs_nvcc_is(
 ) -> None:
     commands = tmp_path / "bin"
     commands.mkdir()
+    # Says torch's CUDA; as pip, writes down how it was called and what it was to install.
     programs = {
-        "python": 'case $1 in -c) echo 13 ;; *) echo "$@" > $CONDA_PREFIX/called; eval cat \\${$#} >> $CONDA_PREFIX/called ;; esac'
+        "python": 'case $1 in -c) echo 13; exit;; esac; { echo "$@"; eval cat \\${$#}; } > $CONDA_PREFIX/called'
     }
     if nvcc:
         programs["nvcc"] = f'echo "Cuda compilation tools, release {nvcc}, V{nvcc}.1"'
