@@ -15,6 +15,9 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from video_r2.errors import UserError
+from video_r2.workflow import _environment
+
 KINDS = ["data", "paper", "predict", "report", "score", "train"]
 ENTRY = re.compile(
     r"^(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?: ; (?P<marker>.*?))? \\\n(?P<hashes>(?:    --hash=.*\n?)+)", re.M
@@ -86,6 +89,16 @@ def test_scripts_are_what_the_generator_writes(root: Path, tmp_path: Path) -> No
     for kind in KINDS:
         name = f"{kind}.post-deploy.sh"
         assert (tmp_path / name).read_text() == (root / "envs" / name).read_text(), "make lock-environments"
+
+
+def test_what_is_named_and_not_installed_is_told_before_a_run(root: Path, tmp_path: Path) -> None:
+    for path in (root / "envs").glob("paper.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    assert _environment(tmp_path / "paper")["python"] == "3.11"
+    (tmp_path / "paper.in").write_text("numpy\ncowsay # drawn as well\n")
+    _environment.cache_clear()
+    with pytest.raises(UserError, match=r"cowsay: not installed.*make lock-environments"):
+        _environment(tmp_path / "paper")
 
 
 def test_what_a_script_imports_itself_is_named_by_its_environment(root: Path) -> None:
