@@ -1,4 +1,4 @@
-"""Every rule in the environment that it names, as Snakemake makes it, with a stand-in for conda (stand_in_conda.py)."""
+"""Every rule in the environment that it names, as Snakemake makes it, with a stand-in for conda (tests/stand_in_conda.py)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def variables(folder: Path) -> dict[str, str]:
     """The variables of a user who has conda, and uv from `make env`."""
     install(folder / "conda")
     paths = [folder / "conda" / "bin", Path(sys.executable).parent, os.environ["PATH"]]
-    return {"PATH": os.pathsep.join(map(str, paths))}
+    # An hour of a compiler, where there is one, is not what is tested.
+    return {"PATH": os.pathsep.join(map(str, paths)), "FLASH_ATTENTION": "no"}
 
 
 class CondaRun(Run):

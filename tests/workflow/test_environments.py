@@ -19,6 +19,16 @@ from video_r2.errors import UserError
 from video_r2.workflow import _environment
 
 KINDS = ["data", "paper", "predict", "report", "score", "train"]
+# Says torch's CUDA; as pip, fetches the source and keeps what it was to fetch and to build.
+PYTHON_OF_FLASH_ATTENTION = """
+case "$*" in
+-c*) echo 13 ;;
+*" download "*)
+    { cat "${@: -1}"; echo "$@"; } >$CONDA_PREFIX/wanted
+    cp $CONDA_PREFIX/flash_attn-2.tar.gz "$(sed 's/.*--dest \\([^ ]*\\).*/\\1/' <<<"$*")" ;;
+*) cp "${@: -1}/setup.py" $CONDA_PREFIX/built.py ;;
+esac
+"""
 ENTRY = re.compile(
     r"^(?P<name>[\w.-]+)==(?P<version>[^\s;]+)(?: ; (?P<marker>.*?))? \\\n(?P<hashes>(?:    --hash=.*\n?)+)", re.M
 )
@@ -144,27 +154,25 @@ print(bool(find.find_spec("only_there")), bool(find.find_spec("video_r2.records"
 def test_flash_attention_is_built_where_torchs_nvcc_is(
     root: Path, tmp_path: Path, nvcc: str | None, wish: str, built: bool
 ) -> None:
-    commands = tmp_path / "bin"
-    commands.mkdir()
-    # Says torch's CUDA; as pip, writes down how it was called and what it was to install.
-    programs = {
-        "python": 'case $1 in -c) echo 13; exit;; esac; { echo "$@"; eval cat \\${$#}; } > $CONDA_PREFIX/called'
-    }
+    (tmp_path / "flash_attn-2").mkdir()
+    (tmp_path / "flash_attn-2" / "setup.py").write_text("flags = ['-std=c++17']\n")
+    subprocess.run(["tar", "-czf", "flash_attn-2.tar.gz", "flash_attn-2"], cwd=tmp_path, check=True)
+    programs = {"python": PYTHON_OF_FLASH_ATTENTION}
     if nvcc:
         programs["nvcc"] = f'echo "Cuda compilation tools, release {nvcc}, V{nvcc}.1"'
+    commands = tmp_path / "bin"
+    commands.mkdir()
     for name, program in programs.items():
-        (commands / name).write_text(f"#!/bin/sh\n{program}\n")
+        (commands / name).write_text(f"#!/bin/bash\n{program}\n")
         (commands / name).chmod(0o755)
     # Without the nvcc of this machine, should it have one.
     paths = [str(commands), *(path for path in os.environ["PATH"].split(":") if not Path(path, "nvcc").exists())]
-    variables = {
-        "PATH": ":".join(paths),
-        "CONDA_PREFIX": str(tmp_path),
-        "FLASH_ATTENTION": wish,
-    }
+    variables = {"PATH": ":".join(paths), "CONDA_PREFIX": str(tmp_path), "FLASH_ATTENTION": wish}
     subprocess.run(["bash", "-euo", "pipefail", root / "envs" / "flash-attention.sh"], env=variables, check=True)
-    assert (tmp_path / "called").exists() == built
+    assert (tmp_path / "built.py").exists() == (tmp_path / "wanted").exists() == built
     if built:
-        called, wanted = (tmp_path / "called").read_text().splitlines()
-        assert "--no-build-isolation --no-deps --require-hashes" in called
+        wanted, called = (tmp_path / "wanted").read_text().splitlines()
         assert re.fullmatch(r"flash-attn==[\d.post]+ --hash=sha256:[0-9a-f]{64}", wanted)
+        assert "--no-build-isolation --no-deps --require-hashes" in called
+        # torch's headers are C++20.
+        assert (tmp_path / "built.py").read_text() == "flags = ['-std=c++20']\n"
