@@ -11,6 +11,8 @@ from pathlib import Path
 from platform import python_version
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from video_r2 import code_digest, config, sections
 from video_r2.checksums import NotedChecksums
 from video_r2.data.benchmark_columns import ADAPTERS
@@ -436,14 +438,23 @@ def one_of(names: Iterable[str]) -> str:
 @cache
 def _environment(stem: Path) -> Mapping[str, str]:
     """Versions of what the files of an environment name, those of pip's packages from the script that installs them."""
-    of_conda = [package.partition("=") for package in read_yaml(stem.with_suffix(".yaml"))["dependencies"]]
+    of_conda = dict(
+        package.split("=") if "=" in package else (package, "")
+        for package in read_yaml(stem.with_suffix(".yaml"))["dependencies"]
+    )
+    python = {"python_version": of_conda["python"], "python_full_version": of_conda["python"]}
     script = stem.with_suffix(".post-deploy.sh")
-    locked = dict(re.findall(r"^([\w.-]+)==(\S+)", script.read_text(encoding="utf-8"), flags=re.MULTILINE))
-    lines = stem.with_suffix(".in").read_text(encoding="utf-8").splitlines()
-    names = [name for line in lines if (name := line.partition("#")[0].strip())]
+    lines = re.findall(r"^[\w.-]+==.+(?= \\$)", script.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    locked = {
+        entry.name: str(entry.specifier).removeprefix("==")
+        for entry in map(Requirement, lines)
+        if entry.marker is None or entry.marker.evaluate(python)
+    }
+    named = stem.with_suffix(".in").read_text(encoding="utf-8").splitlines()
+    names = [name for line in named if (name := line.partition("#")[0].strip())]
     if missing := [name for name in names if name not in locked]:
         raise UserError(f"{', '.join(missing)}: not installed", file=script, cure="make lock-environments")
-    return {**{name: version for name, _, version in of_conda}, **{name: locked[name] for name in names}}
+    return of_conda | {name: locked[name] for name in names}
 
 
 @cache
