@@ -134,7 +134,7 @@ def test_what_an_environment_lacks_is_missed_though_snakemakes_own_has_it(
 ) -> None:
     __import__("seaborn")
     run = published(root, folder / "lacking", variables)
-    without("seaborn", run.folder / "envs" / "paper.post-deploy.sh")
+    without("seaborn", run.folder / "envs" / "paper")
     assert not run.ends_well()
     assert "ModuleNotFoundError: No module named 'seaborn'" in run.said
 
@@ -178,9 +178,10 @@ def site_packages(run: CondaRun, file: Path) -> Path:
     return packages
 
 
-def without(package: str, script: Path) -> None:
-    """Take a package out of what a script installs."""
-    text = script.read_text(encoding="utf-8")
-    less = re.sub(rf"^{package}==.*\n(    --hash.*\n)+", "", text, flags=re.MULTILINE)
-    assert less != text
-    script.write_text(less, encoding="utf-8")
+def without(package: str, stem: Path) -> None:
+    """Take a package out of what an environment names and installs."""
+    for ending, entry in ((".in", rf"^{package}\n"), (".post-deploy.sh", rf"^{package}==.*\n(    --hash.*\n)+")):
+        file = stem.with_suffix(ending)
+        less, times = re.subn(entry, "", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert times == 1
+        file.write_text(less, encoding="utf-8")
