@@ -26,7 +26,8 @@ reproduce: env ## Run the miniature from raw videos to the report, and say what 
 
 .PHONY: test
 test: env lint ## Lint, and all tests
-	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not devices"
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+	  -m "not devices" --ignore tests/environments
 
 .PHONY: test-devices
 test-devices: env ## Test training in several processes: plain, under ZeRO, launched, killed
@@ -35,6 +36,10 @@ test-devices: env ## Test training in several processes: plain, under ZeRO, laun
 .PHONY: test-slurm
 test-slurm: env ## The workflow on a real SLURM cluster of one node (root; apt install slurmctld slurmd slurm-client munge)
 	@OMP_NUM_THREADS=1 TEST_SLURM=1 $(PYTHON) -m pytest tests/slurm
+
+.PHONY: test-environments
+test-environments: env ## Every rule in an environment of its own, made by a stand-in for conda (installs packages, as env does)
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/environments
 
 .PHONY: lint
 lint: env ## Format, style, types, and the pages of the docs that are made from code
@@ -123,6 +128,10 @@ $(JUDGE)/.complete: envs/judge.yaml | env
 lock: env ## Resolve requirements.in into requirements.lock
 	@$(ENVIRONMENT)/bin/uv pip compile requirements.in --output-file requirements.lock --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" --quiet
+
+.PHONY: lock-environments
+lock-environments: env ## Write what envs/*.in name, as requirements.lock has it, into the scripts that install it
+	@bash scripts/lock_environments.sh $(ENVIRONMENT)/bin/uv requirements.lock envs
 
 .PHONY: clean
 clean: ## Delete the miniature's results; the environment stays

@@ -20,10 +20,10 @@ rule score_accuracy:
     benchmark:
         f"<benchmarks>/score_accuracy/{{evaluation}}/seed-{{seed}}/{PLAN.share}.jsonl"
     conda:
-        "../envs/paper.yaml"
+        "../envs/score.yaml"
     params:
         **MEASURED,
-        environment=PLAN.environment("paper"),
+        environment=PLAN.environment("score"),
         code=PLAN.code("score_accuracy"),
     script:
         "../scripts/score_accuracy.py"
@@ -39,7 +39,7 @@ rule score_tac:
     benchmark:
         f"<benchmarks>/score_tac/{{evaluation}}/seed-{{seed}}/{PLAN.share}.jsonl"
     conda:
-        "../envs/paper.yaml"
+        "../envs/score.yaml"
     resources:
         # Nothing else, unless each job starts a server of the judge's model for itself.
         **PLAN.judge_resources(),
@@ -48,7 +48,7 @@ rule score_tac:
         judge=PLAN.judge(),
         judge_prompts=PLAN.judge_prompts("answer"),
         judge_service=PLAN.judge_service,
-        environment=PLAN.environment("paper"),
+        environment=PLAN.environment("score"),
         code=PLAN.code("score_tac"),
     script:
         "../scripts/score_tac.py"
@@ -64,7 +64,7 @@ rule score_vas_judge:
     benchmark:
         f"<benchmarks>/score_vas_judge/{{evaluation}}/seed-{{seed}}/{PLAN.share}.jsonl"
     conda:
-        "../envs/paper.yaml"
+        "../envs/score.yaml"
     resources:
         # Nothing else, unless each job starts a server of the judge's model for itself.
         **PLAN.judge_resources(),
@@ -73,7 +73,7 @@ rule score_vas_judge:
         judge=PLAN.judge(),
         judge_prompts=PLAN.judge_prompts("evidence"),
         judge_service=PLAN.judge_service,
-        environment=PLAN.environment("paper"),
+        environment=PLAN.environment("score"),
         code=PLAN.code("score_vas_judge"),
     script:
         "../scripts/score_vas_judge.py"
@@ -126,7 +126,7 @@ rule score_temporal_alignment:
     wildcard_constraints:
         benchmark=one_of(PLAN.benchmarks("heldout", "validation")),
     conda:
-        "../envs/paper.yaml"
+        "../envs/score.yaml"
     resources:
         # Nothing else, unless each job starts a server of the judge's model for itself.
         **PLAN.judge_resources(),
@@ -136,7 +136,7 @@ rule score_temporal_alignment:
         judge=PLAN.judge(),
         judge_prompts=PLAN.judge_prompts("claims"),
         judge_service=PLAN.judge_service,
-        environment=PLAN.environment("paper"),
+        environment=PLAN.environment("score"),
         code=PLAN.code("score_temporal_alignment"),
     script:
         "../scripts/score_temporal_alignment.py"
@@ -175,12 +175,12 @@ rule rescore:
     benchmark:
         "<benchmarks>/rescore.jsonl"
     conda:
-        "../envs/paper.yaml"
+        "../envs/score.yaml"
     params:
         semantics=PLAN.config.semantics,
         adapters=PLAN.adapters(),
         temporal_alignment=PLAN.section("temporal_alignment"),
-        environment=PLAN.environment("paper"),
+        environment=PLAN.environment("score"),
         code=PLAN.code("rescore"),
     script:
         "../scripts/rescore.py"

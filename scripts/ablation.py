@@ -2,7 +2,8 @@
 
 from itertools import pairwise
 
-from video_r2.paper.exhibits import AVERAGES, Study, cells, comparisons, differences, read_scores
+from video_r2.metrics.summaries import read_scores
+from video_r2.paper.exhibits import AVERAGES, Study, cells, comparisons, differences
 from video_r2.paper.layouts import ablation_sheet
 from video_r2.paper.output import write_sheet
 from video_r2.run import Job, run

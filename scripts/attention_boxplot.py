@@ -1,7 +1,8 @@
 """How much of the final layer's attention goes from generated tokens to video tokens, as a box per model."""
 
 from video_r2 import config
-from video_r2.paper.exhibits import Study, boxes, read_scores
+from video_r2.metrics.summaries import read_scores
+from video_r2.paper.exhibits import Study, boxes
 from video_r2.paper.output import write_boxplot
 from video_r2.run import Job, run
 

@@ -1,7 +1,8 @@
 """TAC, VAS and accuracy of the reasoning models as bars, with the best one's gain over the second."""
 
 from video_r2 import config
-from video_r2.paper.exhibits import Study, cells, read_scores
+from video_r2.metrics.summaries import read_scores
+from video_r2.paper.exhibits import Study, cells
 from video_r2.paper.output import write_bars
 from video_r2.run import Job, run
 

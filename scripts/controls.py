@@ -2,8 +2,9 @@
 
 import pandas as pd
 
+from video_r2.metrics.summaries import read_scores
 from video_r2.paper.controls import chance_scores, control_pairs, control_rows
-from video_r2.paper.exhibits import LOOKS, Study, cells, differences, read_questions, read_scores
+from video_r2.paper.exhibits import LOOKS, Study, cells, differences, read_questions
 from video_r2.paper.layouts import controls_sheet
 from video_r2.paper.output import write_sheet
 from video_r2.run import Job, run

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
+from video_r2.metrics.summaries import read_scores
 from video_r2.paper.controls import chance_scores
-from video_r2.paper.exhibits import Study, read_questions, read_scores
+from video_r2.paper.exhibits import Study, read_questions
 from video_r2.paper.layouts import learning_sheet
 from video_r2.paper.learning import check_claims, expected_claims
 from video_r2.paper.output import write_sheet

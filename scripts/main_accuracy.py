@@ -1,6 +1,7 @@
 """The main table: accuracy of every model on every benchmark, generic, reasoning and overall."""
 
-from video_r2.paper.exhibits import Study, cells, read_scores
+from video_r2.metrics.summaries import read_scores
+from video_r2.paper.exhibits import Study, cells
 from video_r2.paper.layouts import main_accuracy_sheet
 from video_r2.paper.output import write_sheet
 from video_r2.run import Job, run

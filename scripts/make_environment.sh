@@ -36,6 +36,7 @@ fi
 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
 echo "installing what $lock names"
 export DS_BUILD_OPS=0 # DeepSpeed comes as source; without its operators there is nothing to compile
-# uv is fast and takes away what the lock does not name, but does not read pip's settings, such as a mirror.
+# uv is fast and takes away what the lock does not name, but does not read pip's settings, such as a mirror. pip takes the lock as
+# complete, which it is: it would want a checksum of "typepy[datetime]" where that of typepy stands.
 VIRTUAL_ENV=$folder "$folder/bin/uv" pip sync --quiet --require-hashes "$lock" ||
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement "$lock"

@@ -1,6 +1,7 @@
 """The released checkpoints: their accuracy, TAC and VAS beside what was published for them."""
 
-from video_r2.paper.exhibits import Study, cells, read_scores
+from video_r2.metrics.summaries import read_scores
+from video_r2.paper.exhibits import Study, cells
 from video_r2.paper.layouts import released_sheet
 from video_r2.paper.output import write_sheet
 from video_r2.paper.reported import read_reported

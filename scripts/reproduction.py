@@ -1,6 +1,7 @@
 """Published numbers beside reproduced ones, where the rows mean the same."""
 
-from video_r2.paper.exhibits import Study, cells, read_scores
+from video_r2.metrics.summaries import read_scores
+from video_r2.paper.exhibits import Study, cells
 from video_r2.paper.layouts import reproduction_sheet
 from video_r2.paper.output import write_sheet
 from video_r2.paper.reported import read_reported

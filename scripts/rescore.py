@@ -1,8 +1,8 @@
 """Score predictions by the other semantics, too, from what the judge said when they were scored."""
 
 from video_r2 import config, records
+from video_r2.metrics.summaries import read_scores
 from video_r2.paper.both_semantics import score_both_ways
-from video_r2.paper.exhibits import read_scores
 from video_r2.rewards.embedding import SentenceEmbedder
 from video_r2.run import Job, run
 

@@ -1,7 +1,7 @@
 """Sample questions with frames of their videos and every model's response, as a page of the report."""
 
 from video_r2 import records
-from video_r2.paper.exhibits import read_scores
+from video_r2.metrics.summaries import read_scores
 from video_r2.paper.output import write_text
 from video_r2.paper.report import samples_page
 from video_r2.run import Job, run

@@ -1,7 +1,8 @@
 """Think-answer consistency of every reasoning model on every benchmark, as a heat map."""
 
 from video_r2 import config
-from video_r2.paper.exhibits import Study, cells, read_scores
+from video_r2.metrics.summaries import read_scores
+from video_r2.paper.exhibits import Study, cells
 from video_r2.paper.output import write_heatmap
 from video_r2.run import Job, run
 

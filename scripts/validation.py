@@ -1,6 +1,7 @@
 """How every model does on the validation split, by which settings are chosen: no other exhibit takes it in."""
 
-from video_r2.paper.exhibits import VALIDATION, Study, cells, read_scores
+from video_r2.metrics.summaries import read_scores
+from video_r2.paper.exhibits import VALIDATION, Study, cells
 from video_r2.paper.layouts import validation_sheet
 from video_r2.paper.output import write_sheet
 from video_r2.run import Job, run

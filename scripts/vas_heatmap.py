@@ -1,7 +1,8 @@
 """Visual evidence that the traces claim, by the judge's rubric, of every reasoning model on every benchmark."""
 
 from video_r2 import config
-from video_r2.paper.exhibits import Study, cells, read_scores
+from video_r2.metrics.summaries import read_scores
+from video_r2.paper.exhibits import Study, cells
 from video_r2.paper.output import write_heatmap
 from video_r2.run import Job, run
 

@@ -76,7 +76,11 @@ def test_everything_in_the_way_is_told_at_once(root: Path, hub: Hub, overlay: Pa
     hub.repositories["owner/mmvu"].refusal = (401, "")
     del hub.repositories["owner/base"]
     programs = stand_in(
-        tmp_path / "bin", sbatch="", sinfo="long*|up|4|(null)\nshort|down|2|gpu:a100:8", nvidia_smi="H100, 80 GiB"
+        tmp_path / "bin",
+        sbatch="",
+        sinfo="long*|up|4|(null)\nshort|down|2|gpu:a100:8",
+        nvidia_smi="H100, 80 GiB",
+        conda="",
     )
     status, said = doctor(root, hub.address, overlay, programs)
     assert status == 1
@@ -84,6 +88,7 @@ def test_everything_in_the_way_is_told_at_once(root: Path, hub: Hub, overlay: Pa
     assert "ok    partition long*: up, 4 nodes, no GPU" in said
     assert "no partition has GPUs" not in said
     assert "ok    H100, 80 GiB" in said
+    assert "note  no nvcc: environments are made without flash-attn" in said
     assert f"note  no server at {HTTP}/v1" in said
     assert (
         "ok    dataset owner/training: not in sources.yaml; revision main, not locked yet; licence: see its page"

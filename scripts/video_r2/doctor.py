@@ -68,6 +68,9 @@ def environment(lock: Path) -> Iterator[Finding]:
         yield Finding("ok", f"{len(installed)} packages as in {lock.name}")
     if shutil.which("conda"):
         yield Finding("ok", f"conda: {shutil.which('conda')}")
+        if shutil.which("nvcc") is None:
+            what = "no nvcc: environments are made without flash-attn, and jobs use torch's own attention"
+            yield Finding("note", what, "load CUDA before they are made (docs/cluster.md)")
     else:
         yield Finding("note", "no conda: all jobs run in the environment that Snakemake runs in")
 

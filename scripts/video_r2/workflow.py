@@ -11,6 +11,8 @@ from pathlib import Path
 from platform import python_version
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from video_r2 import code_digest, config, sections
 from video_r2.checksums import NotedChecksums
 from video_r2.data.benchmark_columns import ADAPTERS
@@ -75,11 +77,11 @@ class Plan:
         return lambda wildcards: digest()
 
     def environment(self, name: str) -> dict[str, str]:
-        """Versions of the packages of envs/<name>.yaml, for a rule's params: a comment there is no reason to run again.
+        """Versions of the packages that envs/<name>.yaml and .in name, for a rule's params: not what these bring with them.
 
         Where jobs run in Snakemake's environment, and that has another version, it is that which counts.
         """
-        named = _environment(self.scripts.parent / "envs" / f"{name}.yaml")
+        named = _environment(self.scripts.parent / "envs" / name)
         return dict(named) if self.own_environments else {package: _used(package, named[package]) for package in named}
 
     def captions(self) -> dict[str, str]:
@@ -463,11 +465,25 @@ def one_of(names: Iterable[str]) -> str:
 
 
 @cache
-def _environment(path: Path) -> Mapping[str, str]:
-    named = read_yaml(path).get("dependencies", [])
-    packages = [package for entry in named for package in (entry["pip"] if isinstance(entry, dict) else [entry])]
-    versions = (re.fullmatch(r"([^=<>~!\s]+)\s*=*(.*)", package) for package in packages)
-    return {version[1]: version[2] for version in versions if version}
+def _environment(stem: Path) -> Mapping[str, str]:
+    """Versions of what the files of an environment name, those of pip's packages from the script that installs them."""
+    of_conda = dict(
+        package.split("=") if "=" in package else (package, "")
+        for package in read_yaml(stem.with_suffix(".yaml"))["dependencies"]
+    )
+    python = {"python_version": of_conda["python"], "python_full_version": of_conda["python"]}
+    script = stem.with_suffix(".post-deploy.sh")
+    lines = re.findall(r"^[\w.-]+==.+(?= \\$)", script.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    locked = {
+        entry.name: str(entry.specifier).removeprefix("==")
+        for entry in map(Requirement, lines)
+        if entry.marker is None or entry.marker.evaluate(python)
+    }
+    named = stem.with_suffix(".in").read_text(encoding="utf-8").splitlines()
+    names = [name for line in named if (name := line.partition("#")[0].strip())]
+    if missing := [name for name in names if name not in locked]:
+        raise UserError(f"{', '.join(missing)}: not installed", file=script, cure="make lock-environments")
+    return of_conda | {name: locked[name] for name in names}
 
 
 @cache

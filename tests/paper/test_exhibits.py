@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from video_r2.errors import UserError
-from video_r2.paper.exhibits import LOOKS, Study, boxes, cells, differences, looks_of, read_scores
+from video_r2.metrics.summaries import read_scores
+from video_r2.paper.exhibits import LOOKS, Study, boxes, cells, differences, looks_of
 
 
 @pytest.fixture

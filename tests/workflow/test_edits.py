@@ -331,11 +331,16 @@ EDITS = [
         SFT - {"sample_responses", "sample_answers"},  # they show the first one
     ),
     # Environments.
-    Edit("a package of training", [text("envs/train.yaml", "trl==1.16.0", "trl==1.17.0")], BASE, SFT),
+    Edit("a package of training", [text("envs/train.post-deploy.sh", "trl==1.16.0", "trl==1.17.0")], BASE, SFT),
     Edit(
-        "a package of scores and exhibits",
-        [text("envs/paper.yaml", "seaborn==0.13.2", "seaborn==0.13.3")],
-        (SCORES - {"score_vas_attention"}) | RESCORE | EXHIBITS | {"sample_responses", "training_curves", "rejected"},
+        "a package of scores",
+        [text("envs/score.post-deploy.sh", "sentence-transformers==6.2.0", "sentence-transformers==6.3.0")],
+        (SCORES - {"score_vas_attention"}) | RESCORE | (EXHIBITS - SHOW_ATTENTION),
+    ),
+    Edit(
+        "a package of exhibits",
+        [text("envs/paper.post-deploy.sh", "seaborn==0.13.2", "seaborn==0.13.3")],
+        EXHIBITS | {"sample_responses", "training_curves", "rejected"},
     ),
     # Files.
     Edit(

@@ -90,7 +90,7 @@ def test_code_of_which_no_parts_were_recorded_is_told_as_that(made: Path) -> Non
 
 
 def test_a_changed_package_is_told_with_both_versions(made: Path) -> None:
-    with edited(made, "envs/data.yaml", "numpy==2.4.6", "numpy==2.4.7"):
+    with edited(made, "envs/data.post-deploy.sh", "numpy==2.4.6", "numpy==2.4.7"):
         said = why(made, QUESTIONS, *SMOKE).splitlines()
     assert said[0] == "environment.numpy: '2.4.6' -> '2.4.7 (2.4.6 is installed)'"
     assert said[-1] == "In all 2 jobs would run."

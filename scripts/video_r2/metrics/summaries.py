@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +158,26 @@ def line_of(benchmark: str, summary: Mapping[str, Any]) -> str:
         f"{benchmark}: {summary['metric']} {summary['mean']:.1f} [{summary['low']:.1f}, {summary['high']:.1f}], "
         f"{summary['n']} questions, {summary['missing']} missing"
     )
+
+
+def read_scores(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Read score files into one frame with the columns of `SCORE`.
+
+    Raises:
+        UserError: if a file cannot be read, or one question was scored twice.
+    """
+    frames = [read_table(path, SCORE) for path in paths]
+    if not frames:
+        return pd.DataFrame(columns=list(SCORE))
+    scores = pd.concat(frames, ignore_index=True)
+    key = ["metric", "evaluation", "seed", "benchmark", "id"]
+    twice = scores[scores.duplicated(key)]
+    if len(twice):
+        first = twice.iloc[0]
+        raise UserError(
+            f"{len(twice)} questions are scored twice, the first in benchmark {first.benchmark!r} of evaluation "
+            f"{first.evaluation!r}, seed {first.seed}, metric {first.metric!r}",
+            record=first["id"],
+            cure="delete the scores of that evaluation; they will be made again",
+        )
+    return scores

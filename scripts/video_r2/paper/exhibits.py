@@ -14,7 +14,6 @@ import pandas as pd
 
 from video_r2 import config, records
 from video_r2.data.questions import KINDS, kind_of
-from video_r2.errors import UserError
 from video_r2.metrics.averages import averaging_of, is_averaged_by_question
 from video_r2.metrics.mcnemar import compare
 from video_r2.metrics.statistics import Estimate, interval, paired_difference
@@ -119,29 +118,6 @@ class Study:
     def shown_in(self, exhibit: str) -> list[str]:
         """Evaluations that an exhibit shows, in the order of the configuration."""
         return [name for name, evaluation in self.evaluations.items() if exhibit in evaluation.exhibits]
-
-
-def read_scores(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Read score files into one frame with the columns of `records.SCORE`.
-
-    Raises:
-        UserError: if a file cannot be read, or one question was scored twice.
-    """
-    frames = [records.read_table(path, records.SCORE) for path in paths]
-    if not frames:
-        return pd.DataFrame(columns=list(records.SCORE))
-    scores = pd.concat(frames, ignore_index=True)
-    key = ["metric", "evaluation", "seed", "benchmark", "id"]
-    twice = scores[scores.duplicated(key)]
-    if len(twice):
-        first = twice.iloc[0]
-        raise UserError(
-            f"{len(twice)} questions are scored twice, the first in benchmark {first.benchmark!r} of evaluation "
-            f"{first.evaluation!r}, seed {first.seed}, metric {first.metric!r}",
-            record=first["id"],
-            cure="delete the scores of that evaluation; they will be made again",
-        )
-    return scores
 
 
 def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
