@@ -155,6 +155,7 @@ from test_server import judge_of
 from video_r2.run import leave
 
 signal.signal(signal.SIGTERM, leave)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where the tests run in the background of a shell
 with judge_of(Path({notes!r}), "parent") as judge:
     judge.evidence_of(["A."])
     print("asked", flush=True)

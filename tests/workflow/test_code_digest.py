@@ -322,6 +322,8 @@ LOOKED_AT = {
     ("training/worker.py", "import_module"),  # of the rule's script, where every digest begins
     ("slurm.py", "modules"),  # of the plug-in
     ("provenance/circumstances.py", "modules"),  # which packages were used
+    ("__init__.py", "modules"),  # Snakemake
+    ("evaluation/lmms_models.py", "modules"),  # of lmms-eval
 }
 
 

@@ -122,7 +122,9 @@ def _download(source: Source, cache: Path, locked: Pinned | None) -> Download:
 
     has_all = locked is not None and bool(locked.files) and all((folder / name).is_file() for name in locked.files)
     try:
-        listed = _listing(source, commit) if has_all else _patiently(lambda: _listing(source, commit))
+        if has_all:
+            resolve(source, commit)  # fails at once, where a listing tries for a while
+        listed = _patiently(lambda: _listing(source, commit))
     except (HfHubHTTPError, OfflineModeIsEnabled, httpx2.TransportError) as error:
         kept = _kept(source, folder, locked) if locked and has_all else None
         if kept is None:
@@ -173,9 +175,9 @@ def _commit(source: Source, begun: Record | None) -> str:
     return _patiently(lambda: resolve(source))
 
 
-def resolve(source: Source) -> str:
-    """The commit that a source's revision is now."""
-    info = HfApi().repo_info(source.hub, repo_type=source.kind, revision=source.revision, timeout=30)
+def resolve(source: Source, revision: str | None = None) -> str:
+    """The commit that a revision is now: the source's own, or another one."""
+    info = HfApi().repo_info(source.hub, repo_type=source.kind, revision=revision or source.revision, timeout=30)
     if info.sha is None:
         raise UserError(f"the hub names no commit for revision {source.revision!r}", record=source.hub)
     return str(info.sha)
