@@ -31,10 +31,13 @@ from video_r2.reading.claims import Claim
 from video_r2.reading.responses import parse_response
 from video_r2.reading.times import parse_time
 from video_r2.rewards.accuracy import accuracy_reward
+from video_r2.rewards.combined import RewardModel
 from video_r2.rewards.format import format_reward
 from video_r2.rewards.temporal_alignment import temporal_alignment
 
 COLOURS = ["red", "blue", "black", "green"]
+SAYS_A = "<think>At 00:05, a dog runs. So the answer is A.</think>"
+SAYS_B = "<think>At 00:50, a dog runs. So the answer is B.</think>"
 SETTINGS = TemporalAlignment(buffer_seconds=2.0, similarity=0.75)
 # Cosines of 0.8 between w and x, x and y, y and z; of the others, at most 0.6.
 COSINES = np.array([[1, 0.8, 0.4, 0.0], [0.8, 1, 0.8, 0.4], [0.4, 0.8, 1, 0.8], [0.0, 0.4, 0.8, 1]])
@@ -51,6 +54,10 @@ def layout(completion: str) -> Measure:
 def reward(answer: str, target: str, kind: str, options: list[str]) -> Measure:
     completion = answer if "<" in answer else f"<think>t</think><answer>{answer}</answer>"
     return lambda semantics: accuracy_reward(completion, target, kind, options, semantics)
+
+
+def reward_of(completion: str, target: str) -> Measure:
+    return lambda semantics: accuracy_reward(completion, target, "choice", COLOURS, semantics)
 
 
 def prediction(response: str | None, target: str, kind: str = "choice", options: list[str] | None = None) -> dict:
@@ -101,6 +108,11 @@ def alignment(claims: list[Claim], grounding: dict[str, str], figure: str = "rew
     return measure
 
 
+def rated(response: str) -> Measure:
+    """Whether VAS of a response is above 0."""
+    return lambda semantics: float(score_evidence([prediction(response, "A")], RuleJudge(), semantics)[0].value > 0)
+
+
 class SilentJudge(RuleJudge):
     """One whose replies cannot be read."""
 
@@ -112,6 +124,30 @@ def evidence(semantics: Semantics) -> float | None:
     return score_evidence([prediction("<think>A dog.</think><answer>A</answer>", "A")], SilentJudge(), semantics)[
         0
     ].value
+
+
+def rating(reply: str) -> Measure:
+    """VAS of a response whose evidence a model rates so."""
+
+    def measure(semantics: Semantics) -> float | None:
+        with server(reply) as url:
+            judge = make_judge(config.Judge(kind="llm", url=url, retries=0), semantics)
+            row = prediction("<think>A red ball.</think><answer>A</answer>", "A")
+            return score_evidence([row], judge, semantics)[0].value
+
+    return measure
+
+
+def rewarded(completion: str, figure: str) -> Measure:
+    """A figure of a completion on a video in which a dog runs at second 5, and to which A is the answer."""
+    weights = config.RewardWeights(temporal_alignment=1.0, gate=True)
+
+    def measure(semantics: Semantics) -> float:
+        model = RewardModel(weights, SETTINGS, RuleJudge(), semantics, lambda texts: np.ones((len(texts), 1)))
+        columns = model([completion], ["A"], ["choice"], [COLOURS], [{"00:05": "a dog runs"}], ["Which is it?"])
+        return columns[figure][0]
+
+    return measure
 
 
 def vsibench_average(semantics: Semantics) -> float:
@@ -171,7 +207,12 @@ CASES: dict[str, list[Case]] = {
         (reward("Yes.", "yes", "text", []), 0, 1),
         (reward("00:05", "0:05", "text", []), 0, 1),
     ],
+    "reward_untagged": [(reward_of("A", "A"), 0, 1), (reward_of("<think>So A.</think>", "A"), 0, 0)],
     "answer_block": [
+        (rewarded(f"{SAYS_A}<answer>A</answer>{SAYS_B}", "consistency"), 1, 0),
+        (rewarded(f"{SAYS_B}{SAYS_A}<answer>B</answer>", "consistency"), 1, 0),
+        (rewarded(f"{SAYS_A}{SAYS_B}<answer>A</answer>", "temporal_alignment"), 1, 0),
+        (rated(f"<think>It is hard.</think>{SAYS_A}<answer>A</answer>"), 0, 1),
         (reward("<think>t</think><answer>A</answer><answer>B</answer>", "A", "choice", COLOURS), 1, 0),
         (accuracy("videomme", "<think>t</think><answer>A</answer><answer>B</answer>", "A"), 100, 0),
     ],
@@ -209,8 +250,12 @@ CASES: dict[str, list[Case]] = {
         (gate("TRUE/FALSE: FALSE"), 1, None),
         (gate("true, since both say C"), 1, None),
         (gate("FALSE"), 0, None),
-        (gate("It is TRUE"), 0, None),
-        (gate('{"consistent": true}'), 0, 1),
+        (gate("It is TRUE"), 1, None),
+        (gate("It is not FALSE"), 0, None),
+        (gate("Neither TRUE nor FALSE"), 0, None),
+        (gate("\n \nVerdict: true\nFALSE would be wrong"), 1, None),
+        (gate("Hard to say.\nTRUE"), 0, None),
+        (gate('{"consistent": true}'), 1, 1),
         (gate('{"consistent": false}'), 0, 0),
         (gate('{"consistent": "TRUE/FALSE: FALSE"}'), 0, None),
     ],
@@ -222,6 +267,12 @@ CASES: dict[str, list[Case]] = {
     ],
     "tac_absent": [(consistency("", "A"), 100, 0)],
     "vas_failure": [(evidence, 0, None)],
+    "vas_range": [
+        (rating('{"score": 11}'), 100, None),
+        (rating('{"score": -3}'), 0, None),
+        (rating('{"score": 7.6}'), 80, 76),
+        (rating('{"score": "7"}'), 0, 70),
+    ],
     # (100 + 3 * 20) / 4, and (100 + 20) / 2; of a benchmark without a score, its absence is not noticed as released.
     "vas_average": [(vas_average(["one", "two"]), 40, 60), (vas_average(["one", "two", "three"]), 40, None)],
     "thresholds": [
@@ -277,7 +328,7 @@ def test_every_difference_is_on_the_page() -> None:
 
 
 def test_a_place_knows_its_differences() -> None:
-    assert [entry.key for entry in differences_of("vas_judge")] == ["vas_failure", "vas_average"]
+    assert [entry.key for entry in differences_of("vas_judge")] == ["answer_block", "vas_failure", "vas_range", "vas_average"]
     assert {entry.key for entry in differences_of("temporal")} == {
         "times_read", "times_impossible", "buffer", "one_time", "matching", "alignment_reward"
     }  # fmt: skip

@@ -70,9 +70,9 @@ def test_a_number_counts_in_the_unit_of_the_question() -> None:
         assert accuracy_reward(tagged(answer), target, "number", question=question) == pytest.approx(right)
 
 
-@pytest.mark.parametrize("semantics", ["reference", "corrected"])
-def test_answer_without_tags_is_taken_whole_and_a_broken_block_is_none(semantics: str) -> None:
-    assert accuracy_reward("B", "B", "choice", COLOURS, semantics) == 1.0
+@pytest.mark.parametrize(("semantics", "untagged"), [("reference", 0.0), ("corrected", 1.0)])
+def test_answer_without_tags_is_taken_whole_or_none_and_a_broken_block_is_none(semantics: str, untagged: float) -> None:
+    assert accuracy_reward("B", "B", "choice", COLOURS, semantics) == untagged
     assert accuracy_reward("<think>So B</think><answer>B", "B", "choice", COLOURS, semantics) == 0.0
 
 

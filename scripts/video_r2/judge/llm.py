@@ -54,8 +54,8 @@ class LLMJudge(Judge):
 
     Args:
         settings: server, model, cache, time-out, retries, concurrency and the share of missing answers that is allowed.
-        semantics: as released, consistency is asked for in words, and a reply that begins with TRUE, in any case of letters,
-            says yes, every other one no; else it is a JSON truth value.
+        semantics: as released, consistency is asked for in words, of which the first line decides, and ratings are brought
+            within 0 and 10; else it is a JSON truth value, and a rating beyond 0 and 10 is none.
         wait: seconds before the first further attempt; it doubles from attempt to attempt.
         server: to be started for the first question that is not in the cache, where there is no address.
     """
@@ -111,11 +111,12 @@ class LLMJudge(Judge):
             for verdict in verdicts
         ]
         if self._semantics == "reference":
-            return self._ask("consistency_released", questions, None, _begins_with_true)
+            return self._ask("consistency_released", questions, None, _released_decision)
         return self._ask("consistency", questions, _CONSISTENCY_SCHEMA, _as_truth)
 
     def evidence_of(self, thinks: Sequence[str]) -> list[float | None]:
-        return self._ask("evidence", [{"trace": think} for think in thinks], _EVIDENCE_SCHEMA, _as_score)
+        read = _released_score if self._semantics == "reference" else _as_score
+        return self._ask("evidence", [{"trace": think} for think in thinks], _EVIDENCE_SCHEMA, read)
 
     def check_missing(self) -> None:
         if self._is_too_many(self.missing, self.asked) or 0 < self.asked == self.missing:
@@ -426,17 +427,30 @@ def _as_truth(reply: Any) -> bool:
     return bool(value.strip().lower() == "true")
 
 
-def _begins_with_true(reply: Any) -> bool:
+def _released_decision(reply: Any) -> bool:
+    """Whether the first line that is not empty begins with TRUE, in any case of letters, or holds it and no FALSE."""
     if not isinstance(reply, str):
         raise InvalidReplyError("the reply is no text")
-    return reply.strip().upper().startswith("TRUE")
+    line = next(filter(None, map(str.strip, reply.upper().splitlines())), "")
+    return line.startswith("TRUE") or ("TRUE" in line and "FALSE" not in line)
 
 
 def _as_score(reply: Any) -> float:
-    try:
-        score = float(_field(reply, "score", (int, float, str)))
-    except ValueError as error:
-        raise InvalidReplyError("the score is no number") from error
-    if not math.isfinite(score) or not 0 <= score <= 10:
+    score = _number_field(reply, "score", (int, float, str))
+    if not 0 <= score <= 10:
         raise InvalidReplyError(f"the score {score} is not within 0 and 10")
     return score
+
+
+def _released_score(reply: Any) -> float:
+    return float(min(max(round(_number_field(reply, "score", (int, float))), 0), 10))
+
+
+def _number_field(reply: Any, name: str, kinds: tuple[type, ...]) -> float:
+    try:
+        number = float(_field(reply, name, kinds))
+    except (ValueError, OverflowError) as error:
+        raise InvalidReplyError(f"the {name} is no number") from error
+    if not math.isfinite(number):
+        raise InvalidReplyError(f"the {name} {number} is no number")
+    return number

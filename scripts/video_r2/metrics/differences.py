@@ -98,10 +98,17 @@ DIFFERENCES: tuple[Difference, ...] = (
         "by the words without case, punctuation and articles; times by what they mean",
     ),
     Difference(
+        "reward_untagged",
+        "accuracy reward: no tags",
+        ("accuracy_reward",),
+        "a completion without an answer block is wrong",
+        "a completion without any tag is the answer itself; the format reward is for its form",
+    ),
+    Difference(
         "answer_block",
-        "answer block",
-        ("accuracy_reward", "accuracy"),
-        "the first",
+        "which of several blocks",
+        ("accuracy_reward", "accuracy", "temporal", "gate", "vas_judge"),
+        "the first, with tags in small letters; TAC the last",
         "the last",
     ),
     Difference(
@@ -158,7 +165,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "gate_reply",
         "consistency gate: a model's reply",
         ("gate",),
-        'in words: whatever begins with TRUE says yes, "TRUE/FALSE: FALSE" included',
+        'in words: whatever begins with TRUE says yes, "TRUE/FALSE: FALSE" included, and a first line with TRUE and no FALSE',
         "a JSON truth value; anything else is asked again, then missing",
         _GATE_AND_VAS,
     ),
@@ -182,6 +189,13 @@ DIFFERENCES: tuple[Difference, ...] = (
         ("vas_judge",),
         "0",
         "missing",
+    ),
+    Difference(
+        "vas_range",
+        "VAS: a rating beyond 0 to 10, or between two whole numbers",
+        ("vas_judge",),
+        "rounded, and brought within 0 and 10",
+        "beyond 0 to 10 it is asked for again, then missing; 7.5 counts as it is",
     ),
     Difference(
         "vas_average",

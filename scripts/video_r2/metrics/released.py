@@ -14,11 +14,13 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
+from typing import Any
 
 import numpy as np
 
 from video_r2.reading.number_words import ENGLISH
 from video_r2.reading.numbers import chain_at, without_clocks
+from video_r2.reading.responses import first_blocks
 from video_r2.reading.times import parse_time
 
 
@@ -38,16 +40,23 @@ _OPTION_PREFIXES = ("The best option is", "The correct option is", "Best answer:
 
 def answer_of(response: str) -> str:
     """Content of the first answer block, else the whole response."""
-    begin = response.find("<answer>")
-    end = response.find("</answer>", begin + len("<answer>")) if begin >= 0 else -1
-    return response[begin + len("<answer>") : end].strip() if end >= 0 else response
+    answer = first_blocks(response).answer
+    return response if answer is None else answer
 
 
-def first_letter(letters: str, prefixes: Sequence[str] = _PREFIXES, at_random: str = "") -> Reader:
+def trace_of(record: Mapping[str, Any]) -> str | None:
+    """The first think block of a response, by which it is rewarded and rated; where it has none, the recorded trace."""
+    return first_blocks(record["response"]).think or record["think"]
+
+
+def first_letter(letters: str, prefixes: Sequence[str] = _PREFIXES, at_random: int | None = None) -> Reader:
     """Read the first capital of `letters` after known phrases are taken out; where there is none, "" or one drawn.
 
     The phrases are those that the release effectively takes out: in most of its tasks a missing comma joins the last
     four into two that never occur.
+
+    Args:
+        at_random: one of so many first letters is drawn; of those of the question's options, if this is 0.
     """
 
     def read(answer: str, question: Question) -> str:
@@ -56,8 +65,8 @@ def first_letter(letters: str, prefixes: Sequence[str] = _PREFIXES, at_random: s
             text = text.replace(prefix, "")
         if found := re.search(f"[{letters}]", text):
             return found[0]
-        candidates = at_random or ascii_uppercase[: len(question.options)]
-        return random.Random(question.id).choice(candidates) if at_random != "" else ""
+        candidates = "" if at_random is None else ascii_uppercase[: at_random or len(question.options)]
+        return random.Random(question.id).choice(candidates) if candidates else ""
 
     return read
 
@@ -136,7 +145,7 @@ READERS: Mapping[str, Reader] = {
     "videomme": first_letter("ABCD"),
     "tempcompass": leading_letter,
     "mlvu": leading_letter,
-    "longvideobench": first_letter("ABCDE", (*_PREFIXES, *_OPTION_PREFIXES), at_random="ABCDE"),
+    "longvideobench": first_letter("ABCDE", (*_PREFIXES, *_OPTION_PREFIXES), at_random=0),
     "videomathqa": first_letter("ABCDE"),
     "video_mmmu": mmmu_letter,
     "mmvu": option_text_or_letter,
@@ -145,7 +154,7 @@ READERS: Mapping[str, Reader] = {
     "scivideobench": first_letter(
         "ABCDEFGHIJKL",
         ("The answer is", "The correct answer is", "The best answer is", "Answer:", "Option:", "the final answer is"),
-        at_random="ABCDEFGHIJ",
+        at_random=10,
     ),
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 from video_r2.config import Semantics
 from video_r2.judge.base import Judge
 from video_r2.metrics.accuracy import Score
+from video_r2.metrics.released import trace_of
 
 
 def score_evidence(
@@ -18,8 +19,9 @@ def score_evidence(
     A response without a think block, or with an empty one, scores 0, as the rubric says; a failed judge leaves the
     score missing (released: 0).
     """
-    asked = [at for at, record in enumerate(records) if record["response"] is not None and record["think"]]
-    ratings = dict(zip(asked, judge.evidence_of([records[at]["think"] for at in asked]), strict=True))
+    traces = [(trace_of(record) if semantics == "reference" else record["think"]) or "" for record in records]
+    asked = [at for at, trace in enumerate(traces) if records[at]["response"] is not None and trace]
+    ratings = dict(zip(asked, judge.evidence_of([traces[at] for at in asked]), strict=True))
     scores = []
     for at, record in enumerate(records):
         rating = ratings.get(at, 0.0)
@@ -29,5 +31,5 @@ def score_evidence(
             failed = 0.0 if semantics == "reference" else None
             scores.append(Score(failed, {"missing": "the judge failed"}))
         else:
-            scores.append(Score(10.0 * rating, {} if record["think"] else {"missing_think": True}))
+            scores.append(Score(10.0 * rating, {} if traces[at] else {"missing_think": True}))
     return scores

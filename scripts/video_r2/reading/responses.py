@@ -27,6 +27,7 @@ class ParsedResponse:
         return [mention.written for mention in find_times(self.think or "")]
 
 
+_BLOCKS = ("think", "answer")
 _TAG = re.compile(r"<(/?)(think|answer)>", re.IGNORECASE)
 
 
@@ -34,6 +35,16 @@ def parse_response(text: str | None) -> ParsedResponse:
     """Find the last think block and the last answer block; a block whose closing tag is missing is none."""
     blocks = find_blocks(text or "")
     return ParsedResponse(blocks.get("think"), blocks.get("answer"))
+
+
+def first_blocks(text: str | None) -> ParsedResponse:
+    """Find the first blocks, with tags in small letters, as the release's rewards and its accuracy do."""
+    contents = {}
+    for name in _BLOCKS:
+        _, opened, after = (text or "").partition(f"<{name}>")
+        content, closed, _ = after.partition(f"</{name}>")
+        contents[name] = content.strip() if opened and closed else None
+    return ParsedResponse(**contents)
 
 
 def with_own_tags(text: str, form: config.ResponseFormat) -> str:

@@ -10,7 +10,7 @@ from string import ascii_uppercase
 from video_r2.config import Semantics
 from video_r2.reading.answering import number_of
 from video_r2.reading.answers import answers_equal, choice_of
-from video_r2.reading.responses import find_blocks
+from video_r2.reading.responses import find_blocks, first_blocks
 from video_r2.reading.words import words_of
 from video_r2.rewards.similarity import rouge, word_error_rate
 
@@ -30,7 +30,7 @@ def accuracy_reward(
     """Reward a completion, or an answer without tags, for its answer.
 
     Args:
-        completion: the whole completion; text without any tag is taken as the answer itself.
+        completion: the whole completion. Corrected, text without any tag is taken as the answer itself; as released it is none.
         target: right answer: a letter, a number or a text.
         answer_type: "choice", "number" or "text"; the release guesses it from the target instead.
         options: texts of the options.
@@ -38,10 +38,10 @@ def accuracy_reward(
         question: what was asked, if it is known: it says which unit a bare number is in.
 
     Returns:
-        0 to 1; between them only for long texts and for numbers with many decimals.
+        0 to 1; between them for texts whose words are not the target's, and for numbers with many decimals.
     """
     if semantics == "reference":
-        return _released(_released_answer(completion), target)
+        return _released(first_blocks(completion).answer or "", target)
     answer = answer_text(completion)
     if answer is None:
         return 0.0
@@ -91,15 +91,6 @@ def equal_when_rounded(one: float, other: float) -> bool:
 
 
 # --- as released ------------------------------------------------------------------------------------------------------
-
-
-def _released_answer(completion: str) -> str:
-    """Content of the *first* answer block, else nothing; text without any tag is taken as the answer itself."""
-    begin = completion.find("<answer>")
-    end = completion.find("</answer>", begin + len("<answer>")) if begin >= 0 else -1
-    if end >= 0:
-        return completion[begin + len("<answer>") : end].strip()
-    return "" if "<" in completion else completion.strip()
 
 
 def _released(answer: str, target: str) -> float:

@@ -9,7 +9,7 @@ from video_r2.config import RewardWeights, Semantics, TemporalAlignment
 from video_r2.judge.base import Judge, Verdict
 from video_r2.judge.certainty import certain_claims
 from video_r2.reading.claims import Claim
-from video_r2.reading.responses import ParsedResponse, parse_response
+from video_r2.reading.responses import ParsedResponse, first_blocks, parse_response
 from video_r2.rewards.accuracy import accuracy_reward
 from video_r2.rewards.embedding import SentenceEmbedder
 from video_r2.rewards.format import format_reward
@@ -60,7 +60,8 @@ class RewardModel:
             `total`, the weighted sum. A figure that was not asked for, or that the judge failed to give, is NaN; in
             the total, what is missing counts as 0.
         """
-        parsed = [parse_response(completion) for completion in completions]
+        parse = first_blocks if self._semantics == "reference" else parse_response
+        parsed = [parse(completion) for completion in completions]
         alignments = self._alignments(parsed, groundings)
         consistency = self._consistency(parsed, answer_types, options, questions, alignments)
         self._judge.check_missing()
