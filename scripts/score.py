@@ -24,7 +24,7 @@ from video_r2.judge import make_judge
 from video_r2.judge.base import Judge
 from video_r2.metrics.accuracy import Score
 from video_r2.metrics.consistency import score_consistency
-from video_r2.metrics.prediction_files import adapter_of, read_any_predictions, read_groundings
+from video_r2.metrics.prediction_files import adapter_of, is_known, read_any_predictions, read_groundings
 from video_r2.metrics.summaries import line_of, score_table, summarise
 from video_r2.metrics.temporal import grounding_of, score_alignment
 from video_r2.metrics.visual_attention_score import score_evidence
@@ -46,6 +46,9 @@ def main() -> None:
     judge = make_judge(checked(config.Judge, {name: getattr(arguments, name) for name in JUDGE_OPTIONS}, COMMAND_LINE))
     groundings = read_groundings(arguments.groundings) if arguments.groundings else None
     files = {path: read_any_predictions(path, groundings) for path in arguments.files}
+    if arguments.metric == "tac" and arguments.semantics == "reference":
+        for path, records in files.items():
+            require_targets(records, path)
     if arguments.metric == "tar":
         files = {path: with_grounding(records, path) for path, records in files.items()}
     score = make_scorer(arguments, judge)
@@ -161,6 +164,18 @@ def make_scorer(arguments: argparse.Namespace, judge: Judge) -> Callable[[Record
 def with_precision(score: Score) -> Score:
     """The score of an alignment with its precision, which is what the release rewards."""
     return score if score.value is None else Score(score.detail["precision"], score.detail)
+
+
+def require_targets(records: Records, path: Path) -> None:
+    """See that it is known which answers are right: as released, two wrong ones agree."""
+    unknown = [record for record in records if record["response"] is not None and not is_known(record)]
+    if unknown:
+        raise UserError(
+            f"as released, TAC compares with the right answer, which {len(unknown)} of {len(records)} records do not say",
+            file=path,
+            record=str(unknown[0]["id"]),
+            cure="give each a `target` (of options, the letter or the text); or leave --semantics reference out",
+        )
 
 
 def with_grounding(records: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:

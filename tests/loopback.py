@@ -73,11 +73,12 @@ class Server:
         if isinstance(reply, int):
             reply = (reply, "0")
         if isinstance(reply, tuple):
-            status, retry_after = reply
+            status, retry_after, *said = reply
             handler.send_response(status)
             handler.send_header("Retry-After", retry_after)
-            handler.send_header("Content-Length", "0")
+            handler.send_header("Content-Length", str(sum(map(len, said))))
             handler.end_headers()
+            handler.wfile.write("".join(said).encode())
             return
         content = reply if isinstance(reply, str) else json.dumps(reply)
         body = (

@@ -188,7 +188,9 @@ class Judge(Section):
     retries: Annotated[int, Field(ge=0)] = Field(3, description="Further attempts after a failed request.")
     concurrency: Count = Field(32, description="Requests in flight at once.")
     max_missing: Fraction = Field(
-        0.02, description="Stop when more than this share of the answers to a job's questions is missing."
+        0.02,
+        description="Stop when more than this share of the answers to a job's questions, and three more, are missing; "
+        "0 stops at the first.",
     )
 
     @model_validator(mode="before")

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from loopback import Server, question_of
 
+from video_r2.errors import UserError
 from video_r2.judge import cache
 from video_r2.judge.base import Reading
 from video_r2.judge.cache import ReplyCache, key_of
@@ -44,6 +45,13 @@ def test_what_was_put_is_there_again_after_closing(path: Path) -> None:
     assert replies.get("k") == ReplyCache(path).get("k") == {"text": "ä", "score": 1.5}
     replies.put("k", {"score": 2})
     assert ReplyCache(path).get("k") == {"score": 2}
+
+
+def test_a_file_of_the_users_own_is_left_as_it_is(server: Server, path: Path) -> None:
+    path.write_text('{"response": "B"}')
+    with pytest.raises(UserError, match="is no file of replies"):
+        server.judge(cache=str(path))
+    assert path.read_text() == '{"response": "B"}'
 
 
 def test_a_key_follows_all_that_is_asked(server: Server, monkeypatch) -> None:
@@ -159,7 +167,7 @@ def test_a_damaged_file_is_set_aside_and_begun_anew(server: Server, path: Path, 
     content = path.read_bytes()
     assert len(content) > 8192
     damaged = {
-        "no database": b"replies, of course" * 500,
+        "no database": b"replies\0 of course" * 500,
         "cut off": content[:5000],
         "overwritten": content[:100] + b"\xff" * (len(content) - 100),
     }[damage]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -267,6 +268,34 @@ def test_too_many_missing_over_several_batches_stop_the_job(server: Server) -> N
     judge.check_missing()
     with pytest.raises(UserError, match=r"no answer to 4 of 7 questions; the last failure: HTTP status 500 .cure"):
         judge.consistency_of([Verdict("3", "a", "text"), Verdict("3", "b", "text")])
+
+
+def test_at_0_nothing_may_be_missing(server: Server) -> None:
+    server.behaviour = lambda request, number: 500 if number == 3 else {"score": 5}
+    with pytest.raises(UserError, match="gave no answer to 1 of 3 questions"):
+        server.judge(retries=0, max_missing=0.0, concurrency=1).evidence_of(list("abcd"))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (
+            404,
+            {"error": {"message": "The model `x` does\nnot exist."}},
+            "HTTP status 404 (The model `x` does not exist.)",
+        ),
+        (413, {"error": "too long"}, "HTTP status 413 (too long)"),
+        (404, "<html>" + "x" * 300, "HTTP status 404 (<html>" + "x" * 194 + ")"),
+        (401, {"error": {"message": "Incorrect key: secret"}}, "HTTP status 401 (cure"),
+    ],
+)
+def test_what_a_server_says_of_an_error_is_told(server: Server, status: int, body: object, said: str) -> None:
+    server.behaviour = lambda request, number: (status, "0", body if isinstance(body, str) else json.dumps(body))
+    judge = server.judge(retries=0)
+    judge.evidence_of(["t"])
+    with pytest.raises(UserError) as caught:
+        judge.check_missing()
+    assert said in str(caught.value)
 
 
 def test_server_that_is_not_there_is_missing() -> None:

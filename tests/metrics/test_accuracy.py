@@ -227,6 +227,12 @@ def test_a_number_counts_in_the_unit_of_the_question(
         ("1,000", "1000", 100, 100),
         ("four", "4", 0, 100),
         ("5", "4", 0, 0),
+        ("dog, cat, bird, fish, horse", "horse", 100, 0),  # released: the text stands in the answer
+        ("a dog or a horse", "horse", 100, 0),
+        ("horse/dog", "horse", 100, 0),
+        ("a brown horse, not a dog", "horse", 100, 100),
+        ("to the left, leftward", "leftward", 100, 100),
+        ("red, white, blue", "red, white, blue", 100, 100),
     ],
 )
 def test_open_answers_by_hand(answer: str, target: str, reference: float, corrected: float) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from video_r2.judge.base import Judge, Reading
-from video_r2.judge.rules import RuleJudge
+from video_r2.judge.rules import RuleJudge, same_answer
 from video_r2.metrics.consistency import score_consistency
 from video_r2.metrics.visual_attention_score import score_evidence
 
@@ -143,6 +143,17 @@ def test_who_said_what_does_not_matter(one: str, other: str, target: str) -> Non
         forward = tac(record(f"So {one}.", other, target), semantics)
         assert forward == tac(record(f"So {other}.", one, target), semantics)
     assert tac(record(f"So {one}.", other, target), "corrected") == 100 * (one == other)
+
+
+PHRASES = st.sampled_from(
+    ["frisbee", "red frisbee", "a dog", "small dog", "on the table", "table", "not a dog", "5", "05:00"]
+)
+
+
+@given(PHRASES, PHRASES)
+def test_who_said_which_phrase_does_not_matter(one: str, other: str) -> None:
+    assert same_answer(one, other, "text") == same_answer(other, one, "text")
+    assert same_answer(one, one, "text")
 
 
 @given(st.permutations(range(5)))

@@ -225,6 +225,15 @@ CASES: dict[str, list[Case]] = {
         (alignment([claim("00:70", "w")], {"01:10": "w"}), 1, 0),
         (alignment([claim("00:70", "w")], {"01:10": "w"}, "claims"), 1, 1),
     ],
+    "times_reversed": [
+        (alignment([claim("00:10-00:08", "w")], {"00:09": "w"}), 1, 0),
+        (alignment([claim("00:10-00:08", "w")], {"00:09": "w"}, "claims"), 1, 1),
+    ],
+    # 5.5 is rounded to 6, which is 4 s from 10 s; 12.4 to 12, which is 2 s from it.
+    "times_rounded": [
+        (alignment([claim("00:05.5", "w")], {"00:10": "w"}), 1, 0),
+        (alignment([claim("00:12.4", "w")], {"00:10": "w"}), 1, 0),
+    ],
     "buffer": [
         # The event ends at second 10.
         (alignment([claim("0:12", "w")], {"0:08-0:10": "w"}), 1, 1),
@@ -328,7 +337,12 @@ def test_every_difference_is_on_the_page() -> None:
 
 
 def test_a_place_knows_its_differences() -> None:
-    assert [entry.key for entry in differences_of("vas_judge")] == ["answer_block", "vas_failure", "vas_range", "vas_average"]
+    assert [entry.key for entry in differences_of("vas_judge")] == [
+        "answer_block",
+        "vas_failure",
+        "vas_range",
+        "vas_average",
+    ]
     assert {entry.key for entry in differences_of("temporal")} == {
         "times_read", "times_impossible", "buffer", "one_time", "matching", "alignment_reward"
     }  # fmt: skip

@@ -132,7 +132,7 @@ def test_both_say_the_same_of_the_same_responses(lmms_eval_file: Path, project_f
 def test_alignment_with_the_records_own_grounding(project_file: Path) -> None:
     done = score("tar", project_file)
     # The one record with a grounding: both claims are events, word for word.
-    assert "temporal_f1 100.0 [100.0, 100.0], 1 questions, 0 missing" in done.stdout
+    assert "temporal_f1 100.0, of a single video, 1 questions, 0 missing" in done.stdout
     assert "means: precision 100.0, recall 100.0, claims 2.0, events 2.0" in done.stdout
 
 
@@ -212,6 +212,45 @@ def test_fields_are_read_as_they_are_meant(write: Callable[..., Path], row: dict
     assert {name: record[name] for name in expected} == expected
 
 
+PROMPT = "What colour is the ball?\nA. red\nB. blue\nC. green\nThink."
+
+
+@pytest.mark.parametrize(
+    ("row", "target"),
+    [
+        ({"target": "B"}, "B"),
+        ({"target": "blue"}, "B"),  # MVBench
+        ({"target": "1"}, "B"),  # LongVideoBench
+        ({"target": 1}, "B"),
+        ({"target": "B. blue"}, "B"),  # TempCompass
+        ({"target": "(b)"}, "B"),
+        ({"target": "2", "options": ["1", "2", "3"]}, "B"),
+        ({"target": "blue", "options": {"B": "blue", "A": "red"}}, "B"),
+        ({"target": "blue", "options": "A. red\nB. blue"}, "B"),
+        ({"target": "blue", "options": ["(A) red", "(B) blue"]}, "B"),
+        ({"target": "purple"}, "purple"),
+    ],
+)
+def test_the_right_option_is_known_however_it_is_written(write: Callable[..., Path], row: dict, target: str) -> None:
+    answers = [("B", "B"), ("B", "C"), ("C", "B")]  # of a trace and of its answer
+    rows = [
+        {"input": PROMPT, "resps": f"<think>So the answer is {think}.</think><answer>{answer}</answer>", **row}
+        for think, answer in answers
+    ]
+    path = write(*rows)
+    assert {record["target"] for record in read_any_predictions(path)} == {target}
+    if target == "B":
+        assert values(score("tac", path, "--semantics", "reference", "--json")) == [100.0, 0.0, 0.0]
+    else:
+        said = score("tac", path, "--semantics", "reference", rc=1).stderr
+        assert "compares with the right answer, which 3 of 3 records do not say" in said
+
+
+def test_as_released_tac_is_not_measured_where_nobody_says_what_is_right(write: Callable[..., Path]) -> None:
+    path = write({"response": "<think>So B.</think><answer>C</answer>"})
+    assert "which 1 of 1 records do not say" in score("tac", path, "--semantics", "reference", rc=1).stderr
+
+
 def test_a_server_that_answers_nothing_is_told_however_few_the_questions(write: Callable[..., Path]) -> None:
     arguments = ["--judge", "llm", "--url", "http://127.0.0.1:9/v1", "--retries", 0]
     assert (
@@ -245,6 +284,7 @@ def test_with_a_server_the_rules_decide_what_they_are_certain_of(write: Callable
     [
         ("", "there are no predictions"),
         ("{", "record line 1: is no JSON"),
+        (f'{{"response": "a", "id": {"9" * 5000}}}', "record line 1: is no JSON"),
         ('{"response": "a"}\n[1]', "record line 2: is a list, no object"),
         ('{"doc_id": 3, "target": "A"}', "has neither 'response' nor 'resps' nor 'filtered_resps', but 'doc_id', 'target'"),
         ('{"resps": ["a", "b"]}', 'its response is no text, but ["a", "b"]'),

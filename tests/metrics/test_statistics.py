@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from video_r2.metrics.averages import MACRO, MICRO, Averaging, aggregate, averaging_of
-from video_r2.metrics.statistics import interval, paired_difference, resample
+from video_r2.metrics.statistics import interval, on_common_questions, paired_difference, resample
 
 
 def make(seed: int, videos: int = 30, per_video: int = 3, benchmark: str = "b", rate: float = 0.6) -> pd.DataFrame:
@@ -124,6 +124,33 @@ def test_missing_scores_are_left_out_and_keep_the_pairing() -> None:
     assert interval(gaps).mean == pytest.approx(gaps["score"].mean())
     rest = scores[scores["video"] != "v000"]
     assert paired_difference(gaps, scores).mean == pytest.approx(rest["score"].mean() - scores["score"].mean())
+
+
+def test_what_one_of_two_has_no_score_for_counts_in_neither() -> None:
+    """Equal answers of which some wrong ones are missing on one side are no difference."""
+    scores = make(8)
+    scores["id"] = [f"q{at}" for at in range(len(scores))]
+    gaps = scores.copy()
+    gaps.loc[gaps.index[gaps["score"] == 0][:7], "score"] = np.nan
+    assert paired_difference(gaps, scores).mean > 1
+    found = paired_difference(*on_common_questions(gaps, scores))
+    assert (found.mean, found.low, found.high) == (0.0, 0.0, 0.0)
+    one, other = on_common_questions(gaps, scores.iloc[5:])
+    assert list(one["id"]) == list(other["id"])
+    assert len(one) == len(scores.iloc[5:]) - gaps["score"].iloc[5:].isna().sum()
+
+
+def test_a_single_video_has_no_interval() -> None:
+    one = make(8, videos=1, per_video=10)
+    several = make(8, benchmark="c")
+    found = interval(one)
+    assert found.mean == pytest.approx(one["score"].mean())
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    both = pd.concat([one, several])
+    assert math.isnan(interval(both).low)
+    assert not math.isnan(interval(both, by_question=True).low)
+    assert math.isnan(paired_difference(one, one.assign(score=0.0)).low)
 
 
 def test_result_depends_on_nothing_but_the_scores_and_the_seed() -> None:

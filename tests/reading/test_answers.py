@@ -97,9 +97,19 @@ def test_choice_is_read_by_label_else_by_words(text: str, letter: str | None) ->
     assert choice_of(text, COLOURS) == letter
 
 
-def test_option_that_looks_like_another_letter_is_taken_by_its_text() -> None:
-    assert choice_of("B", ["C", "B", "A"]) == "B"
-    assert choice_of("A", ["C", "B", "A"]) == "C"
+@pytest.mark.parametrize(
+    ("written", "options", "letter"),
+    [
+        *((written, ["C", "B", "A"], "A") for written in ("A", "(A)", "a.", "Option A", "A. C")),
+        ("X", ["C", "X", "A"], "B"),
+        ("x", ["C", "X", "A"], "B"),
+        ("A", ["b", "a", "e"], "A"),
+        ("(A) b", ["b", "a", "e"], "A"),
+        ("a", ["b", "a", "e"], "B"),
+    ],
+)
+def test_a_letter_is_a_label_first_where_the_options_are_letters(written: str, options: list[str], letter: str) -> None:
+    assert choice_of(written, options) == letter
 
 
 @pytest.mark.parametrize(

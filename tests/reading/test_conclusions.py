@@ -149,7 +149,7 @@ def test_what_is_left_when_the_others_are_denied(trace: str) -> None:
         (["vitamin A", "vitamin B", "vitamin D"], "The slide says vitamin D.", "C"),
         (["the oboe", "the flute", "the horn"], "It is in C major. The oboe begins.", "A"),
         (["the oboe", "the flute", "the horn"], "They meet at Gate C. It's the flute.", "B"),
-        (["C", "B", "A"], "The sign shows a big A. So it is A.", "C"),
+        (["C", "B", "A"], "The sign shows a big A. So it is A.", "A"),
         (["C", "B", "A"], "The sign shows a big A. So it is option C.", "C"),
         # options that are only enumerated, or said to be wrong
         (TONES, "The options are: A. red B. blue C. green. I see a blue ball.", "B"),

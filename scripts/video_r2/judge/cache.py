@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from video_r2.errors import UserError
+
 Result = TypeVar("Result")
 
 CHECKSUM = 16  # hexadecimal digits
@@ -85,6 +87,16 @@ class ReplyCache:
                 self._forget()
                 warnings.warn(f"{self._path}: going on without the judge's cache: {error}", stacklevel=4)
                 return otherwise
+
+    def require_own(self) -> None:
+        """Raise a `UserError` if the file is a text of the user's, and no cache that a fault has damaged."""
+        try:
+            with self._path.open("rb") as file:
+                begins = file.read(4096)
+        except OSError:
+            return
+        if begins and b"\0" not in begins:
+            raise UserError("is no file of replies", file=self._path, cure="name another one for the cache")
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -34,6 +35,7 @@ Answer = TypeVar("Answer")
 PROMPTS = Path(__file__).parent / "prompts"
 LONGEST_TIME = 64  # characters; anything longer that a server calls a time is none
 LONGEST_REPLY = 1 << 20  # bytes
+LONGEST_ERROR, LONGEST_SAID = 1 << 14, 200  # bytes read of what a server says of an error, characters told of it
 LONGEST_WAIT = 30.0  # seconds between two attempts
 REPLY_TOKENS = 1024
 ALLOWANCE = 3  # failures that no rate is calculated for
@@ -77,6 +79,8 @@ class LLMJudge(Judge):
         self._semantics = semantics
         self._wait = wait
         self._cache = ReplyCache(settings.cache) if settings.cache else None
+        if self._cache:
+            self._cache.require_own()
         self._last_failure = ""
         self._knows_schemas = True
         self._learning = threading.Lock()
@@ -127,7 +131,8 @@ class LLMJudge(Judge):
             self._server.close()
 
     def _is_too_many(self, missing: int, questions: int) -> bool:
-        return missing > self._settings.max_missing * questions + ALLOWANCE
+        allowance = ALLOWANCE if self._settings.max_missing else 0
+        return missing > self._settings.max_missing * questions + allowance
 
     def _too_many(self, missing: int, asked: int) -> UserError:
         return UserError(
@@ -204,7 +209,7 @@ class LLMJudge(Judge):
                 reply = self._reply(request)
                 answer = read(reply)
             except urllib.error.HTTPError as error:
-                self._last_failure = f"HTTP status {error.code}"
+                self._last_failure = _described(error)
                 if error.code not in (408, 409, 425, 429) and error.code < 500:
                     return None
                 wait = max(wait, _retry_after(error))
@@ -351,6 +356,19 @@ def _read_all(response: HTTPResponse) -> bytes:
 @lru_cache(maxsize=8)
 def _prompt(name: str) -> str:
     return (PROMPTS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def _described(error: urllib.error.HTTPError) -> str:
+    """The status, and what the server says of it; where it refuses a token, that may be part of what it says."""
+    said = ""
+    if error.code not in (401, 403):
+        with contextlib.suppress(OSError, HTTPException):
+            said = error.read(LONGEST_ERROR).decode("utf-8", "replace")
+    with contextlib.suppress(ValueError, RecursionError, KeyError, TypeError):
+        reply = json.loads(said)
+        said = str(reply["error"]["message"] if isinstance(reply["error"], dict) else reply["error"])
+    line = writable(" ".join(said.split()))[:LONGEST_SAID]
+    return f"HTTP status {error.code}" + (f" ({line})" if line else "")
 
 
 def _retry_after(error: urllib.error.HTTPError) -> float:

@@ -76,9 +76,12 @@ def is_consistent(verdict: Verdict) -> bool:
 
 
 def same_answer(think: str, answer: str, answer_type: str, question: str = "") -> bool:
-    """Whether two answers that were read are equal; of text, a conclusion may also say the answer's words among others."""
+    """Whether two answers that were read are equal; of text, one may also say the other's words among others.
+
+    Which of the two the trace concludes makes no difference.
+    """
     if not think or not answer:
         return False
     if answers_equal(think, answer, answer_type, question):
         return True
-    return answer_type == "text" and contains_words(think, answer)
+    return answer_type == "text" and (contains_words(think, answer) or contains_words(answer, think))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +13,14 @@ from video_r2.metrics import released
 from video_r2.metrics.averages import aggregate, averaging_of
 from video_r2.reading.answering import number_of
 from video_r2.reading.answers import answers_equal, choice_of
-from video_r2.reading.words import contains_words
+from video_r2.reading.words import contains_words, normalise_text
 from video_r2.rewards.accuracy import equal_when_rounded, target_letter
 
 __all__ = ["Score", "aggregate", "averaging_of", "mean_relative_accuracy", "score_record"]
 
 THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))  # 0.50 to 0.95: VSI-Bench's 10 confidence levels
+_OR = re.compile(r"\bor\b|[/|]", re.IGNORECASE)
+_BETWEEN_CANDIDATES = re.compile(r"(?:,\s*)?\bor\b|[,;/|]", re.IGNORECASE)
 LEAVES_EMPTY_OUT = frozenset({"mvbench", "video_mmmu"})  # released: an empty answer is not counted at all
 
 
@@ -92,11 +95,20 @@ def mean_relative_accuracy(answer: float | None, target: float) -> float:
 
 
 def _text_is_right(answer: str, target: str, question: str) -> bool:
-    """Whether an open answer is the target, or a phrase that says the target's words."""
-    if answers_equal(answer, target, "text") or contains_words(answer, target):
+    """Whether an open answer is the target, or a phrase that says the target's words; a list of candidates is neither."""
+    if answers_equal(answer, target, "text"):
         return True
+    if contains_words(answer, target):
+        return not _lists_candidates(answer)
     wanted, read = number_of(target, question), number_of(answer, question)
     return _is_bare_number(target) and read is not None and wanted is not None and equal_when_rounded(read, wanted)
+
+
+def _lists_candidates(answer: str) -> bool:
+    """Whether an answer is several short ones: "cat or dog", "cat, dog, horse"."""
+    given = [normalise_text(part).split() for part in _BETWEEN_CANDIDATES.split(answer)]
+    several = 1 if _OR.search(answer) else 2
+    return len(given) > several and all(1 <= len(words) <= 2 for words in given)
 
 
 def _is_bare_number(text: str) -> bool:

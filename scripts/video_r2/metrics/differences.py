@@ -13,7 +13,7 @@ from typing import Literal
 Place = Literal["format", "accuracy_reward", "temporal", "gate", "accuracy", "tac", "vas_judge"]
 
 RELEASE = "mbzuai-oryx/Video-R2, commit c9e6743"
-_FIRST, _REPEATED, _GATE_AND_VAS = "e07cf39", "0389e2b", "0907914"
+_FIRST, _REPEATED, _GATE_AND_VAS, _BLOCKS = "e07cf39", "0389e2b", "0907914", "da4ac01"
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         ("accuracy_reward",),
         "a completion without an answer block is wrong",
         "a completion without any tag is the answer itself; the format reward is for its form",
+        _BLOCKS,
     ),
     Difference(
         "answer_block",
@@ -131,6 +132,22 @@ DIFFERENCES: tuple[Difference, ...] = (
         ("temporal",),
         '"00:70" is taken for 01:10',
         "matches nothing and counts as a claim",
+    ),
+    Difference(
+        "times_reversed",
+        "times: ranges that end before they begin",
+        ("temporal",),
+        "turned round",
+        "impossible: the claim matches nothing",
+        _BLOCKS,
+    ),
+    Difference(
+        "times_rounded",
+        "times: fractions of a second",
+        ("temporal",),
+        "rounded to whole seconds",
+        "as they are",
+        _BLOCKS,
     ),
     Difference(
         "buffer",
@@ -196,6 +213,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         ("vas_judge",),
         "rounded, and brought within 0 and 10",
         "beyond 0 to 10 it is asked for again, then missing; 7.5 counts as it is",
+        _BLOCKS,
     ),
     Difference(
         "vas_average",

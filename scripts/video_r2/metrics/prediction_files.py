@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any, get_args
 
 from video_r2.data.options import options_in
@@ -19,6 +20,7 @@ from video_r2.judge.base import AnswerType
 from video_r2.metrics.released import READERS
 from video_r2.metrics.summaries import read_predictions
 from video_r2.reading.responses import parse_response
+from video_r2.rewards.accuracy import target_letter
 
 Grounding = Mapping[str, Mapping[str, str]]
 """What happens in the video of each question: sentences by their times, by the question's id."""
@@ -89,7 +91,7 @@ def _listed_rows(path: Path) -> list[Any]:
     if text.lstrip().startswith("["):
         try:
             return list(json.loads(text))
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"is no JSON list: {error}", file=path) from error
     return [row for _, row in _lines(path)]
 
@@ -110,7 +112,7 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         try:
             row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # of numbers with thousands of digits, too
             raise UserError(f"is no JSON: {error}", file=path, record=f"line {number}", cure=_JSON_LINES) from error
         if not isinstance(row, dict):
             raise UserError(
@@ -140,16 +142,15 @@ def _record(number: int, row: Mapping[str, Any], path: Path) -> dict[str, Any]:
             record=f"line {number}",
             cure="give one text for each question, or null where there is none",
         )
+    task = _SAMPLES.search(path.stem)
     identity = str(number - 1 if given.get("id") is None else given["id"])
     question, target = (
         "" if given.get(name) is None else writable(str(given[name])) for name in ("question", "target")
     )
     response = None if response is None else writable(response)
-    options = given.get("options")
-    if not isinstance(options, list):
-        options = options_in(question)
+    options = _options(given.get("options"), question)
+    kind = answer_type if (answer_type := given.get("answer_type")) in get_args(AnswerType) else _kind(target, options)
     parsed = parse_response(response)
-    task = _SAMPLES.search(path.stem)
     grounding = _grounding_in(given)
     return {
         "id": identity,
@@ -159,9 +160,9 @@ def _record(number: int, row: Mapping[str, Any], path: Path) -> dict[str, Any]:
         "category": str(given.get("category") or ""),
         "video": str(given.get("video") or identity),
         "question": question,
-        "options": [str(option) for option in options],
-        "answer_type": kind if (kind := given.get("answer_type")) in get_args(AnswerType) else _kind(target, options),
-        "target": target,
+        "options": options,
+        "answer_type": kind,
+        "target": _target_of_choice(target, options) if kind == "choice" else target,
         "grounding": "{}" if grounding is None else json.dumps(_checked_grounding(grounding, path, f"line {number}")),
         "response": response,
         "think": _text_in(given, "think", parsed.think),
@@ -188,7 +189,33 @@ def _only(responses: Any) -> Any:
     return responses
 
 
-def _kind(target: str, options: list[Any]) -> str:
+def _options(given: Any, question: str) -> list[str]:
+    """Texts of the options, without their letters: a list, an object by letters or a text, else those in the question."""
+    if isinstance(given, dict):
+        given = [f"{letter}. {given[letter]}" for letter in sorted(given)]
+    lines = list(map(str, given)) if isinstance(given, list) else str(given or "").split("\n")
+    labelled = options_in("\n".join(lines))
+    if isinstance(given, list) and len(labelled) != len(given):
+        return lines
+    return labelled or options_in(question)
+
+
+def _target_of_choice(target: str, options: list[str]) -> str:
+    """Letter of the right option: lmms-eval's tasks log the letter, the option with it, its text alone, or its place from 0."""
+    place = int(target) if re.fullmatch(r"\d{1,2}", target.strip()) else len(options)
+    if place < len(options) and target.strip() not in options:
+        return ascii_uppercase[place]
+    return target_letter(target, options) or target
+
+
+def is_known(record: Mapping[str, Any]) -> bool:
+    """Whether a record says which answer is right: of a question with options, by its letter."""
+    target = str(record["target"]).strip()
+    letters = ascii_uppercase[: len(record["options"]) or None]
+    return (len(target) == 1 and target.upper() in letters) if record["answer_type"] == "choice" else bool(target)
+
+
+def _kind(target: str, options: list[str]) -> str:
     """Type of an answer; a letter alone, or one before its text ("(B) blue"), is one of options that are not known."""
     if options or re.fullmatch(r"\s*\(?[A-Z]\)?\.?\s*|\s*(?:\([A-Z]\)|[A-Z][.):])\s+\S.*", target):
         return "choice"
@@ -207,7 +234,7 @@ def _checked_grounding(grounding: Any, path: Path, record: str) -> dict[str, str
     if isinstance(grounding, str):
         try:
             grounding = json.loads(grounding)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"its grounding is no JSON: {error}", file=path, record=record) from error
     if not isinstance(grounding, dict) or not all(isinstance(text, str) for text in grounding.values()):
         raise UserError(

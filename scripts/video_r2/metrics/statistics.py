@@ -53,11 +53,13 @@ def interval(
         by_question: give each question the same weight, of whatever benchmarks have scores; else each benchmark.
 
     Returns:
-        NaN if a benchmark has no score: an average over the others would be another figure.
+        NaN if a benchmark has no score: an average over the others would be another figure. The ends are NaN if a benchmark
+        (by question: all together) has a single video, which every sample would be made of.
     """
     names = list(benchmarks) if benchmarks is not None else sorted(scores["benchmark"].unique())
-    draws = resample(scores, averaging, samples, seed, _videos([scores]))
-    return _estimate(_mean_over(draws, names, by_question))
+    videos = _videos([scores])
+    draws = resample(scores, averaging, samples, seed, videos)
+    return _estimate(_mean_over(draws, names, by_question), _vary(videos, names, by_question))
 
 
 def paired_difference(
@@ -85,7 +87,22 @@ def paired_difference(
         _mean_over(resample(frame, rule, samples, seed, videos), names, alike)
         for frame, rule, alike in zip(frames, rules, by_question, strict=True)
     )
-    return _estimate(first - second)
+    return _estimate(first - second, _vary(videos, names, all(by_question)))
+
+
+def on_common_questions(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of both whose questions have a score in every row of both: what can be compared question by question.
+
+    Args:
+        one: scores with the columns `benchmark`, `id` and `score`, of one or several seeds.
+        other: the same.
+    """
+    frames = one, other
+    asked = [pd.MultiIndex.from_frame(frame[["benchmark", "id"]]) for frame in frames]
+    unscored = [index[frame["score"].isna().to_numpy(bool)] for index, frame in zip(asked, frames, strict=True)]
+    common = asked[0].intersection(asked[1]).difference(unscored[0]).difference(unscored[1])
+    first, second = (frame[index.isin(common)] for index, frame in zip(asked, frames, strict=True))
+    return first, second
 
 
 def resample(
@@ -148,9 +165,15 @@ def _mean_over(draws: Mapping[str, Draws], benchmarks: Sequence[str], by_questio
         return np.asarray(np.where(counts > 0, averages * counts, 0.0).sum(axis=0) / counts.sum(axis=0))
 
 
-def _estimate(draws: np.ndarray) -> Estimate:
+def _vary(videos: Mapping[str, Sequence[str]], benchmarks: Sequence[str], by_question: bool) -> bool:
+    """Whether samples differ, so that an interval can be taken of them."""
+    numbers = [len(videos[name]) for name in benchmarks if name in videos]
+    return (sum(numbers) if by_question else min(numbers, default=0)) > 1
+
+
+def _estimate(draws: np.ndarray, vary: bool) -> Estimate:
     mean, sampled = float(draws[0]), draws[1:][np.isfinite(draws[1:])]
-    if math.isnan(mean) or not sampled.size:
+    if math.isnan(mean) or not sampled.size or not vary:
         return Estimate(mean, math.nan, math.nan)
     low, high = np.quantile(sampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(mean, float(low), float(high))

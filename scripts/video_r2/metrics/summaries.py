@@ -154,8 +154,11 @@ def line_of(benchmark: str, summary: Mapping[str, Any]) -> str:
     """A benchmark's summary in one line."""
     if summary["mean"] is None:
         return f"{benchmark}: nothing to score ({summary['n']} records)"
+    interval = (
+        f" [{summary['low']:.1f}, {summary['high']:.1f}]" if summary["low"] is not None else ", of a single video"
+    )
     return (
-        f"{benchmark}: {summary['metric']} {summary['mean']:.1f} [{summary['low']:.1f}, {summary['high']:.1f}], "
+        f"{benchmark}: {summary['metric']} {summary['mean']:.1f}{interval}, "
         f"{summary['n']} questions, {summary['missing']} missing"
     )
 

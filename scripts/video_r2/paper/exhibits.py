@@ -16,7 +16,7 @@ from video_r2 import config, records
 from video_r2.data.questions import KINDS, kind_of
 from video_r2.metrics.averages import averaging_of, is_averaged_by_question
 from video_r2.metrics.mcnemar import compare
-from video_r2.metrics.statistics import Estimate, interval, paired_difference
+from video_r2.metrics.statistics import Estimate, interval, on_common_questions, paired_difference
 from video_r2.paper.figures import BoxStatistics, box_statistics
 
 AVERAGES = ("generic", "reasoning", "overall")
@@ -197,6 +197,8 @@ def differences(
 ) -> pd.DataFrame:
     """How far each evaluation is ahead of another on the same questions, with a 95% interval of the paired difference.
 
+    A question that has no score in one of the two counts in neither.
+
     Args:
         pairs: (evaluation, the one that it is compared with).
         columns: benchmarks, averages, `LOOKS` or `heldout`.
@@ -212,10 +214,9 @@ def differences(
         for name, against in pairs:
             for column in columns:
                 asked = _Question(study, metric, column)
-                one, other = (asked.select(by_evaluation.get(row, nothing)) for row in (name, against))
+                frames = (asked.select(by_evaluation.get(row, nothing)) for row in (name, against))
                 found = paired_difference(
-                    one,
-                    other,
+                    *on_common_questions(*frames),
                     asked.averaging,
                     study.bootstrap,
                     benchmarks=asked.benchmarks,

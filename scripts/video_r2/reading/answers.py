@@ -5,6 +5,7 @@ Everything here is linear in the length of the text and never raises on any text
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from string import ascii_uppercase
 
@@ -29,6 +30,9 @@ def letter_of(text: str | None, options: int) -> str | None:
     return given_choice(text, (), options) or None if text else None
 
 
+_LABELLED = re.compile(r"\W{0,3}([A-Za-z])\W{1,3}(.+)", re.DOTALL)
+
+
 def choice_of(text: str | None, options: Sequence[str]) -> str | None:
     """Read the option that an answer names: by its letter, else by its words.
 
@@ -37,9 +41,14 @@ def choice_of(text: str | None, options: Sequence[str]) -> str | None:
     """
     if not text:
         return None
+    if labelled := _LABELLED.match(text):
+        place = ascii_uppercase.index(labelled[1].upper())
+        if place < len(options) and normalise_text(labelled[2]) == normalise_text(options[place]):
+            return ascii_uppercase[place]
     exact = normalise_text(text)
     same = [letter for letter, option in zip(ascii_uppercase, options, strict=False) if normalise_text(option) == exact]
-    return same[0] if len(same) == 1 and exact else given_choice(text, options) or None
+    is_text = len(same) == 1 and len(exact) > 1  # a letter is a label first
+    return same[0] if is_text else given_choice(text, options) or None
 
 
 def answers_equal(one: str, other: str, answer_type: str, question: str = "") -> bool:

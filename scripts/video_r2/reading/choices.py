@@ -25,7 +25,7 @@ class Options:
     Attributes:
         letters: of the options, in order.
         texts: of the options; empty where only their number is known.
-        by_letter: letter of each option whose text is a letter.
+        by_letter: letter of each option whose text is a letter, and that no label.
         openings: how their texts begin, in lower case.
     """
 
@@ -33,11 +33,13 @@ class Options:
         self.letters = ascii_uppercase[:number]
         self.texts = [spell_plainly(text).strip() for text in texts]
         self.openings = tuple(text.lower()[:12] for text in self.texts)
-        # Options may be letters themselves, shuffled: then a letter alone is an option's text.
+        # Options may be letters themselves: then one that is no label is an option's text.
         self.by_letter = {
-            text.upper(): letter
+            form: letter
             for text, letter in zip(self.texts, self.letters, strict=False)
             if len(text) == 1 and text.isalpha()
+            for form in (text, text.swapcase())
+            if form not in self.letters and (form == text or text not in self.letters)
         }
         words = [[token.word for token in tokens_of(text) if token.word not in ARTICLES] for text in self.texts]
         stems = [tuple(map(stem_of, each)) for each in words]
@@ -190,7 +192,7 @@ def _letters_in(text: str, options: Options, lenient: bool) -> list[Mention]:
     for match in _LETTER.finditer(text):
         letter = match[1].upper()
         if options.by_letter and not _NAMED.search(text[max(0, match.start() - 24) : match.start()]):
-            letter = options.by_letter.get(letter, letter)
+            letter = options.by_letter.get(match[1], letter)
         if letter in options.letters and _is_label(text, match, lenient):
             found.append(Mention(*match.span(), letter, "letter"))
     return found

@@ -7,9 +7,12 @@ writing a time is read, and an impossible one is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+
+from video_r2.reading.number_words import ENGLISH
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,11 @@ _MENTION = re.compile(
 _KINDS = ("between", "clock", "ordinal", "nth", "units", "variable")
 
 _DIGIT = re.compile(r"\d")
+_TENS = "twenty|thirty|forty|fifty"
+_ONES = "one|two|three|four|five|six|seven|eight|nine"
+_TEENS = "ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
+_SPELLED = re.compile(rf"\b(?:(?:{_TENS})(?:[ -](?:{_ONES}))?|{_TEENS}|{_ONES})(?=[ -]seconds?\b)", re.IGNORECASE)
+_LENGTH_AFTER = re.compile(r"[ \t]*(?:long|in[ \t](?:length|duration|total))\b", re.IGNORECASE)
 _DURATION_BEFORE = re.compile(
     r"\b(?:for|lasts?|lasting|within|every|another|takes?|over|next|last|first|than)[ \t]+(?:only[ \t]+)?$",
     re.IGNORECASE,
@@ -130,14 +138,32 @@ def find_times(text: str) -> Iterator[Mention]:
     mark"), in brackets of its own, or as the head of a line; "for 5 seconds" is a duration. A score ("the score is 2:10") and
     a time of day ("10:30 a.m.") are no times of a video.
     """
-    if not _DIGIT.search(text):
+    plain, place_of = _in_digits(text.translate(_PLAIN))
+    if not _DIGIT.search(plain):
         return
-    plain = text.translate(_PLAIN)
     for match in _MENTION.finditer(plain):
         if not _is_moment(plain, match):
             continue
-        first, second = _parts(match)
-        yield Mention(match.start(), match.end(), text[match.start() : match.end()].strip(), _interval(first, second))
+        begin, end = place_of(match.start()), place_of(match.end())
+        yield Mention(begin, end, text[begin:end].strip(), _interval(*_parts(match)))
+
+
+def _in_digits(text: str) -> tuple[str, Callable[[int], int]]:
+    """The text with the numbers of "five seconds" and "the twenty-one-second mark" in digits, and where its places were."""
+    if "second" not in text.lower():
+        return text, lambda place: place
+    parts, ends, begin = [""], [(0, 0)], 0  # after each number, its end here and where it was
+    for match in _SPELLED.finditer(text):
+        number = str(sum(ENGLISH[word.lower()] for word in match[0].replace("-", " ").split()))
+        parts += [text[begin : match.start()], number]
+        begin = match.end()
+        ends.append((sum(map(len, parts[-2:])) + ends[-1][0], begin))
+
+    def place_of(place: int) -> int:
+        here, there = ends[bisect_right(ends, place, key=lambda end: end[0]) - 1]
+        return there + place - here
+
+    return "".join([*parts, text[begin:]]), place_of
 
 
 @lru_cache(maxsize=4096)
@@ -146,7 +172,7 @@ def parse_time(text: str) -> Interval | None:
 
     A bare number is taken as seconds, as it is in the keys that judges write.
     """
-    plain = text.translate(_PLAIN).strip()
+    plain, _ = _in_digits(text.translate(_PLAIN).strip())
     if bare := _BARE.fullmatch(plain):
         return _interval(bare[1], bare[2])
     matches = list(_MENTION.finditer(plain))
@@ -172,6 +198,8 @@ def _parts(match: re.Match[str]) -> tuple[str, str | None]:
 def _is_moment(text: str, match: re.Match[str]) -> bool:
     kind, before = _kind(match), text[max(0, match.start() - 40) : match.start()]
     if kind == "clock":
+        if _LENGTH_AFTER.match(text, match.end()):
+            return False
         return match["clock_lead"] is not None or match["c2"] is not None or not _SCORE_BEFORE.search(before)
     if kind == "nth":
         return not _DURATION_BEFORE.search(before)
