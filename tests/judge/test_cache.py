@@ -48,6 +48,7 @@ def test_what_was_put_is_there_again_after_closing(path: Path) -> None:
 
 
 def test_a_file_of_the_users_own_is_left_as_it_is(server: Server, path: Path) -> None:
+    path.parent.mkdir()
     path.write_text('{"response": "B"}')
     with pytest.raises(UserError, match="is no file of replies"):
         server.judge(cache=str(path))

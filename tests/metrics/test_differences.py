@@ -344,7 +344,8 @@ def test_a_place_knows_its_differences() -> None:
         "vas_average",
     ]
     assert {entry.key for entry in differences_of("temporal")} == {
-        "times_read", "times_impossible", "buffer", "one_time", "matching", "alignment_reward"
+        "answer_block", "times_read", "times_impossible", "times_reversed", "times_rounded", "buffer", "one_time", "matching",
+        "alignment_reward",
     }  # fmt: skip
 
 

@@ -29,8 +29,8 @@ def cell(frame, evaluation: str, column: str, metric: str = "accuracy"):
 def test_averages_give_every_benchmark_the_same_weight(study: Study, write_scores: Callable[..., Path]) -> None:
     paths = [
         write_scores("sft", "mvbench", [100, 0, 100, 100]),  # 75
-        write_scores("sft", "tempcompass", [100, 0]),  # 50
-        write_scores("sft", "videomathqa", [0, 0]),  # 0
+        write_scores("sft", "tempcompass", [100, 0, 100, 0]),  # 50
+        write_scores("sft", "videomathqa", [0, 0, 0, 0]),  # 0
         write_scores("sft", "mmvu", [100, 100, 100, 0, 0, 0, 0, 0, 0, 0]),  # 30
     ]
     frame = cells(read_scores(paths), study, ["accuracy"], ["sft"])
@@ -49,7 +49,7 @@ def test_averages_give_every_benchmark_the_same_weight(study: Study, write_score
     assert list(frame["column"]) == ["mvbench", "tempcompass", "videomathqa", "mmvu", "generic", "reasoning", "overall"]
     overall = cell(frame, "sft", "overall")
     assert overall.low <= overall.value <= overall.high
-    assert (overall.questions, overall.missing, overall.seeds) == (18, 0, 1)
+    assert (overall.questions, overall.missing, overall.seeds) == (22, 0, 1)
     assert math.isnan(overall.sd)
     # every video of VideoMathQA scores 0, whichever are drawn
     assert (cell(frame, "sft", "videomathqa").low, cell(frame, "sft", "videomathqa").high) == (0, 0)
