@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,3 +138,29 @@ def test_chosen_questions_are_spread_over_the_table() -> None:
     names = [f"q{at}" for at in range(10)]
     assert evenly_spaced(names, 4) == {"q0", "q3", "q6", "q9"}
     assert evenly_spaced(names, 0) == evenly_spaced(names, 10) == evenly_spaced(names, 99) == set(names)
+
+
+def read_attention(root: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, root / "scripts/read_attention.py", *arguments]
+    return subprocess.run(list(map(str, command)), text=True, capture_output=True, check=False)
+
+
+def test_the_command_says_what_the_scores_are(root: Path, world, settings, job: Any) -> None:
+    job.params.frames["overlay"] = False
+    detail = json.loads(scores(job).loc[0, "detail"])
+    row = read_table(job.input.predictions[0], PREDICTION).iloc[0]
+    frames = [
+        part for name in ("fps", "max_frames", "min_pixels", "max_pixels")
+        for part in (f"--{name.replace('_', '-')}", getattr(settings.frames, name))
+    ]  # fmt: skip
+    asked = [world.checkpoint, row["video"], "--prompt", row["prompt"], "--response", row["response"], *frames]
+    done = read_attention(root, *asked, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["prompt"] == pytest.approx(detail["prompt"], abs=1e-4)
+    assert list(found["per_second"].values()) == pytest.approx(list(detail["per_second"].values()), abs=1e-4)
+    assert found["claims"][0]["share"] == pytest.approx(detail["on_cited"], abs=1e-4)
+    assert "".join(token["token"] for token in found["tokens"]) == row["response"]
+    for token in found["tokens"]:
+        assert sum(token[name] for name in ("video", "prompt", "response")) == pytest.approx(1, abs=1e-5)
+    assert "has no layer 99, but 3 of them" in read_attention(root, *asked, "--layer", 99).stderr

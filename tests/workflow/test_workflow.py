@@ -128,6 +128,7 @@ def test_every_rule_has_its_script_and_every_script_its_rule(root: Path) -> None
         "plan",
         "print_summary",
         "provenance",
+        "read_attention",
         "score",
         "why",
         "write_results_page",
