@@ -18,7 +18,7 @@ rule index_videos:
         "../envs/data.yaml"
     params:
         raw=PLAN.exchanged("training/videos"),
-        data=PLAN.section("data", "max_rejected"),
+        max_rejected=PLAN.max_rejected,
         environment=PLAN.environment("data"),
         code=PLAN.code("index_videos"),
     script:
@@ -44,7 +44,8 @@ rule prepare_training:
         "../envs/data.yaml"
     params:
         raw=PLAN.exchanged("training/*"),
-        data=PLAN.section("data", "heldout_fraction", "max_rejected"),
+        data=PLAN.section("data", "heldout_fraction"),
+        max_rejected=PLAN.max_rejected,
         environment=PLAN.environment("data"),
         code=PLAN.code("prepare_training"),
     script:
@@ -67,8 +68,8 @@ rule prepare_benchmark:
     params:
         raw=PLAN.exchanged_benchmarks,
         benchmark=lambda wildcards: PLAN.benchmark(wildcards.benchmark),
-        published=lambda wildcards: PLAN.published_size(wildcards.benchmark),
-        max_rejected=PLAN.config.data.max_rejected,
+        published=PLAN.published_size,
+        max_rejected=PLAN.max_rejected,
         environment=PLAN.environment("data"),
         code=PLAN.code("prepare_benchmark"),
     script:

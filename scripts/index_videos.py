@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from video_r2 import config, records
+from video_r2 import records
 from video_r2.checksums import sha256_of
 from video_r2.data.rejected import require_few, write_rejected
 from video_r2.data.subtitles import defects_of
@@ -22,7 +22,6 @@ from video_r2.run import Job, run
 
 
 def main(job: Job) -> None:
-    data = config.Data.model_validate(job.params.data)
     folder = Path(job.input.videos)
     videos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
     if not videos:
@@ -38,7 +37,7 @@ def main(job: Job) -> None:
             info, entry = row
             rows.append(entry | {"path": str(path.relative_to(folder.parent))})
             shortened.append(lost_end(path, info))
-    require_few(folder, rejected, len(videos), data.max_rejected)
+    require_few(folder, rejected, len(videos), job.params.max_rejected)
 
     records.write_table(job.output.table, pd.DataFrame(rows, columns=list(records.VIDEO)), records.VIDEO)
     write_rejected(job.output.rejected, [*rejected, *filter(None, shortened), *malformed_cues(videos)])

@@ -29,7 +29,9 @@ def main(job: Job) -> None:
     params = job.params
     evaluation = config.Evaluation.model_validate(params.evaluation)
     training = next(iter(paths(job.input.get("training", []))), None)
-    prompts = with_instruction(config.Prompts.model_validate(params.prompts), training)
+    prompts = config.Prompts.model_validate(params.prompts)
+    if evaluation.prompt == "think":
+        prompts = with_instruction(prompts, training)
     wording = config.Controls.model_validate(params.controls)
     decoding = config.Decoding.model_validate(params.decoding)
     data = config.Data.model_validate(params.data)
@@ -69,7 +71,7 @@ def main(job: Job) -> None:
             damaged = [
                 reason for question, reason in missing.items() if str(starts.get((name, question))) != str(reason)
             ]
-            require_few(tables[name], damaged, len(rows), data.max_rejected)
+            require_few(tables[name], damaged, len(rows), params.max_rejected)
             write_table(
                 path, make_predictions(rows, model.responses, params.name, params.seed, evaluation.prompt), PREDICTION
             )

@@ -21,7 +21,7 @@ def main(job: Job) -> None:
     questions, rejected = read_benchmark(name, job.input.raw, benchmark, subtitles)
     write_rejected(job.output.rejected, rejected)
     print(f"{name}: {len(questions)} questions, {len(rejected)} set aside")
-    found, published = len(questions) + len(rejected), job.params.published["questions"]
+    found, published = len(questions) + len(rejected), job.params.published
     if published is not None and found != published:
         print(f"warning: {name} was published with {published} questions, and has {found} here", file=sys.stderr)
     require_few(job.input.raw, rejected, found, job.params.max_rejected)

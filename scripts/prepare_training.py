@@ -26,7 +26,7 @@ def main(job: Job) -> None:
                 sets[name].append(conversation)
             else:
                 unusable.append(undecodable(path, conversation))
-        require_few(path, unusable, len(conversations) + len(unusable), data.max_rejected)
+        require_few(path, unusable, len(conversations) + len(unusable), job.params.max_rejected)
         rejected.extend(unusable)
 
     names = {one.video: str(Path(one.video).relative_to(media)) for one in sets["grpo"] if one.video and one.grounding}

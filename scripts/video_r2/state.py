@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "numpy")  # whose versions decide about bits
 RECORDS = frozenset({"log.jsonl", "manifest.json"})  # of a checkpoint: no result depends on them
 # Parameters that no result depends on.
-NO_EFFECT = frozenset({"upkeep", "state", "judge_service", "cache", "keep", "processes"})
+NO_EFFECT = frozenset({"upkeep", "state", "judge_service", "cache", "keep", "processes", "max_rejected", "published"})
 
 
 def state_folder(folder: str | Path, job: Job, output: str | Path) -> Path:

@@ -23,6 +23,7 @@ from video_r2.provenance.record import exchanged
 from video_r2.site import read_site
 
 PROMPTS = Path("video_r2", "judge", "prompts")
+WORDED_BY = {"no_claims": "without_claims", "other_trace": "conclusion"}  # of evaluation.controls, by control
 JUDGE_MINUTES = 240  # a quarter of an hour until a server of 80B is up, and then some thousand questions
 
 
@@ -179,6 +180,19 @@ class Plan:
         gate = "consistency" if self.config.semantics == "corrected" else "consistency_released"
         return self.judge_prompts("claims", *([gate] if rewards["gate"] else []))
 
+    def reward_judge(self, wildcards: Any) -> dict[str, Any]:
+        """Who judges in a model's training; which model does not matter where it is asked nothing."""
+        return self.judge() if self._is_aligned(wildcards.model) else {"kind": self.judge()["kind"]}
+
+    def reward_alignment(self, wildcards: Any) -> dict[str, Any]:
+        """The temporal alignment's settings, where a model's training measures it."""
+        settings: dict[str, Any] = self.section("temporal_alignment")
+        return settings if self._is_aligned(wildcards.model) else {}
+
+    def _is_aligned(self, model: str) -> bool:
+        """Whether a training measures temporal alignment: as its reward, or for its curves where that costs nothing."""
+        return bool(self.training(model)["rewards"]["temporal_alignment"]) or self.judge()["kind"] == "rules"
+
     # --- sources ------------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -300,17 +314,30 @@ class Plan:
         return self.config.models[self.config.evaluations[evaluation].model].backend.model_dump(mode="json")
 
     def prompts(self, evaluation: str) -> dict[str, Any]:
-        """Wording of an evaluation's questions, complete."""
-        return self.config.prompts_of(evaluation).model_dump(mode="json")
+        """Wording of an evaluation's questions: what its way of asking needs."""
+        other = "direct" if self.config.evaluations[evaluation].prompt == "think" else "think"
+        worded: dict[str, Any] = self.config.prompts_of(evaluation).model_dump(mode="json")
+        return {key: value for key, value in worded.items() if not key.startswith(other)}
 
     def benchmark(self, name: str) -> dict[str, Any]:
         """What of a benchmark its questions and answers depend on; its name in the exhibits is left out."""
         return self.config.benchmarks[name].model_dump(mode="json", exclude={"questions"}) | {"label": name}
 
-    def published_size(self, name: str) -> dict[str, int | None]:
-        """How many questions a downloaded benchmark should have; a generated one has as many as its world says."""
-        is_real = self.config.data.source == "hub"
-        return {"questions": self.config.benchmarks[name].questions if is_real else None}
+    def published_size(self, wildcards: Any, input: Any) -> int | None:
+        """How many questions a downloaded benchmark should have; a generated one has as many as its world says.
+
+        Not compared, as `judge_service` is not: whoever reads another number is warned, no more.
+        """
+        return self.config.benchmarks[wildcards.benchmark].questions if self.config.data.source == "hub" else None
+
+    def max_rejected(self, wildcards: Any, input: Any) -> float:
+        """The share of records that may be set aside before a job stops. Not compared, as `judge_service` is not."""
+        return self.config.data.max_rejected
+
+    def controls(self, evaluation: str) -> dict[str, Any]:
+        """Wording of the beginnings that a control gives to responses; nothing for what begins by itself."""
+        used = WORDED_BY.get(self.config.evaluations[evaluation].control)
+        return self.section("evaluation.controls", used) if used else {}
 
     def benchmarks(self, *groups: str) -> list[str]:
         """Names of the benchmarks of `groups`, or of all, in the order of the configuration."""
@@ -405,7 +432,9 @@ class Plan:
 
     def given_instruction(self, wildcards: Any) -> list[str]:
         """The training set that the instruction to think is taken from, where the configuration has none."""
-        return [] if self.config.prompts_of(wildcards.evaluation).think else [f"{self.results}/data/sft.jsonl"]
+        is_direct = self.config.evaluations[wildcards.evaluation].prompt == "direct"
+        has_one = is_direct or self.config.prompts_of(wildcards.evaluation).think
+        return [] if has_one else [f"{self.results}/data/sft.jsonl"]
 
     # --- lists of files -----------------------------------------------------------------------------------------------
 

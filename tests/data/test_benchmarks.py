@@ -198,9 +198,7 @@ def test_another_number_of_questions_than_was_published_is_warned_about(
     job = SimpleNamespace(
         input=SimpleNamespace(raw=str(tmp_path / "raw")),
         output=SimpleNamespace(**{name: str(tmp_path / name) for name in names}),
-        params=SimpleNamespace(
-            benchmark=benchmark("minerva").model_dump(), published={"questions": published}, max_rejected=0.5
-        ),
+        params=SimpleNamespace(benchmark=benchmark("minerva").model_dump(), published=published, max_rejected=0.5),
         wildcards=SimpleNamespace(benchmark="minerva"),
     )
     prepare_benchmark.main(job)

@@ -69,7 +69,7 @@ def raw(tmp_path: Path, make_video: MakeVideo) -> Path:
 
 def index(raw: Path, **settings: Any) -> Path:
     outputs = {"table": raw.parent / "videos.parquet", "rejected": raw.parent / "rejected.jsonl"}
-    index_videos.main(job({"videos": raw / "videos"}, outputs, data=data(**settings)))
+    index_videos.main(job({"videos": raw / "videos"}, outputs, max_rejected=data(**settings)["max_rejected"]))
     return outputs["table"]
 
 
@@ -186,7 +186,8 @@ def prepare(raw: Path, sft: list[Any], grpo: list[Any], **settings: Any) -> dict
         (raw / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
     outputs = {name: raw.parent / f"{name}.jsonl" for name in ("sft", "grpo", "heldout", "rejected")}
     inputs = {"sft": raw / "sft.json", "grpo": raw / "grpo.json", "videos": index(raw)}
-    prepare_training.main(job(inputs, outputs, data=data(**settings)))
+    given = data(**settings)
+    prepare_training.main(job(inputs, outputs, data=given, max_rejected=given["max_rejected"]))
     return outputs
 
 

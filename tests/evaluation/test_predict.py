@@ -102,7 +102,7 @@ def test_a_video_that_fails_costs_its_own_questions_only(make_job: Job, tables, 
     damaged = {"clocks": tmp_path / "clocks.parquet", "orders": make_job().input.questions[1]}
     write_table(damaged["clocks"], rows, QUESTION)
     job = make_job(damaged, name="damaged")
-    job.params.data["max_rejected"] = 0.5
+    job.params.max_rejected = 0.5
     frame = answers(job)
     missing = frame["response"].isna()
     assert frame.loc[missing, "video"].tolist() == [str(broken)] * int(lost.sum())
@@ -112,7 +112,7 @@ def test_a_video_that_fails_costs_its_own_questions_only(make_job: Job, tables, 
     said = capsys.readouterr().out
     assert f"question {rows['id'].iloc[4]} is not answered: {broken}" in said
 
-    job.params.data["max_rejected"] = 0.1
+    job.params.max_rejected = 0.1
     with pytest.raises(UserError, match="4 of 12 records cannot be used"):
         predict.main(job)
 

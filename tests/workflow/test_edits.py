@@ -142,6 +142,21 @@ EDITS = [
     ),
     Edit("a training's last words", [text("scripts/video_r2/training/guards.py", "or bf16: false", "or no bf16")]),
     Edit("a warning", [text("scripts/video_r2/journal.py", "are damaged and will be made again", "are damaged")]),
+    Edit(
+        "how many records may be set aside",
+        [text(CONFIG, "max_rejected: 0.2", "max_rejected: 0.3")],
+    ),
+    Edit("how many questions were published", [text(CONFIG, "questions: 4000", "questions: 4001")]),
+    Edit(
+        "the wording of a control",
+        [text(CONFIG, "without_claims: So the answer is", "without_claims: The answer is")],
+        {"predict", "score_accuracy", "controls", "learning", "report"},
+    ),
+    Edit(
+        "the wording of questions without a trace",
+        [text(CONFIG, "direct_open: Answer with", "direct_open: Reply with")],
+        slurm={"predict", "score_accuracy"} | RESCORE | (SHOW_ACCURACY - {"bars", "sample_answers"}) | REPORT,
+    ),
     Edit("README", [added("README.md", "\nMore.\n")]),
     Edit(
         "a comment in the configuration", [text(CONFIG, "seeds: [0]", "seeds: [0] # one"), added(MINIATURE, "# End.\n")]
@@ -162,8 +177,8 @@ EDITS = [
         [
             text(
                 "scripts/video_r2/metrics/statistics.py",
-                "return _estimate(first - second)",
-                "return _estimate(second - first)",
+                "return _estimate(first - second,",
+                "return _estimate(second - first,",
             )
         ],
         {"ablation", "controls", "differences", "learning"} | REPORT,
