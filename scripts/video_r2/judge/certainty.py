@@ -59,8 +59,8 @@ def certain_answer(reading: Reading) -> str | None:
 def certain_consistency(verdict: Verdict) -> bool | None:
     """Whether a trace concludes the answer that was given; None where that is not certain.
 
-    Two phrases that differ may still be the same answer, so that of texts only agreement is certain; an answer that says more than
-    was concluded is none.
+    Two phrases that differ may still be the same answer, so that of texts only agreement is certain; with an answer that says
+    more than was concluded it is not.
     """
     if not verdict.think.strip() or not verdict.answer.strip():
         return False
