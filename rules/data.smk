@@ -114,7 +114,7 @@ use rule build_training_frames as build_frames with:
     params:
         raw=PLAN.exchanged_benchmarks,
         frames=[PLAN.section("evaluation.frames")],
-        overlay=PLAN.section("data.overlay"),
+        overlay=PLAN.asked_overlay(),
         decoder=PLAN.config.data.decoder,
         cache=PLAN.frame_cache,
         environment=PLAN.environment("data"),
@@ -140,7 +140,7 @@ rule sample_frames:
         raw=PLAN.exchanged("benchmarks/*"),
         shown=PLAN.section("figures", "sample_questions", "sample_frames"),
         frames=PLAN.section("evaluation.frames"),
-        data=PLAN.section("data", "overlay", "decoder"),
+        data=PLAN.asked_data(),
         cache=PLAN.frame_cache,
         environment=PLAN.environment("data"),
         code=PLAN.code("sample_frames"),

@@ -33,7 +33,7 @@ rule predict:
         prompts=lambda wildcards: PLAN.prompts(wildcards.evaluation),
         controls=lambda wildcards: PLAN.controls(wildcards.evaluation),
         frames=PLAN.section("evaluation.frames"),
-        data=PLAN.section("data", "overlay", "decoder"),
+        data=PLAN.asked_data(),
         max_rejected=PLAN.max_rejected,
         cache=PLAN.frame_cache,
         state=PLAN.state,

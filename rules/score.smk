@@ -104,7 +104,7 @@ rule score_vas_attention:
         # Not a bare number: Snakemake compares parameters as a set of their values, whatever their names.
         attention=PLAN.section("evaluation", "attention_questions"),
         frames=PLAN.section("evaluation.frames"),
-        data=PLAN.section("data", "overlay", "decoder"),
+        data=PLAN.asked_data(),
         max_rejected=PLAN.max_rejected,
         cache=PLAN.frame_cache,
         state=PLAN.state,

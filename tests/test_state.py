@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from video_r2.ended import forget_ended
 from video_r2.errors import UserError
 from video_r2.state import state_name
 
@@ -51,3 +53,12 @@ def test_another_parameter_is_another_training(inputs: list[Path], change: dict[
 def test_an_input_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"rows\.jsonl: cannot be read"):
         state_name({}, [tmp_path / "rows.jsonl"])
+
+
+@pytest.mark.parametrize("content", [b"", b"[", b"{}", b"[1]", b"\xff"])
+def test_a_damaged_note_of_an_end_costs_nothing(tmp_path: Path, content: bytes) -> None:
+    note = tmp_path / "train_sft" / "abc" / "ended.json"
+    note.parent.mkdir(parents=True)
+    note.write_bytes(content)
+    forget_ended(tmp_path, SimpleNamespace(dag=SimpleNamespace(jobs=[])))
+    assert note.exists()  # and what the job has kept

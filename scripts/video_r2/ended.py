@@ -27,6 +27,16 @@ def note_end(state: Path, outputs: Iterable[str | Path]) -> None:
         temporary.write_text(json.dumps([str(output) for output in outputs]), encoding="utf-8")
 
 
+def _noted(note: Path) -> list[str]:
+    """What a job has made; nothing where the note is damaged, so that what the job has kept stays."""
+    try:
+        outputs = json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        outputs = None
+    is_whole = isinstance(outputs, list) and all(isinstance(output, str) for output in outputs)
+    return outputs if is_whole else []
+
+
 def forget_ended(states: str | Path, workflow: Any) -> None:
     """Remove what jobs have kept that have ended well, if Snakemake, too, has noted that they are done.
 
@@ -34,7 +44,8 @@ def forget_ended(states: str | Path, workflow: Any) -> None:
         states: folder of the states of all jobs.
         workflow: Snakemake's, whose jobs are looked at; what others have kept stays.
     """
-    notes = {note: json.loads(note.read_text(encoding="utf-8")) for note in Path(states).glob(f"*/*/{ENDED}")}
+    found = {note: _noted(note) for note in Path(states).glob(f"*/*/{ENDED}")}
+    notes = {note: outputs for note, outputs in found.items() if outputs}
     makers = {str(output): job for job in workflow.dag.jobs for output in job.output} if notes else {}
     for note, outputs in notes.items():
         if all(output in makers and Path(output).exists() for output in outputs):

@@ -102,7 +102,8 @@ def freeze(results: Path, archive: Path) -> Contents:
         raise UserError(
             chain.changed[0] if chain.changed else "is not there, or has no whole record of how it came about",
             file=report if chain.changed else gone[0],
-            cure="run the workflow again; scripts/provenance.py tells all that has changed",
+            cure="run the workflow again; where it has nothing to do, delete this file and name it as the target. "
+            "scripts/provenance.py tells all that has changed",
         )
     needed = sorted(
         {

@@ -323,6 +323,15 @@ class Plan:
         """What of a benchmark its questions and answers depend on; its name in the exhibits is left out."""
         return self.config.benchmarks[name].model_dump(mode="json", exclude={"questions"}) | {"label": name}
 
+    def asked_overlay(self) -> dict[str, Any]:
+        """What is drawn on the frames that models are asked about; nothing where nothing is."""
+        overlay: dict[str, Any] = self.section("data.overlay")
+        return overlay if self.config.evaluation.frames.overlay else {}
+
+    def asked_data(self) -> dict[str, Any]:
+        """How these frames are decoded and drawn on."""
+        return {"overlay": self.asked_overlay(), "decoder": self.config.data.decoder}
+
     def published_size(self, wildcards: Any, input: Any) -> int | None:
         """How many questions a downloaded benchmark should have; a generated one has as many as its world says.
 
@@ -352,8 +361,10 @@ class Plan:
         return [name for name, entry in self.config.evaluations.items() if not exhibit or exhibit in entry.exhibits]
 
     def shown_benchmarks(self) -> dict[str, dict[str, Any]]:
-        """The entries of the benchmarks."""
-        return {name: entry.model_dump(mode="json") for name, entry in self.config.benchmarks.items()}
+        """The entries of the benchmarks; how many questions they were published with is no part of any exhibit."""
+        return {
+            name: entry.model_dump(mode="json", exclude={"questions"}) for name, entry in self.config.benchmarks.items()
+        }
 
     def adapters(self) -> dict[str, str]:
         """The reader of each benchmark."""

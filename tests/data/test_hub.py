@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -387,3 +389,30 @@ def test_an_attempt_that_was_broken_off_goes_on_with_its_commit(hub: Hub, tmp_pa
     assert hub.asked == [("model.safetensors", 0)]
     assert json.loads((tmp_path / "manifest.json").read_text())["commit"] == begun
     assert read_lock(tmp_path / "sources.lock.yaml") == {}  # jobs only read it
+
+
+@pytest.mark.parametrize("name", ["../../evil.bin", "videos/../../evil.bin", "/evil.bin"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with serving(name={"README.md": b"---\n---\n", name: b"evil"}) as hub:
+        assert "names a file outside of its folder" in fetch_benchmark(hub, tmp_path)
+    assert not list(tmp_path.rglob("evil.bin"))
+
+
+def test_the_page_of_a_login_is_no_hub(tmp_path: Path) -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>Please log in</html>")
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        said = fetch_benchmark(f"http://127.0.0.1:{server.server_port}", tmp_path)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "what answers is no hub" in said

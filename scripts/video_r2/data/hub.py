@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import httpx2
@@ -188,7 +188,11 @@ def _listing(source: Source, commit: str) -> dict[str, RepoFile]:
     entries = HfApi().list_repo_tree(source.hub, recursive=True, revision=commit, repo_type=source.kind)
     files = (entry for entry in entries if isinstance(entry, RepoFile) and entry.path != ".gitattributes")
     wanted = filter_repo_objects(files, allow_patterns=source.files or None, key=lambda entry: entry.path)
-    return {file.path: file for file in wanted}
+    listed = {file.path: file for file in wanted}
+    for name in listed:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
+            raise UserError(f"names a file outside of its folder: {name!r}", record=source.key, cure="do not use it")
+    return listed
 
 
 def _other(name: str, expected: str, found: str, source: Source, locked: Pinned | None) -> UserError:
@@ -374,6 +378,12 @@ def explain(error: Exception, source: Source) -> UserError | None:
             "the hub cannot be reached",
             record=source.hub,
             cure=f"check the network and {RUN_AGAIN}; on a node without network, run the rules fetch_* on one that has it",
+        )
+    if isinstance(error, json.JSONDecodeError):
+        return UserError(
+            "what answers is no hub, but perhaps the page of a proxy or of a login",
+            record=source.hub,
+            cure=f"open {source.page} from this machine, log in to its network, and {RUN_AGAIN}",
         )
     if isinstance(error, OSError) and "Consistency check failed" in str(error):
         return UserError("a file came with another size than the hub states", record=source.hub, cure=RUN_AGAIN)

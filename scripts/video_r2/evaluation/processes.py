@@ -64,6 +64,8 @@ def places_of(processes: int | None, resources: Any, threads: int) -> Places:
             cure="give it as many as there are (resources: gpu; prediction_gpus in site.yaml), or see that the GPUs' driver "
             "works (nvidia-smi)",
         )
+    if asked and not visible:
+        print("warning: the rule asks for a GPU, and PyTorch sees none: computing on CPUs", file=sys.stderr)
     gpus = visible[: max(asked, 1)]
     number = processes or max(len(gpus), 1)
     return Places(number, gpus, max(1, threads // number))
