@@ -21,8 +21,10 @@ from video_r2.errors import UserError
 from video_r2.files import read_yaml
 from video_r2.provenance.record import exchanged
 from video_r2.site import read_site
+from video_r2.training.layout import layout_of, share_of
 
 PROMPTS = Path("video_r2", "judge", "prompts")
+TRAININGS = frozenset({"train_sft", "train_grpo"})
 WORDED_BY = {"no_claims": "without_claims", "other_trace": "conclusion"}  # of evaluation.controls, by control
 JUDGE_MINUTES = 240  # a quarter of an hour until a server of 80B is up, and then some thousand questions
 
@@ -261,6 +263,36 @@ class Plan:
 
             wanted = {source.key: source for source in (Source.model_validate(job.params.source) for job in fetches)}
             access.require(list(wanted.values()), self.sources.lock, Path(self.hub_cache))
+
+    def require_layouts(self, jobs: Iterable[Any]) -> None:
+        """Stop before the first job where a training is to be shared out among GPUs that it cannot be shared out among.
+
+        Args:
+            jobs: Snakemake's, that are to run.
+
+        Raises:
+            UserError: which training, and what to do.
+        """
+        for job in jobs:
+            gpus = int(job.resources.get("gpu") or 0)
+            if job.rule.name not in TRAININGS or not gpus or self.config.training.devices.kind == "cpu":
+                continue
+            model = job.wildcards.model
+            try:
+                self._require_layout(model, gpus, self.training(model), job)
+            except UserError as error:
+                raise UserError(
+                    f"on {gpus} GPUs: {error.reason}",
+                    record=f"model {model}",
+                    cure=f"training_gpus in site.yaml; {error.cure}",
+                ) from error
+
+    def _require_layout(self, model: str, gpus: int, settings: Mapping[str, Any], job: Any) -> None:
+        asks = "rewards" in settings and bool(self.reward_prompts(job.wildcards))
+        served = self.config.judge.serve.gpus if asks and self.config.judge.serve else 0
+        own = layout_of(self.config.training.devices, job.resources, gpus, served)
+        batch, rollouts = settings.get("global_batch") or settings["prompts_per_step"], settings.get("group_size", 1)
+        share_of(batch, settings["per_device_batch"], own.processes, rollouts)
 
     def lock_sources(self) -> None:
         """Add what was fetched to the lock of sources."""

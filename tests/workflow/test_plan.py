@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.iocontainers import ResourceList
 
 from video_r2 import config, workflow
 from video_r2.errors import UserError
@@ -118,6 +120,37 @@ def test_a_model_has_its_stages_settings_and_its_own_over_them(plan: Plan) -> No
     assert plan.training("grpo")["group_size"] == 8
     assert plan.training_rows(SimpleNamespace(model="sft")) == "results/e/data/sft_clean.jsonl"
     assert plan.training_rows(SimpleNamespace(model="grpo")) == "results/e/data/grpo.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("rule", "gpus", "above", "refused"),
+    [
+        ("train_sft", 3, {}, "32 examples cannot be shared out equally among 3 processes"),
+        ("train_sft", 16, {}, ""),
+        ("train_grpo", 16, {}, "1 prompts of 8 rollouts cannot be shared out equally among 16 processes"),
+        ("train_grpo", 8, {}, ""),
+        (
+            "train_grpo",
+            4,
+            {"judge": {"url": None, "serve": {"gpus": 4}}},
+            "the judge's server takes 4, which leaves it none",
+        ),
+        ("train_grpo", 8, {"judge": {"url": None, "serve": {"gpus": 4}}}, ""),
+        ("predict", 3, {}, ""),
+    ],
+)
+def test_a_training_that_cannot_be_laid_out_is_refused(
+    root: Path, rule: str, gpus: int, above: dict, refused: str
+) -> None:
+    model = {"train_sft": "sft", "train_grpo": "grpo_tar_gate"}.get(rule, "sft")
+    job = SimpleNamespace(
+        rule=SimpleNamespace(name=rule),
+        resources=ResourceList(fromdict={"gpu": gpus}),
+        wildcards=SimpleNamespace(model=model),
+    )
+    plan = Plan(read_config([root / "config.yaml"], above), root / "scripts")
+    with pytest.raises(UserError, match=refused) if refused else nullcontext():
+        plan.require_layouts([job])
 
 
 def test_a_section_can_be_cut_to_the_keys_that_a_rule_uses(plan: Plan) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from video_r2.dry_run import dry_run
+from video_r2.errors import UserError
 from video_r2.planning.assumptions import read_assumptions
 from video_r2.planning.costs import Cost, Costs, Job
 from video_r2.site import Site
@@ -104,8 +105,24 @@ class Plan:
 
 
 def planned(arguments: Sequence[str], site: Site) -> Plan | None:
-    """The plan of what `snakemake` would run with these arguments; None where it cannot plan, and has said why."""
-    return dry_run(arguments, lambda workflow: _plan(workflow, site))
+    """The plan of what `snakemake` would run with these arguments; None where it cannot plan, and has said why.
+
+    Raises:
+        UserError: if a training cannot be laid out as it is to be.
+    """
+    refused: list[UserError] = []
+
+    def plan(workflow: Any) -> Plan | None:
+        try:
+            return _plan(workflow, site)
+        except UserError as error:  # Snakemake would show its traceback
+            refused.append(error)
+            return None
+
+    found = dry_run(arguments, plan)
+    if refused:
+        raise refused[0]
+    return found
 
 
 def _plan(workflow: Any, site: Site) -> Plan:
@@ -115,6 +132,7 @@ def _plan(workflow: Any, site: Site) -> Plan:
     costs = Costs(assumed, gpu, Path(plan.results), plan.adapters()) if plan.config.data.source == "hub" else None
     dag = workflow.dag
     ordered = [job for level in dag.toposorted() for job in level if not job.rule.norun and job.output]
+    plan.require_layouts(job for job in ordered if dag.needrun(job))
     numbers = {job: number for number, job in enumerate(ordered)}
     jobs = []
     for job in ordered:
