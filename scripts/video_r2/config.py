@@ -588,7 +588,16 @@ class Benchmark(Section):
     split: str = "test"
     option_format: OptionFormat | None = Field(None, description="How an option is written, if not as prompts.option.")
     context: str = Field("", description="Text before the question.")
+    contexts: dict[str, str] = Field({}, description="Other texts there, by the configuration that a question is of.")
     max_new_tokens: Count | None = Field(None, description="Overrides decoding.max_new_tokens.")
+
+    @model_validator(mode="after")
+    def _contexts_of_configs(self) -> Benchmark:
+        if unknown := sorted(set(self.contexts) - set(self.configs)):
+            raise ValueError(
+                f"contexts: {', '.join(unknown)} is none of its configurations ({', '.join(self.configs)})"
+            )
+        return self
 
 
 class Prompts(Section):

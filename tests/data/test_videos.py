@@ -34,8 +34,10 @@ def test_sample_times_are_even_in_number_and_cover_the_whole_video() -> None:
     assert sample_times(9, 10, sampling(1)) == pytest.approx([0.0, 1.1, 2.2, 3.3, 4.5, 5.6, 6.7, 7.8])
 
 
-def test_sample_times_spread_evenly_over_a_video_longer_than_the_cap() -> None:
-    assert sample_times(24, 10, sampling(2, 16)) == pytest.approx([1.5 * sample for sample in range(16)])
+def test_sample_times_spread_evenly_over_a_video_longer_than_the_cap_up_to_its_last_frame() -> None:
+    expected = [*(1.5 * sample for sample in range(15)), 23.9]
+    assert sample_times(24, 10, sampling(2, 16)) == pytest.approx(expected)
+    assert sample_times(8, 10, sampling(2, 16))[-1] == 7.5  # as many as there are
 
 
 def test_sample_times_never_repeat_a_frame_of_a_video_with_few() -> None:
@@ -70,8 +72,9 @@ def test_sample_times_properties(frames: int, fps: float, rate: float, cap: int)
     assert len(times) <= max(2, seconds * rate + 1e-3)
     # Evenly: neighbours are apart by the mean distance, up to one frame.
     if len(times) > 1:
-        assert np.all(np.abs(np.diff(shown) - frames / len(times)) < 1)
-        assert frames - shown[-1] < frames / len(times) + 1
+        is_capped = seconds * rate + 1e-6 >= cap + 1
+        assert np.all(np.abs(np.diff(shown[:-1] if is_capped else shown) - frames / len(times)) < 1)
+        assert frames - shown[-1] < (2 if is_capped else frames / len(times) + 1)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

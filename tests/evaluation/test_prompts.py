@@ -24,6 +24,17 @@ def test_a_prompt_has_context_question_options_and_instruction() -> None:
     assert build_prompt(QUESTION, asked, PROMPTS, "think") == expected
 
 
+def test_a_configuration_of_a_benchmark_may_have_a_context_of_its_own() -> None:
+    asked = benchmark(context="Watch.", configs=["one", "other"], contexts={"one": "Learn."})
+    first = {
+        config: build_prompt({**QUESTION, "config": config}, asked, PROMPTS, "think").split("\n")[0]
+        for config in ("one", "other")
+    }
+    assert first == {"one": "Learn.", "other": "Watch."}
+    with pytest.raises(ValueError, match="contexts: none is none of its configurations"):
+        benchmark(contexts={"none": "Learn."})
+
+
 @pytest.mark.parametrize(
     ("style", "answer_type", "ending"),
     [

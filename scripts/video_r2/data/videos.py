@@ -119,7 +119,8 @@ def sample_times(seconds: float, fps: float, frames: config.Frames) -> np.ndarra
 
     At most `frames.fps` frames a second and `frames.max_frames` in all, spread evenly over the whole video from its
     first frame on; each is the time of another frame of the video. Their number is even, since the vision tower merges
-    frames in pairs, unless there is only one.
+    frames in pairs, unless there is only one. Of a video that is too long for its frames to be `1 / frames.fps` seconds apart,
+    the last one is the video's last: some end with a picture that is asked about (Video-MMMU's adaptation track).
 
     Args:
         seconds: duration of the video.
@@ -136,7 +137,10 @@ def sample_times(seconds: float, fps: float, frames: config.Frames) -> np.ndarra
     number = min(wanted, frames.max_frames, available)
     if number > 1:
         number -= number % TEMPORAL_PATCH
-    return (np.arange(number) * available // number) / fps
+    chosen = np.arange(number) * available // number
+    if number > 1 and samples >= frames.max_frames + 1:
+        chosen[-1] = available - 1
+    return chosen / fps
 
 
 def sampling_rate(planned: int, seconds: float, frames: config.Frames) -> float:

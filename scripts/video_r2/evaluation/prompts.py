@@ -33,7 +33,8 @@ def build_prompt(
         RejectedRecord: if there are more options than letters.
     """
     options = list(question["options"]) if question["options"] is not None else []
-    lines = [benchmark.context, str(question["question"])]
+    context = benchmark.contexts.get(str(question.get("config", "")), benchmark.context)
+    lines = [context, str(question["question"])]
     if options:
         lines += [
             "Options:",
