@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -72,7 +74,7 @@ def main(job):
     atexit.register(Path("left").touch)
     print("said", end="")
 
-run(main, types.SimpleNamespace(params=None, log=["log"]))
+run(main, types.SimpleNamespace(params=None, output=[], log=["log"]))
 """,
         encoding="utf-8",
     )
@@ -181,3 +183,42 @@ def test_a_progress_bar_leaves_its_last_state() -> None:
 def test_a_rule_without_a_log_runs(job: Any) -> None:
     job.log = []
     run(lambda _: None, job)
+
+
+def test_what_a_killed_attempt_had_begun_is_cleared_up_and_nothing_else(job: Any, tmp_path: Path) -> None:
+    others = [".other.json.12345678", ".a[1].json.hidden", "a[1].json.12345678", ".a[1].json.12345678.json"]
+    for name in (".a[1].json.12345678", *others):
+        (tmp_path / name).write_text("begun")
+    job.output = [str(tmp_path / "a[1].json"), str(tmp_path / "none" / "b.json")]
+    run(lambda job: None, job)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(others)
+
+
+def test_a_warning_is_heard_though_a_library_has_silenced_them(job: Any) -> None:
+    def main(job: Job) -> None:
+        warnings.warn("damaged", stacklevel=1)
+
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.filterwarnings("ignore")  # as lmms-eval does
+        run(main, job)
+    assert [str(warning.message) for warning in heard] == ["damaged"]
+
+
+@pytest.mark.parametrize("asking", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_job_that_is_asked_to_leave_unwinds(job: Any, asking: signal.Signals) -> None:
+    left = []
+
+    def main(job: Job) -> None:
+        try:
+            os.kill(os.getpid(), asking)
+        finally:
+            left.append("cleared up")
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        with pytest.raises(SystemExit) as caught:
+            run(main, job)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert (caught.value.code, left) == (128 + asking, ["cleared up"])

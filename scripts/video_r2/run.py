@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import atexit
 import errno
+import glob
 import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
@@ -97,9 +99,13 @@ def run(main: Callable[[Job], None], job: Job) -> None:
     """Run a rule's `main`, its output copied to the rule's log; a user's error ends it without a traceback."""
     with _logged(job):
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else tokenizers warn about every forked data loader
-        signal.signal(signal.SIGTERM, leave)
+        for asking in (signal.SIGTERM, signal.SIGUSR1):  # as schedulers ask a job to leave
+            signal.signal(asking, leave)
+        # lmms-eval silences the warnings of a process that imports it.
+        warnings.filterwarnings("default", category=UserWarning)
         beginning = Beginning()
         try:
+            _clear_up(job)
             inputs = _look(main, job)
             main(job)
             _remember(main, job, beginning, inputs)
@@ -116,6 +122,14 @@ def run(main: Callable[[Job], None], job: Job) -> None:
             sys.exit(1)
     if main.__globals__.get("__name__") == "__main__":
         _end_process()
+
+
+def _clear_up(job: Job) -> None:
+    """Remove what an earlier attempt that was killed had begun to write beside the outputs, which no other job writes."""
+    for output in map(Path, job.output):
+        for begun in output.parent.glob(f".{glob.escape(output.name)}.????????"):
+            if begun.is_file():
+                begun.unlink(missing_ok=True)
 
 
 def _end_process() -> NoReturn:

@@ -262,7 +262,7 @@ EDITS = [
         "the clock's size",
         [text(CONFIG, "clock_size: 0.05", "clock_size: 0.06")],
         {"build_training_frames"} | FRAMES | BASE,
-        {"build_training_frames"} | FRAMES | SFT,
+        {"build_training_frames", "rejected"} | SFT,  # models are asked about frames without a clock
     ),
     Edit(
         "attention while answering",

@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -179,6 +180,7 @@ def _serve(open_answerer: Open, gpu: str | None, threads: int, log: Path, parent
             os.dup2(file.fileno(), printed)
     os.environ["CUDA_VISIBLE_DEVICES"] = gpu or ""
     torch.set_num_threads(threads)
+    warnings.filterwarnings("default", category=UserWarning)  # lmms-eval silences them where it is imported
     chunks: SimpleQueue[Chunk | None] = SimpleQueue()
     Thread(target=_listen, args=(parent, chunks), daemon=True).start()
     try:
