@@ -126,8 +126,13 @@ def _checked(path: str) -> Input:
             f"is not what {known.rule} made: it has changed since, or is damaged"
             + ("" if aside == path else f"; set aside as {Path(aside).name}"),
             file=path,
-            cure=("put a copy back, or delete it" if aside == path else "run again")
-            + f"; it is made again. If it was changed on purpose: put it back, and delete {place(path)}",
+            cure=(
+                "put a copy back, or delete it; it is made again"
+                if aside == path
+                else "run again with this file as the target, and then as before: what was made from it runs again only where it "
+                "comes out otherwise"
+            )
+            + f". If it was changed on purpose: put it back, and delete {place(path)}",
         )
     shown = path if place(path) else shown_path(path)
     return Input(path=shown, sha256=now.sha256, part_of=known.sha256 if known and part else None)
