@@ -119,7 +119,7 @@ def test_a_job_does_not_read_what_was_not_made(tmp_path: Path, monkeypatch: pyte
     table.write_bytes(b"answerz")
     with pytest.raises(UserError, match=r"is not what make made: .*; set aside as a\.parquet\.damaged") as told:
         inputs_of(job)
-    assert "run again; it is made again" in str(told.value)
+    assert "run again with this file as the target" in str(told.value)
     assert not table.exists()
     assert Path(f"{table}.damaged").read_bytes() == b"answerz"
 

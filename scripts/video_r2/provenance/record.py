@@ -129,8 +129,8 @@ def _checked(path: str) -> Input:
             cure=(
                 "put a copy back, or delete it; it is made again"
                 if aside == path
-                else "run again with this file as the target, and then as before: what was made from it runs again only where it "
-                "comes out otherwise"
+                else "run again with this file as the target, and then as before: what was made from it runs again only if "
+                "it comes out otherwise"
             )
             + f". If it was changed on purpose: put it back, and delete {place(path)}",
         )
