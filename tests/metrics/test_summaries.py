@@ -13,8 +13,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from job_files import named_files
 from predictions import prediction
-from snakemake.iocontainers import Params
+from snakemake.iocontainers import OutputFiles, Params
 
 from video_r2.records import PREDICTION, SCORE, read_table, write_table
 from video_r2.run import run as run_job
@@ -52,9 +53,10 @@ def score(tmp_path: Path) -> Callable[..., list[tuple[pd.DataFrame, dict]]]:
         one = len(groundings) == 1  # Snakemake gives a single file as text
         job = SimpleNamespace(
             input=SimpleNamespace(predictions=files["in"][0] if one else files["in"]),
-            output=SimpleNamespace(
-                scores=files["parquet"][0] if one else files["parquet"],
-                summaries=files["json"][0] if one else files["json"],
+            output=named_files(
+                OutputFiles,
+                scores=Path(files["parquet"][0]) if one else files["parquet"],
+                summaries=Path(files["json"][0]) if one else files["json"],
             ),
             params=Params(fromdict=settings),
             log=[],
