@@ -213,6 +213,7 @@ CASES: dict[str, list[Case]] = {
         (rewarded(f"{SAYS_B}{SAYS_A}<answer>B</answer>", "consistency"), 1, 0),
         (rewarded(f"{SAYS_A}{SAYS_B}<answer>A</answer>", "temporal_alignment"), 1, 0),
         (rated(f"<think>It is hard.</think>{SAYS_A}<answer>A</answer>"), 0, 1),
+        (rated(f"<think></think>{SAYS_A}<answer>A</answer>"), 0, 1),
         (reward("<think>t</think><answer>A</answer><answer>B</answer>", "A", "choice", COLOURS), 1, 0),
         (accuracy("videomme", "<think>t</think><answer>A</answer><answer>B</answer>", "A"), 100, 0),
     ],

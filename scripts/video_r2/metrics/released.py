@@ -46,7 +46,8 @@ def answer_of(response: str) -> str:
 
 def trace_of(record: Mapping[str, Any]) -> str | None:
     """The first think block of a response, by which it is rewarded and rated; where it has none, the recorded trace."""
-    return first_blocks(record["response"]).think or record["think"]
+    first = first_blocks(record["response"]).think
+    return record["think"] if first is None else first
 
 
 def first_letter(letters: str, prefixes: Sequence[str] = _PREFIXES, at_random: int | None = None) -> Reader:

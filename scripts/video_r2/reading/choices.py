@@ -25,7 +25,7 @@ class Options:
     Attributes:
         letters: of the options, in order.
         texts: of the options; empty where only their number is known.
-        by_letter: letter of each option whose text is a letter, and that no label.
+        by_letter: letter of each option whose text is a letter that is no label.
         openings: how their texts begin, in lower case.
     """
 
