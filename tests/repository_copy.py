@@ -115,9 +115,9 @@ def _serve(folder: Path, warm: Sequence[Sequence[str]], requests: Connection) ->
 
 
 def _answer(runs: Sequence[Sequence[str]], forget: Sequence[str], requests: Connection) -> None:
-    from video_r2 import code_digest, workflow
+    from video_r2 import code_digest, packages
 
-    for cached in (code_digest.project, workflow._environment):
+    for cached in (code_digest.project, packages.named_versions):
         cached.cache_clear()
     for name in forget:
         del sys.modules[name]

@@ -6,12 +6,8 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from platform import python_version
 from typing import Any
-
-from packaging.requirements import Requirement
 
 from video_r2 import code_digest, config, sections
 from video_r2.checksums import NotedChecksums
@@ -19,12 +15,11 @@ from video_r2.data.benchmark_columns import ADAPTERS
 from video_r2.data.sources import Source, Sources, merge_records
 from video_r2.errors import UserError
 from video_r2.files import read_yaml
+from video_r2.packages import named_versions, used_version
 from video_r2.provenance.record import exchanged
 from video_r2.site import read_site
-from video_r2.training.layout import layout_of, share_of
 
 PROMPTS = Path("video_r2", "judge", "prompts")
-TRAININGS = frozenset({"train_sft", "train_grpo"})
 WORDED_BY = {"no_claims": "without_claims", "other_trace": "conclusion"}  # of evaluation.controls, by control
 JUDGE_MINUTES = 240  # a quarter of an hour until a server of 80B is up, and then some thousand questions
 
@@ -84,8 +79,12 @@ class Plan:
 
         Where jobs run in Snakemake's environment, and that has another version, it is that which counts.
         """
-        named = _environment(self.scripts.parent / "envs" / name)
-        return dict(named) if self.own_environments else {package: _used(package, named[package]) for package in named}
+        named = named_versions(self.scripts.parent / "envs" / name)
+        return (
+            dict(named)
+            if self.own_environments
+            else {package: used_version(package, named[package]) for package in named}
+        )
 
     def captions(self) -> dict[str, str]:
         """Digest of each text of the report, for the params of the rule that writes it."""
@@ -247,52 +246,6 @@ class Plan:
             "lock": str(self.sources.lock_file),
             "record": str(self.sources.record_file(source)),
         }
-
-    def require_access(self, jobs: Iterable[Any]) -> None:
-        """Stop before the first job where one of those that are to run fetches what cannot be had.
-
-        Args:
-            jobs: Snakemake's.
-
-        Raises:
-            UserError: naming every such source, and how to get access.
-        """
-        fetches = [job for job in jobs if job.rule.name.startswith("fetch_")]
-        if fetches:
-            from video_r2.data import access  # the hub's library takes half a second to load
-
-            wanted = {source.key: source for source in (Source.model_validate(job.params.source) for job in fetches)}
-            access.require(list(wanted.values()), self.sources.lock, Path(self.hub_cache))
-
-    def require_layouts(self, jobs: Iterable[Any]) -> None:
-        """Stop before the first job where a training is to be shared out among GPUs that it cannot be shared out among.
-
-        Args:
-            jobs: Snakemake's, that are to run.
-
-        Raises:
-            UserError: which training, and what to do.
-        """
-        for job in jobs:
-            gpus = int(job.resources.get("gpu") or 0)
-            if job.rule.name not in TRAININGS or not gpus or self.config.training.devices.kind == "cpu":
-                continue
-            model = job.wildcards.model
-            try:
-                self._require_layout(model, gpus, self.training(model), job)
-            except UserError as error:
-                raise UserError(
-                    f"on {gpus} GPUs: {error.reason}",
-                    record=f"model {model}",
-                    cure=f"training_gpus in site.yaml; {error.cure}",
-                ) from error
-
-    def _require_layout(self, model: str, gpus: int, settings: Mapping[str, Any], job: Any) -> None:
-        asks = "rewards" in settings and bool(self.reward_prompts(job.wildcards))
-        served = self.config.judge.serve.gpus if asks and self.config.judge.serve else 0
-        own = layout_of(self.config.training.devices, job.resources, gpus, served)
-        batch, rollouts = settings.get("global_batch") or settings["prompts_per_step"], settings.get("group_size", 1)
-        share_of(batch, settings["per_device_batch"], own.processes, rollouts)
 
     def lock_sources(self) -> None:
         """Add what was fetched to the lock of sources."""
@@ -534,42 +487,6 @@ class Plan:
 def one_of(names: Iterable[str]) -> str:
     """A pattern for a wildcard that is one of `names`, and that matches nothing where there are none."""
     return "|".join(re.escape(name) for name in names) or "(?!)"
-
-
-@cache
-def _environment(stem: Path) -> Mapping[str, str]:
-    """Versions of what the files of an environment name, those of pip's packages from the script that installs them."""
-    of_conda = dict(
-        package.split("=") if "=" in package else (package, "")
-        for package in read_yaml(stem.with_suffix(".yaml"))["dependencies"]
-    )
-    python = {"python_version": of_conda["python"], "python_full_version": of_conda["python"]}
-    script = stem.with_suffix(".post-deploy.sh")
-    lines = re.findall(r"^[\w.-]+==.+(?= \\$)", script.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    locked = {
-        entry.name: str(entry.specifier).removeprefix("==")
-        for entry in map(Requirement, lines)
-        if entry.marker is None or entry.marker.evaluate(python)
-    }
-    named = stem.with_suffix(".in").read_text(encoding="utf-8").splitlines()
-    names = [name for line in named if (name := line.partition("#")[0].strip())]
-    if missing := [name for name in names if name not in locked]:
-        raise UserError(f"{', '.join(missing)}: not installed", file=script, cure="make lock-environments")
-    return of_conda | {name: locked[name] for name in names}
-
-
-@cache
-def _used(package: str, named: str) -> str:
-    """The version of a package in this environment, as far as it is not the one that is named."""
-    try:
-        installed = python_version() if package == "python" else version(package).partition("+")[0]
-    except PackageNotFoundError:  # no job needs it here
-        return named
-    if not named:
-        return named
-    if package == "python":
-        installed = ".".join(installed.split(".")[: len(named.split("."))])
-    return named if installed == named else f"{named} ({installed} is installed)"
 
 
 def _digest(path: Path) -> str:

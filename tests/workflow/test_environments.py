@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from video_r2.errors import UserError
-from video_r2.workflow import _environment
+from video_r2.packages import named_versions
 
 KINDS = ["data", "paper", "predict", "report", "score", "train"]
 # Says torch's CUDA; as pip, fetches the source and keeps what it was to fetch and to build.
@@ -110,17 +110,17 @@ def test_a_package_counts_in_the_version_that_its_python_gets(tmp_path: Path, py
         "numpy==1.9 ; python_full_version < '3.12' \\\n    --hash=sha256:0\n"
         "numpy==2.0 ; python_full_version >= '3.12' \\\n    --hash=sha256:1\n"
     )
-    assert _environment(tmp_path / "own") == {"python": python, "pip": "", "numpy": numpy}
+    assert named_versions(tmp_path / "own") == {"python": python, "pip": "", "numpy": numpy}
 
 
 def test_what_is_named_and_not_installed_is_told_before_a_run(root: Path, tmp_path: Path) -> None:
     for path in (root / "envs").glob("paper.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    assert _environment(tmp_path / "paper")["python"] == "3.11"
+    assert named_versions(tmp_path / "paper")["python"] == "3.11"
     (tmp_path / "paper.in").write_text("numpy\ncowsay # drawn as well\n")
-    _environment.cache_clear()
+    named_versions.cache_clear()
     with pytest.raises(UserError, match=r"cowsay: not installed.*make lock-environments"):
-        _environment(tmp_path / "paper")
+        named_versions(tmp_path / "paper")
 
 
 def test_what_a_script_imports_itself_is_named_by_its_environment(root: Path) -> None:

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 from snakemake.iocontainers import ResourceList
 
-from video_r2 import config, workflow
+from video_r2 import config, packages
+from video_r2.before_run import require_layouts
 from video_r2.errors import UserError
 from video_r2.sections import merge
 from video_r2.workflow import Plan, one_of, read_config
@@ -150,7 +151,7 @@ def test_a_training_that_cannot_be_laid_out_is_refused(
     )
     plan = Plan(read_config([root / "config.yaml"], above), root / "scripts")
     with pytest.raises(UserError, match=refused) if refused else nullcontext():
-        plan.require_layouts([job])
+        require_layouts(plan, [job])
 
 
 def test_a_section_can_be_cut_to_the_keys_that_a_rule_uses(plan: Plan) -> None:
@@ -176,11 +177,11 @@ def test_a_package_of_another_version_counts_where_jobs_use_it(
     there.mkdir()
     (there / "METADATA").write_text("Metadata-Version: 2.1\nName: Pygments\nVersion: 2.99+local\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    workflow._used.cache_clear()
+    packages.used_version.cache_clear()
     assert plan.environment("report") == named | {"pygments": f"{named['pygments']} (2.99 is installed)"}
     own = Plan(plan.config, root / "scripts", own_environments=True)
     assert own.environment("report") == named
-    workflow._used.cache_clear()
+    packages.used_version.cache_clear()
 
 
 SERVER = {"url": "http://127.0.0.1:8000/v1", "model": "m"}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from video_r2.before_run import require_layouts
 from video_r2.dry_run import dry_run
 from video_r2.errors import UserError
 from video_r2.planning.assumptions import read_assumptions
@@ -132,7 +133,7 @@ def _plan(workflow: Any, site: Site) -> Plan:
     costs = Costs(assumed, gpu, Path(plan.results), plan.adapters()) if plan.config.data.source == "hub" else None
     dag = workflow.dag
     ordered = [job for level in dag.toposorted() for job in level if not job.rule.norun and job.output]
-    plan.require_layouts(job for job in ordered if dag.needrun(job))
+    require_layouts(plan, (job for job in ordered if dag.needrun(job)))
     numbers = {job: number for number, job in enumerate(ordered)}
     jobs = []
     for job in ordered:
