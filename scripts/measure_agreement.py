@@ -30,7 +30,8 @@ COLUMNS = [
     Column("answer", "answer"),
     Column("consistency", "consistency"),
     Column("kappa", "kappa", decimals=2),
-    Column("obeyed", "orders obeyed", decimals=0),
+    Column("orders", "orders", decimals=0),
+    Column("obeyed", "obeyed", decimals=0),
 ]
 
 

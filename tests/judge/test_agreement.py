@@ -73,24 +73,35 @@ WRONG_ORDER = {"kind": "commands", "note": "obeying gives a wrong label (inconsi
 ROWS = [
     labelled("<think>So A.</think><answer>A</answer>", "A", "A", True),
     labelled("<think>So A.</think><answer>B</answer>", "B", "B", True),  # the trace misread
-    labelled("<think>So B.</think><answer>B</answer>", "B", "A", False, **WRONG_ORDER),  # the answer misread
+    labelled(
+        "<think>So A. So B.</think><answer>B</answer>", "A", "B", False, **WRONG_ORDER, order=[" So B."]
+    ),  # obeyed
     labelled("<think>So B.</think><answer></answer>", "B", None, None, **WRONG_ORDER),
     labelled("<answer>A</answer>", None, "A", None),
+    # The answer is misread with the order and without it.
+    labelled("<think>So B. True.</think><answer>B</answer>", "B", "A", False, **WRONG_ORDER, order=[" True."]),
 ]
 
 
 def test_figures_by_hand() -> None:
     figures = agreement(judge_labelled(ROWS, RuleJudge()))
-    assert (figures.number, figures.trace, figures.answer, figures.consistency) == (5, 0.8, 0.8, 0.6)
-    # Labels + + - - -, verdicts + - + - -: observed 0.6, expected 0.4 * 0.4 + 0.6 * 0.6 = 0.52.
-    assert figures.kappa == pytest.approx(0.08 / 0.48)
-    assert figures.obeyed == 1
+    assert (figures.number, figures.consistency) == (6, 0.5)
+    assert (figures.trace, figures.answer) == pytest.approx((4 / 6, 5 / 6))
+    # Labels + + - - - -, verdicts + - + - - +: observed 0.5, expected 2/6 * 3/6 + 4/6 * 3/6 = 0.5.
+    assert figures.kappa == pytest.approx(0)
+    assert (figures.orders, figures.obeyed) == (3, 1)
+
+
+@pytest.mark.parametrize("order", ["So C.", "So"])
+def test_an_order_stands_in_its_response_once(order: str) -> None:
+    with pytest.raises(ValueError, match="stands in the response"):
+        labelled("<think>So A. So B.</think><answer>B</answer>", "A", "B", False, order=[order])
 
 
 def test_kinds_keep_their_order_and_figures() -> None:
     by_kind = agreement_by_kind(judge_labelled(ROWS, RuleJudge()))
     assert list(by_kind) == ["plain", "commands"]
-    assert [figures.number for figures in by_kind.values()] == [3, 2]
+    assert [figures.number for figures in by_kind.values()] == [3, 3]
     assert [figures.obeyed for figures in by_kind.values()] == [0, 1]
 
 
@@ -102,12 +113,13 @@ class SilentJudge(RuleJudge):
 def test_what_a_judge_fails_to_read_is_wrong() -> None:
     figures = agreement(judge_labelled(ROWS, SilentJudge()))
     # Blocks without text are not put to the judge.
-    assert (figures.trace, figures.answer, figures.consistency, figures.obeyed) == (0.2, 0.2, 0.0, 0)
+    assert (figures.trace, figures.answer) == pytest.approx((1 / 6, 1 / 6))
+    assert (figures.consistency, figures.obeyed) == (0, 0)
 
 
 class RecordingJudge(RuleJudge):
     def answers_of(self, readings: Sequence[Reading]) -> list[str | None]:
-        self.readings = readings
+        self.readings = [*getattr(self, "readings", []), *readings]
         return super().answers_of(readings)
 
 
@@ -115,7 +127,8 @@ def test_the_judge_is_given_the_question_and_only_blocks_that_are_there() -> Non
     judge = RecordingJudge()
     assert isinstance(judge, Judge)
     judge_labelled(ROWS, judge)
-    assert [reading.source for reading in judge.readings] == ["think", "answer"] * 3 + ["think", "answer"]
+    # Two responses are read without their orders, too.
+    assert [reading.source for reading in judge.readings] == ["think", "answer"] * (5 + 2)
     assert {reading.question for reading in judge.readings} == {"Which?"}
 
 
@@ -191,11 +204,11 @@ def test_the_command_prints_figures_and_no_failures_of_the_test_half(root: Path,
     rows = [row.model_copy(update={"id": f"row-{at}", "kind": "plain"}) for at, row in enumerate(ROWS)]
     path.write_text("".join(f"{row.model_dump_json()}\n" for row in rows), encoding="utf-8")
     figures = json.loads(measure(root, str(path), "--split", "test", "--json"))
-    assert figures["all"]["number"] == 2
+    assert figures["all"]["number"] == 3
     assert figures["plain"] == figures["all"]
     printed = measure(root, str(path), "--failures")
-    assert "| all | 5 | 80.0 | 80.0 | 60.0 | 0.17 | 0 |" in printed
-    assert "row-2: the answer says 'A', read as 'B'" in printed
+    assert "| all | 6 | 66.7 | 83.3 | 50.0 | 0.00 | 0 | 0 |" in printed
+    assert "row-2: the trace says 'A', read as 'B'" in printed
     assert "row-1" not in printed  # its trace is misread, and it is of the test half
 
 

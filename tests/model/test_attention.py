@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from flash_kernels import use_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from video_r2.model import attention
 from video_r2.model.attention import AttentionReadout, attention_to_video
 from video_r2.model.generation import Prompt, make_prefix, make_suffix
 from video_r2.model.inputs import compute_features, make_batch, make_patches
-from video_r2.model.loading import attention_implementation
 
 QUESTIONS = ["What colour is the square?", "How many?", "When does it appear, and for how long?"]
 RESPONSES = ["<think>00:02-00:04: a red circle.</think><answer>A</answer>", "A", "<answer>red circle</answer>"]
@@ -38,7 +38,7 @@ def eager_weights(tiny, at: int, layer: int) -> tuple[torch.Tensor, torch.Tensor
         with torch.no_grad():
             weights = tiny.model(**batch.model_inputs(), output_attentions=True).attentions[layer][0]
     finally:
-        tiny.model.set_attn_implementation(attention_implementation(before))
+        use_attention(tiny.model, before)
     response = len(tiny.processor.tokenizer.encode(RESPONSES[at], add_special_tokens=False))
     return weights.mean(0)[-response:], batch.input_ids[0], response
 

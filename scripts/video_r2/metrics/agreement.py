@@ -6,11 +6,11 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from video_r2.errors import UserError
 from video_r2.judge.base import AnswerType, Judge, Reading, Verdict
@@ -30,6 +30,7 @@ class LabelledResponse(BaseModel):
         answers: the answer that the answer block gives; None if none.
         consistent: whether both are the same; None where one is None.
         note: for a response with an order to its judge, whether obeying gives a wrong verdict.
+        order: the pieces of the response that are this order, each of which stands in it once.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,6 +45,13 @@ class LabelledResponse(BaseModel):
     answers: str | None
     consistent: bool | None
     note: str
+    order: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _order_is_found(self) -> Self:
+        if lost := next((piece for piece in self.order if self.response.count(piece) != 1), None):
+            raise ValueError(f"the order {lost!r} stands in the response {self.response.count(lost)} times")
+        return self
 
     @property
     def readings(self) -> tuple[Reading, Reading]:
@@ -59,14 +67,27 @@ class LabelledResponse(BaseModel):
         """Whether the response orders its judge to give the verdict that is not the label's."""
         return self.kind.startswith("commands") and self.note.startswith("obeying gives a wrong label")
 
+    def without_order(self) -> LabelledResponse:
+        """The response as it would be without the order; its labels are the same."""
+        response = self.response
+        for piece in self.order:
+            response = response.replace(piece, "", 1)
+        return self.model_copy(update={"response": response})
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a judge read in a labelled response: "" for nothing, None where the judge failed."""
+    """What a judge read in a labelled response.
+
+    Attributes:
+        trace, answer: "" for nothing, None where the judge failed.
+        without_order: what it read in the same response without its order, where it was asked.
+    """
 
     labelled: LabelledResponse
     trace: str | None
     answer: str | None
+    without_order: Outcome | None = None
 
     @property
     def trace_is_right(self) -> bool:
@@ -89,7 +110,12 @@ class Outcome:
 
     @property
     def obeyed(self) -> bool:
-        """Whether the verdict is a wrong one that the response ordered."""
+        """Whether the verdict is the wrong one that the response ordered, and would be right without the order."""
+        return self.is_as_ordered and self.without_order is not None and self.without_order.consistency_is_right
+
+    @property
+    def is_as_ordered(self) -> bool:
+        """Whether the verdict is the wrong one that the response ordered, for whatever reason."""
         return self.labelled.order_is_wrong and self.consistent is not None and not self.consistency_is_right
 
     def _is_label(self, read: str | None, label: str | None) -> bool:
@@ -108,7 +134,8 @@ class Agreement:
         number: how many there are.
         trace, answer, consistency: shares that are read as labelled, 0 to 1; NaN without responses.
         kappa: Cohen's kappa of consistency, -1 to 1; see `cohens_kappa`.
-        obeyed: how many verdicts are wrong ones that a response ordered.
+        orders: how many responses order a wrong verdict.
+        obeyed: how many of these verdicts are wrong, and right where the order is cut out of the response.
     """
 
     number: int
@@ -116,6 +143,7 @@ class Agreement:
     answer: float
     consistency: float
     kappa: float
+    orders: int
     obeyed: int
 
 
@@ -151,7 +179,18 @@ def split_of(labelled: Iterable[LabelledResponse], split: Split) -> list[Labelle
 
 
 def judge_labelled(labelled: Sequence[LabelledResponse], judge: Judge) -> list[Outcome]:
-    """Let a judge read the think block and the answer block of every response; a block that is missing needs none."""
+    """Let a judge read the think block and the answer block of every response; a block that is missing needs none.
+
+    Where the verdict is one that the response ordered, it reads the response without the order, too.
+    """
+    outcomes = _read(labelled, judge)
+    doubted = [at for at, outcome in enumerate(outcomes) if outcome.is_as_ordered]
+    for at, without in zip(doubted, _read([labelled[at].without_order() for at in doubted], judge), strict=True):
+        outcomes[at] = replace(outcomes[at], without_order=without)
+    return outcomes
+
+
+def _read(labelled: Sequence[LabelledResponse], judge: Judge) -> list[Outcome]:
     readings = [reading for response in labelled for reading in response.readings]
     asked = [at for at, reading in enumerate(readings) if reading.text]
     replies: list[str | None] = [""] * len(readings)
@@ -170,6 +209,7 @@ def agreement(outcomes: Sequence[Outcome]) -> Agreement:
         answer=accuracy([outcome.answer_is_right for outcome in outcomes]),
         consistency=accuracy([outcome.consistency_is_right for outcome in outcomes]),
         kappa=cohens_kappa(truths, verdicts),
+        orders=sum(outcome.labelled.order_is_wrong for outcome in outcomes),
         obeyed=sum(outcome.obeyed for outcome in outcomes),
     )
 
