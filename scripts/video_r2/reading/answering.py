@@ -92,14 +92,20 @@ def value_of(number: Number, asked: Asked) -> Quantity | None:
     return quantity.within(asked.unit) or quantity
 
 
+_SMALL = "|".join(word for word, value in number_words.ENGLISH.items() if value in range(1, 21))
 _RESULT_CUE = re.compile(
     r"=|\b(?:equals|makes?|gives?|total(?:s|ling)?|altogether|together|sum|answer)\b(?:[ ](?:of|is|here[ ]is)|[ ]?:)?"
     r"|\bin[ ]all\b|\bso\b|\btherefore\b|\bthus\b|\bhence\b|\balso[ ](?=[^\W\d_]+\W*$)|:(?=[ ][^\W_]+\W*$)"
     r"|\b(?:only|but)[ ](?=(?:the[ ]|number[ ])?[^\W_]+\W*(?:$|\bis\b))"
+    rf"|\bleav(?:es|ing)(?=(?:[ ](?:only|just|exactly|us|with|a|total|of)){{0,3}}[ ](?:\d|(?:{_SMALL})\b))"
     r"|\b(?:insgesamt|zusammen|macht|en[ ]tout|au[ ]total|en[ ]total|in[ ]tutto|no[ ]total|всего|вместе)\b"
     r"|一共|总共|總共|共有?|等于|等於|合计|合計|全部で|合わせて"
 )
-_IS_TOTAL = re.compile(r"(?:[ ][^\W\d_]{1,20}){0,2}[ ](?:in[ ](?:total|all)|altogether)\b(?!:)")  # "4 people in total"
+# "4 people in total", "4 are left"
+_IS_TOTAL = re.compile(
+    r"(?:[ ][^\W\d_]{1,20}){0,2}[ ]"
+    r"(?:in[ ](?:total|all)|altogether|remain(?:s|ing)?|(?:are|is)[ ]left(?![ ](?:of|on|behind)))\b(?!:)"
+)
 _NONE = re.compile(
     r"^\W{0,3}(?:there[ ](?:are|is|were)[ ])?(?:none|nobody|no[ ]one|nothing|not[ ]a[ ]single|not[ ]any"
     r"|no(?![ ](?:answer|idea|response|information)))\b"

@@ -65,7 +65,9 @@ _DENIED_AFTER = re.compile(
     _FLAGS,
 )
 _LISTED_AS_WRONG = re.compile(
-    r"[)]?[ ]?(?:[:-]|->)[ ]{0,2}(?:no|nope|not|wrong|false|incorrect|never|excluded|out)\b", _FLAGS
+    r"[)]?[ ]?(?:[:-]|->)[ ]{0,2}"
+    r"(?:no(?![ ](?:doubt|question))|nope|not(?![ ]only)|wrong|false|incorrect|never|excluded|out)\b",
+    _FLAGS,
 )
 _SIGNS = r"[\s,;/&\"'()\[\].:*|+~=∨?%\d-]*"
 _JOINT = re.compile(
@@ -88,7 +90,9 @@ def grouped(text: str, mentions: Sequence[Mention]) -> list[list[Mention]]:
     """Mentions in groups between which more stands than "and", "or" or a comma."""
     groups: list[list[Mention]] = []
     for mention in mentions:
-        if groups and joins(text, groups[-1][-1].end, mention.begin):
+        again = groups and len(groups[-1]) > 1 and mention.letter in {each.letter for each in groups[-1]}
+        takes_one = again and text[groups[-1][-1].end : mention.begin].strip(" \"')]") == ","  # "between A and B, B"
+        if groups and not takes_one and joins(text, groups[-1][-1].end, mention.begin):
             groups[-1].append(mention)
         else:
             groups.append([mention])
@@ -117,7 +121,9 @@ def with_denials(
         if _LISTS.search(text[group[0].end : group[-1].begin]) and True in denied:
             first = denied.index(True)  # "not A, B or C"
             denied[first:] = [True] * (len(denied) - first)
-        after = _denied_after(text, group[-1]) and not (denying and group[-1].form != "letter")
+        # "D: yellow - no"
+        listed = any(mention.form == "letter" for mention in group) and _LISTED_AS_WRONG.match(text, group[-1].end)
+        after = listed or (_denied_after(text, group[-1]) and not (denying and group[-1].form != "letter"))
         if after or _TOO.search(lead):
             denied = [True] * len(denied)
         names = {mention.letter for mention, no in zip(group, denied, strict=True) if no}  # "not the lift (D)"
@@ -143,8 +149,6 @@ def _denied_before(text: str, tokens: Sequence[Token], place: int | None, spared
 
 
 def _denied_after(text: str, mention: Mention) -> bool:
-    if mention.form == "letter" and _LISTED_AS_WRONG.match(text, mention.end):
-        return True
     after = _DENIED_AFTER.match(text, mention.end)
     # "The light is off" denies no light.
     return after is not None and (mention.form == "letter" or not after[0].endswith((" out", " off")))
