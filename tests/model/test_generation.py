@@ -66,6 +66,7 @@ def test_neither_the_batch_nor_the_order_changes_an_answer(tiny, temperature: fl
     assert [shuffled[at] for at in np.argsort(order)] == alone
 
 
+@pytest.mark.parametrize("tiny", ["sdpa"], indirect=True)
 def test_a_row_ends_at_its_end_token_and_at_its_own_limit(tiny) -> None:
     whole = generate(tiny.model, prompts_of(tiny), batch=9)
     stopped = whole[4].tokens[6]
@@ -87,6 +88,8 @@ def test_a_row_ends_at_its_end_token_and_at_its_own_limit(tiny) -> None:
     assert any(not completion.finished for completion in cut)
 
 
+# The same whatever attends.
+@pytest.mark.parametrize("tiny", ["sdpa"], indirect=True)
 def test_sampling_draws_from_the_models_distribution(tiny) -> None:
     prompt = prompts_of(tiny, limit=1)[0]
     batch = make_batch(tiny.processor, QUESTIONS[:1], [""], tiny.clips[:1], end=False)
@@ -105,6 +108,7 @@ def test_sampling_draws_from_the_models_distribution(tiny) -> None:
         assert abs(drawn[token] / number - share) < 5 * (share * (1 - share) / number) ** 0.5
 
 
+@pytest.mark.parametrize("tiny", ["sdpa"], indirect=True)
 def test_a_token_that_stands_for_visual_features_is_never_said(tiny) -> None:
     prompts = [replace(prompt, max_new_tokens=60, seed=seed) for seed, prompt in enumerate(prompts_of(tiny) * 6)]
     said = {
