@@ -36,14 +36,15 @@ RELEASED_METRICS = {**METRICS, "tar": "temporal_precision"}
 CHUNK = 200  # records judged together
 PATIENCE = 10.0  # seconds without a progress bar
 COMMAND_LINE = "command line"
-JUDGE_OPTIONS = ("kind", "url", "model", "cache", "timeout", "retries", "concurrency")
+JUDGE_OPTIONS = ("kind", "url", "model", "cache", "timeout", "retries", "concurrency", "max_missing")
 
 Records = Sequence[Mapping[str, Any]]
 
 
 def main() -> None:
     arguments = parse_arguments()
-    judge = make_judge(checked(config.Judge, {name: getattr(arguments, name) for name in JUDGE_OPTIONS}, COMMAND_LINE))
+    settings = checked(config.Judge, {name: getattr(arguments, name) for name in JUDGE_OPTIONS}, COMMAND_LINE)
+    judge = make_judge(settings, arguments.semantics)
     groundings = read_groundings(arguments.groundings) if arguments.groundings else None
     files = {path: read_any_predictions(path, groundings) for path in arguments.files}
     if arguments.metric == "tac" and arguments.semantics == "reference":
@@ -108,7 +109,7 @@ def parse_arguments() -> argparse.Namespace:
         "--judge",
         dest="kind",
         choices=("rules", "llm", "cascade"),
-        help="who reads (default: cascade with --url, else rules)",
+        help="who reads (default: cascade with --url, else rules; a model as released is asked everything)",
     )
     parser.add_argument("--url", help="OpenAI-compatible server")
     parser.add_argument("--model", default=judge.model, help="model of the server (default: %(default)s)")
@@ -121,6 +122,12 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--retries", type=int, default=judge.retries, help="attempts after a failed one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--max-missing",
+        type=float,
+        default=judge.max_missing,
+        help="share of questions that may be left without an answer (default: %(default)s)",
     )
     parser.add_argument(
         "--concurrency", type=int, default=judge.concurrency, help="requests in flight at once (default: %(default)s)"

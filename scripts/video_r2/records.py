@@ -115,7 +115,9 @@ def read_table(path: str | Path, table: Table) -> pd.DataFrame:
         raise UserError("there is no such file", file=path) from error
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
-            f"cannot be read as Parquet: {error}", file=path, cure="delete it; it will be made again"
+            f"cannot be read as Parquet: {error}",
+            file=path,
+            cure="what a run has made can be deleted; the next run makes it again",
         ) from error
     for name, column in table.items():
         if name not in arrow.column_names:

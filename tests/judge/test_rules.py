@@ -13,8 +13,8 @@ from sentences import SENTENCES
 
 from video_r2 import config
 from video_r2.judge import make_judge
-from video_r2.judge.base import Reading
-from video_r2.judge.rules import RuleJudge
+from video_r2.judge.base import Reading, Verdict
+from video_r2.judge.rules import RuleJudge, is_consistent
 from video_r2.metrics.agreement import LabelledResponse, read_labelled
 
 JUDGE = RuleJudge()
@@ -116,6 +116,30 @@ def test_no_text_raises(text: str) -> None:
         assert isinstance(JUDGE.answer_in(text, COLOURS, kind), str)
         JUDGE.consistent(text, text[:10], COLOURS, kind)
     assert 0 <= (JUDGE.visual_evidence(text) or 0.0) <= 10
+
+
+HOW_LONG, WHEN = "How long does the song last?", "When does the dog bark?"
+
+
+@pytest.mark.parametrize(
+    ("question", "kind", "trace", "answer", "consistent"),
+    [
+        (HOW_LONG, "number", "So the answer is 2:30.", "2:30", True),
+        (HOW_LONG, "number", "So it lasts 90 seconds.", "1:30", True),
+        (HOW_LONG, "text", "The song lasts 2:30.", "2:30", True),
+        (HOW_LONG, "text", "The song lasts 2:30.", "2:31", False),
+        (WHEN, "text", "At 00:10 a man enters. At 00:16 the dog barks. So it is at 00:16.", "0:16", True),
+        (WHEN, "text", "So it barks 16 seconds in.", "00:16", True),
+        (WHEN, "text", "So it barks between 00:10 and 00:14.", "00:10-00:14", True),
+        (WHEN, "text", "So it barks at 00:16.", "00:18", False),
+        (WHEN, "text", "So it barks when the light turns red.", "when the light turns red", True),
+        ("How long is the rope?", "number", "The rope has 3 metres.", "3 m", True),
+    ],
+)
+def test_times_are_concluded_where_a_question_asks_for_one(
+    question: str, kind: str, trace: str, answer: str, consistent: bool
+) -> None:
+    assert is_consistent(Verdict(trace, answer, kind, (), question)) is consistent
 
 
 LABELLED = read_labelled(Path(__file__).with_name("readings.jsonl"))

@@ -85,15 +85,34 @@ def test_they_are_what_the_judge_would_have_led_to(metric: str, made: Semantics,
     rows, judge = records(), SometimesSilent()
     table = score_table(rows, score(rows, metric, made, judge), metric)
     assert judge.heard or metric == "accuracy"
-    found = rescore(rows, table, metric, "mvbench", wanted, nowhere, SETTINGS)
+    found = rescore(rows, table, metric, "mvbench", made, wanted, nowhere, SETTINGS)
     assert found == score(rows, metric, wanted, SometimesSilent())
+
+
+@pytest.mark.parametrize(("made", "wanted"), [("corrected", "reference"), ("reference", "corrected")])
+def test_a_block_that_the_judge_was_not_asked_about_has_no_score(made: Semantics, wanted: Semantics) -> None:
+    """As released the first think block is read, and the last one corrected."""
+    twice = "<think>A red ball rolls at 00:05.</think><think>So the answer is B.</think><answer>B</answer>"
+    rows = [prediction(at, response, GROUNDING) for at, response in enumerate([twice, RESPONSES[0]])]
+    for metric in ("vas_judge", "temporal_f1"):
+        table = score_table(rows, score(rows, metric, made, RuleJudge()), metric)
+        first, second = rescore(rows, table, metric, "mvbench", made, wanted, nowhere, SETTINGS)
+        assert (first.value, first.detail["missing"]) == (None, "the judge was asked about another block")
+        assert second.value is not None
+
+
+def test_ratings_are_rounded_as_released() -> None:
+    rows = records()[:1]
+    table = score_table(rows, [Score(75.0, {})], "vas_judge")
+    found = rescore(rows, table, "vas_judge", "mvbench", "corrected", "reference", nowhere, SETTINGS)
+    assert found == [Score(80.0, {})]
 
 
 def test_they_differ_where_the_semantics_do() -> None:
     rows = records()
     for metric in METRICS:
         table = score_table(rows, score(rows, metric, "corrected", SometimesSilent()), metric)
-        other = rescore(rows, table, metric, "mvbench", "reference", nowhere, SETTINGS)
+        other = rescore(rows, table, metric, "mvbench", "corrected", "reference", nowhere, SETTINGS)
         assert [one.value for one in other] != [None if pd.isna(value) else value for value in table["score"]], metric
 
 
@@ -103,8 +122,8 @@ def test_order_of_records_does_not_matter(order: list[int]) -> None:
     turned = [rows[at] for at in order]
     for metric in METRICS:
         table = score_table(rows, score(rows, metric, "corrected", SometimesSilent()), metric)
-        found = rescore(turned, table, metric, "mvbench", "reference", nowhere, SETTINGS)
-        assert found == rescore(rows, table, metric, "mvbench", "reference", nowhere, SETTINGS)
+        found = rescore(turned, table, metric, "mvbench", "corrected", "reference", nowhere, SETTINGS)
+        assert found == rescore(rows, table, metric, "mvbench", "corrected", "reference", nowhere, SETTINGS)
         turned_scores = score(turned, metric, "corrected", SometimesSilent())
         assert score_table(turned, turned_scores, metric)["score"].fillna(-1).tolist() == [
             table["score"].fillna(-1)[at] for at in order
@@ -115,4 +134,4 @@ def test_scores_of_other_predictions_are_refused() -> None:
     rows = records()
     table = score_table(rows, score(rows, "tac", "corrected", RuleJudge()), "tac")
     with pytest.raises(UserError, match=r"record q0: 1 scores of tac are of no prediction \(cure: delete"):
-        rescore(rows[1:], table, "tac", "mvbench", "reference", nowhere, SETTINGS)
+        rescore(rows[1:], table, "tac", "mvbench", "corrected", "reference", nowhere, SETTINGS)

@@ -269,6 +269,17 @@ def test_a_servers_answers_are_kept_where_the_user_says(write: Callable[..., Pat
     assert first.stdout == second.stdout
 
 
+def test_a_model_is_asked_as_released_where_that_is_asked_for(write: Callable[..., Path]) -> None:
+    """Its ratings are whole numbers within 0 and 10, and no rule answers in its place."""
+    path = write(*({"response": response} for response in ("<think>Yes.</think><answer>A</answer>", "<think></think>")))
+    for rating, value in ((7.5, 80.0), (12, 100.0)):
+        with contextlib.closing(Server()) as server:
+            server.behaviour = lambda request, number, rating=rating: {"score": rating}
+            done = score("vas", path, "--semantics", "reference", "--url", server.url, "--json")
+        assert values(done)[0] == value
+        assert "0 decided by rules" in done.stderr
+
+
 def test_no_interval_is_drawn_from_no_sample(write: Callable[..., Path]) -> None:
     assert "at least 1 is needed" in score("tac", write({"response": "a"}), "--bootstrap", 0, rc=2).stderr
 

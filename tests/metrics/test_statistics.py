@@ -162,6 +162,13 @@ def test_result_depends_on_nothing_but_the_scores_and_the_seed() -> None:
 def test_seeds_of_one_evaluation_are_averaged() -> None:
     one, other = make(10), make(11)
     assert interval(pd.concat([one, other])).mean == pytest.approx((one["score"].mean() + other["score"].mean()) / 2)
+    with_ids = [rows.assign(id=[f"q{at}" for at in range(len(rows))]) for rows in (one, other)]
+    both = pd.concat(with_ids)
+    assert interval(both).mean == interval(pd.concat([one, other])).mean
+    # What one seed has no score for is missing: pooled, the other's score would count as much as two.
+    first = with_ids[0].assign(score=with_ids[0]["score"].mask(with_ids[0]["id"] == "q0"))
+    rest = both[both["id"] != "q0"]
+    assert interval(pd.concat([first, with_ids[1]])).mean == pytest.approx(rest["score"].mean())
 
 
 def test_two_thousand_samples_take_less_than_forty_that_are_drawn_one_by_one() -> None:

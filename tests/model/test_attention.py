@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,11 +71,13 @@ def test_reading_in_pieces_changes_nothing(tiny, monkeypatch: pytest.MonkeyPatch
         torch.testing.assert_close(one.response, other.response)
 
 
-def test_seconds_gather_the_moments_that_begin_in_them() -> None:
+def test_a_moments_share_is_spread_over_its_seconds() -> None:
     moments = torch.tensor([[0.1, 0.2, 0.3], [0.3, 0.2, 0.1]])
     readout = AttentionReadout(moments.sum(1), 1 - moments.sum(1), torch.zeros(2), moments, seconds_per_moment=0.7)
-    # The patches begin at 0.0, 0.7 and 1.4 s; their mean shares are all 0.2.
-    assert readout.per_second() == pytest.approx({0: 0.4, 1: 0.2})
+    # The patches, with a mean share of 0.2 each, end at 0.7, 1.4 and 2.1 s.
+    assert readout.per_second() == pytest.approx({0: 0.2 + 0.2 * 3 / 7, 1: 0.2 * 4 / 7 + 0.2 * 6 / 7, 2: 0.2 / 7})
+    longer = replace(readout, seconds_per_moment=2.0)
+    assert longer.per_second() == pytest.approx(dict.fromkeys(range(6), 0.1))
 
 
 class LargestTensor(TorchDispatchMode):

@@ -20,6 +20,7 @@ MOMENTS = {
     "around the sixteen-second mark": 16,
     "twenty-one seconds": 21,
     "00:16s": 16,
+    "1:5": 65,
     "00:16 seconds": 16,
     "1:30 minutes": 90,
     "at second 16": 16,
@@ -56,6 +57,8 @@ MOMENTS = {
 }
 RANGES = {
     "00:04-00:08": (4, 8),
+    "0:4-0:8": (4, 8),
+    "between seconds 4 and 8": (4, 8),
     "00:04 - 00:08": (4, 8),
     "00:04–00:08": (4, 8),
     "00:04—00:08": (4, 8),
@@ -105,6 +108,7 @@ def test_range_is_read(text: str) -> None:
         "00:16-00:10",
         "8-5 seconds",
         "-5",
+        "-00:05",
         "",
         " ",
         ":",

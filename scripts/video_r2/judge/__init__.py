@@ -22,13 +22,14 @@ def make_judge(
     """Make the judge that the configuration names.
 
     Args:
-        semantics: how a model is asked whether a trace and its answer are consistent; see `llm.LLMJudge`.
+        semantics: how a model is asked whether a trace and its answer are consistent (see `llm.LLMJudge`); as released it is
+            asked everything.
         server: to be started once it is needed, where there is no address.
     """
     if settings.kind == "rules":
         return RuleJudge()
     model = LLMJudge(settings, semantics, server=server)
-    return model if settings.kind == "llm" else CascadeJudge(model)
+    return model if settings.kind == "llm" or semantics == "reference" else CascadeJudge(model)
 
 
 def judge_of(job: Job, shared: Address | None = None) -> Judge:

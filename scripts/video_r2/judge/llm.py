@@ -138,8 +138,9 @@ class LLMJudge(Judge):
         return UserError(
             f"the judge {self._settings.model!r} at {self._url} gave no answer to {missing} of {asked} questions; "
             f"the last failure: {self._last_failure}",
-            cure="check that the server runs, or raise judge.timeout, judge.retries or judge.max_missing; "
-            "what was answered is kept in judge.cache",
+            cure="check that the server runs, or allow it more time, retries or missing answers (judge.timeout, judge.retries, "
+            "judge.max_missing; of a command: --timeout, --retries, --max-missing)"
+            + (f"; what was answered is kept in {self._settings.cache}" if self._settings.cache else ""),
         )
 
     def _ask(
@@ -461,7 +462,7 @@ def _as_score(reply: Any) -> float:
 
 
 def _released_score(reply: Any) -> float:
-    return float(min(max(round(_number_field(reply, "score", (int, float))), 0), 10))
+    return min(max(_number_field(reply, "score", (int, float)), 0.0), 10.0)
 
 
 def _number_field(reply: Any, name: str, kinds: tuple[type, ...]) -> float:

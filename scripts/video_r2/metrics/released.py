@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from video_r2.config import Semantics
 from video_r2.reading.number_words import ENGLISH
 from video_r2.reading.numbers import chain_at, without_clocks
 from video_r2.reading.responses import first_blocks
@@ -44,10 +45,10 @@ def answer_of(response: str) -> str:
     return response if answer is None else answer
 
 
-def trace_of(record: Mapping[str, Any]) -> str | None:
-    """The first think block of a response, by which it is rewarded and rated; where it has none, the recorded trace."""
-    first = first_blocks(record["response"]).think
-    return record["think"] if first is None else first
+def trace_judged(record: Mapping[str, Any], semantics: Semantics) -> str:
+    """The trace that claims and evidence are read from: the recorded one, of the last think block; as released, the first's."""
+    first = first_blocks(record["response"]).think if semantics == "reference" else None
+    return (record["think"] if first is None else first) or ""
 
 
 def first_letter(letters: str, prefixes: Sequence[str] = _PREFIXES, at_random: int | None = None) -> Reader:

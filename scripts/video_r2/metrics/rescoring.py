@@ -13,12 +13,14 @@ from video_r2.errors import UserError
 from video_r2.judge.base import Judge, Reading, Verdict
 from video_r2.metrics.accuracy import Score, score_record
 from video_r2.metrics.consistency import score_consistency
+from video_r2.metrics.released import trace_judged
 from video_r2.metrics.temporal import score_alignment
 from video_r2.metrics.visual_attention_score import score_evidence
 from video_r2.reading.claims import Claim
 from video_r2.reading.times import Interval
 from video_r2.rewards.temporal_alignment import Embed
 
+NOT_ASKED = "the judge was asked about another block"
 METRICS = ("accuracy", "tac", "vas_judge", "temporal_f1")
 
 
@@ -29,16 +31,19 @@ class RecordedJudge(Judge):
         records: rows of `records.PREDICTION`.
         scores: the score of each record, as value and detail, in the same order.
         metric: what was scored: tac, vas_judge or temporal_f1.
+        semantics: by which they were scored.
     """
 
     free = True
 
-    def __init__(self, records: Sequence[Mapping[str, Any]], scores: Sequence[Score], metric: str) -> None:
+    def __init__(
+        self, records: Sequence[Mapping[str, Any]], scores: Sequence[Score], metric: str, semantics: Semantics
+    ) -> None:
         super().__init__()
         self._said: dict[Any, Any] = {}
         for record, score in zip(records, scores, strict=True):
             failed = score.detail.get("missing") == "the judge failed"
-            think = record["think"]
+            think = trace_judged(record, semantics)
             if metric == "vas_judge":
                 self._said[think] = None if failed or score.value is None else score.value / 10
             elif metric == "temporal_f1":
@@ -49,7 +54,7 @@ class RecordedJudge(Judge):
                     self._said[_key(record, record[source] or "", source)] = score.detail.get(source)
 
     def claims_of(self, thinks: Sequence[str]) -> list[list[Claim] | None]:
-        return [self._said[think] for think in thinks]
+        return [self._said.get(think) for think in thinks]
 
     def answers_of(self, readings: Sequence[Reading]) -> list[str | None]:
         return [self._said[_reading_key(reading)] for reading in readings]
@@ -59,7 +64,7 @@ class RecordedJudge(Judge):
         return [None for _ in verdicts]
 
     def evidence_of(self, thinks: Sequence[str]) -> list[float | None]:
-        return [self._said[think] for think in thinks]
+        return [self._said.get(think) for think in thinks]
 
     def check_missing(self) -> None:
         """What failed was counted when it was asked."""
@@ -70,7 +75,8 @@ def rescore(
     scores: pd.DataFrame,
     metric: str,
     adapter: str,
-    semantics: Semantics,
+    made: Semantics,
+    wanted: Semantics,
     embed: Embed,
     settings: TemporalAlignment,
 ) -> list[Score]:
@@ -81,12 +87,14 @@ def rescore(
         scores: their scores, rows of `records.SCORE`.
         metric: one of `METRICS`.
         adapter: reader of the benchmark.
-        semantics: the semantics wanted.
+        made: the semantics by which they were scored.
+        wanted: those by which they are to be.
         embed: sentence embeddings, for temporal alignment.
         settings: of temporal alignment.
 
     Returns:
-        A score for each row of `scores`, in their order.
+        A score for each row of `scores`, in their order. Of a response with several think blocks the judge may have read
+        another than is wanted: its score is missing.
 
     Raises:
         UserError: if a score is of no record.
@@ -101,17 +109,22 @@ def rescore(
         )
     chosen = [by_id[name] for name in scores["id"]]
     if metric == "accuracy":
-        return [score_record(record, adapter, semantics) for record in chosen]
+        return [score_record(record, adapter, wanted) for record in chosen]
     given = [
         Score(None if pd.isna(value) else float(value), json.loads(detail))
         for value, detail in zip(scores["score"], scores["detail"], strict=True)
     ]
-    judge = RecordedJudge(chosen, given, metric)
+    judge = RecordedJudge(chosen, given, metric, made)
     if metric == "tac":
-        return score_consistency(chosen, adapter, judge, semantics)
+        return score_consistency(chosen, adapter, judge, wanted)
     if metric == "vas_judge":
-        return score_evidence(chosen, judge, semantics)
-    return score_alignment(chosen, judge, embed, settings, semantics)
+        again = score_evidence(chosen, judge, wanted)
+    else:
+        again = score_alignment(chosen, judge, embed, settings, wanted)
+    return [
+        score if trace_judged(record, made) == trace_judged(record, wanted) else Score(None, {"missing": NOT_ASKED})
+        for record, score in zip(chosen, again, strict=True)
+    ]
 
 
 def _key(record: Mapping[str, Any], text: str, source: str) -> tuple[Any, ...]:

@@ -45,7 +45,8 @@ def interval(
 
     Args:
         scores: columns `benchmark`, `category`, `video` and `score` (null where missing). Several seeds of one
-            evaluation may stand together: a question then counts with the mean of its scores, if all seeds have it.
+            evaluation may stand together: by the column `id` a question then counts once, with the mean of its scores, and is
+            missing where one of them is.
         averaging: how each benchmark averages, or one rule for all.
         samples: bootstrap samples. In each, as many videos of a benchmark are drawn with replacement as it has.
         seed: of the drawing; it depends on nothing but this, the benchmark's name and its number of videos.
@@ -120,11 +121,21 @@ def resample(
     """
     videos = videos if videos is not None else _videos([scores])
     draws = {}
-    for benchmark, rows in scores.groupby("benchmark", sort=True):
+    for benchmark, rows in _questions_of(scores).groupby("benchmark", sort=True):
         name = str(benchmark)
         rule = averaging if isinstance(averaging, Averaging) else averaging.get(name, MICRO)
         draws[name] = _resampled(rows, rule, _weights(len(videos[name]), samples, seed, name), videos[name])
     return draws
+
+
+def _questions_of(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row for each question that several seeds have asked, where scores are missing; else the rows do as well."""
+    question = [name for name in ("evaluation", "benchmark", "id") if name in scores]
+    if "id" not in scores or not scores["score"].isna().any() or not scores.duplicated(question).any():
+        return scores
+    keys, found = [scores[name] for name in question], scores["score"].astype(float)
+    means = found.groupby(keys).mean().mask(found.isna().groupby(keys).any())
+    return scores.drop_duplicates(question).drop(columns="score").join(means, on=question)
 
 
 def _resampled(rows: pd.DataFrame, rule: Averaging, weights: np.ndarray, videos: Sequence[str]) -> Draws:

@@ -11,7 +11,7 @@ from video_r2.config import Semantics, TemporalAlignment
 from video_r2.errors import RejectedRecord
 from video_r2.judge.base import Judge
 from video_r2.metrics.accuracy import Score
-from video_r2.metrics.released import trace_of
+from video_r2.metrics.released import trace_judged
 from video_r2.rewards.temporal_alignment import Embed, sentences_needed, temporal_alignment
 
 
@@ -45,7 +45,7 @@ def score_alignment(
         records: rows of `records.PREDICTION` with a grounding.
     """
     groundings = [grounding_of(record) for record in records]
-    traces = [(trace_of(record) if semantics == "reference" else record["think"]) or "" for record in records]
+    traces = [trace_judged(record, semantics) for record in records]
     asked = [at for at, trace in enumerate(traces) if trace]
     claims = dict(zip(asked, judge.claims_of([traces[at] for at in asked]), strict=True))
     needed = [text for at, made in claims.items() for text in sentences_needed(made or [], groundings[at], settings)]

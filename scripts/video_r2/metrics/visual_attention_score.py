@@ -8,7 +8,7 @@ from typing import Any
 from video_r2.config import Semantics
 from video_r2.judge.base import Judge
 from video_r2.metrics.accuracy import Score
-from video_r2.metrics.released import trace_of
+from video_r2.metrics.released import trace_judged
 
 
 def score_evidence(
@@ -17,9 +17,9 @@ def score_evidence(
     """Rate predictions, 0 to 100 each: ten times the judge's 0 to 10.
 
     A response without a think block, or with an empty one, scores 0, as the rubric says; a failed judge leaves the
-    score missing (released: 0).
+    score missing (released: 0, and ratings are rounded).
     """
-    traces = [(trace_of(record) if semantics == "reference" else record["think"]) or "" for record in records]
+    traces = [trace_judged(record, semantics) for record in records]
     asked = [at for at, trace in enumerate(traces) if records[at]["response"] is not None and trace]
     ratings = dict(zip(asked, judge.evidence_of([traces[at] for at in asked]), strict=True))
     scores = []
@@ -31,5 +31,6 @@ def score_evidence(
             failed = 0.0 if semantics == "reference" else None
             scores.append(Score(failed, {"missing": "the judge failed"}))
         else:
+            rating = round(rating) if semantics == "reference" else rating
             scores.append(Score(10.0 * rating, {} if traces[at] else {"missing_think": True}))
     return scores

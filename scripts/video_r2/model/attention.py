@@ -8,6 +8,7 @@ square matrix of all weights never exists.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,11 +41,16 @@ class AttentionReadout:
     seconds_per_moment: float
 
     def per_second(self) -> dict[int, float]:
-        """Mean share of the tokens' attention that falls on each second of the video."""
-        shares: dict[int, float] = {}
-        for at, share in enumerate(self.moments.mean(0).tolist()):
-            second = int(at * self.seconds_per_moment)
-            shares[second] = shares.get(second, 0.0) + share
+        """Mean share of the tokens' attention that falls on each second of the video.
+
+        A temporal patch's share is spread evenly over its time, of which a second may have a part.
+        """
+        means, length = self.moments.mean(0).tolist(), self.seconds_per_moment
+        shares = dict.fromkeys(range(math.ceil(round(len(means) * length, 6))), 0.0)
+        for at, share in enumerate(means):
+            begin, end = at * length, (at + 1) * length
+            for second in shares.keys() & range(int(begin), math.ceil(end)):
+                shares[second] += share * max(0.0, min(end, second + 1) - max(begin, second)) / length
         return shares
 
 

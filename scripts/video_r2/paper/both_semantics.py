@@ -50,7 +50,7 @@ def score_both_ways(
         by_id = {record["id"]: record for record in records}
         for metric, rows in by_file.get(key, scores.iloc[:0]).groupby("metric"):
             if metric in METRICS:
-                again = rescore(records, rows, str(metric), adapter, other, embed, settings)
+                again = rescore(records, rows, str(metric), adapter, semantics, other, embed, settings)
                 tables.append(score_table([by_id[name] for name in rows["id"]], again, str(metric)))
     rescored = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(SCORE))
     both = [

@@ -41,10 +41,18 @@ class Asked:
 _HOW_MANY = re.compile(r"\bhow many\b((?:[ ][^\W\d_]+){1,6})")
 _IN_UNIT = re.compile(r"(?:\bin|\(|\bwhat|\bwhich)[ ](?:the[ ]unit[ ]|whole[ ])?(km/h|m/s|[^\W\d_]+)\b|\(([^\W\d_]+)\)")
 _WHICH = re.compile(r"\b(?:which|what(?![ ](?:is|are|was|were)\b))\b")
+_ASKS_TIME = re.compile(
+    r"\W*(?:when|how long|(?:(?:at|in|from|until|by) )?(?:what|which) (?:time(?:stamp)?|moment|second|point))\b"
+)
 _SHARE = re.compile(r"\b(?:fraction|share|proportion|portion|part|ratio|probability)\b")
 _ENDS_THINGS = lexicon(
     "the a an are is was were do does did can could will would has have had of in on at to with from the"
 )
+
+
+def asks_time(question: str) -> bool:
+    """Whether a question asks when something happens, or for how long."""
+    return _ASKS_TIME.match(question.lower()) is not None
 
 
 @lru_cache(maxsize=1024)
@@ -61,6 +69,8 @@ def asked_of(question: str) -> Asked:
     units += [match[1] or match[2] for match in _IN_UNIT.finditer(plain) if (match[1] or match[2]) in UNITS]
     if "percent" in plain or "%" in plain:
         units = ["%"]
+    if not units and not counted and asks_time(question):
+        units = ["s"]
     return Asked(
         unit=units[0] if units else "",
         counts=bool(counted) and not units,
@@ -86,7 +96,7 @@ def value_of(number: Number, asked: Asked) -> Quantity | None:
         neighbours = asked.counts and base == quantity.value + 1 and base > 2
         if base not in _COMMON_DENOMINATORS or neighbours:
             return None
-        quantity = Quantity(quantity.value / base)
+        quantity = Quantity(quantity.value / base, quantity.unit)
     if asked.unit == "%" and number.kind in ("share", "part"):
         return Quantity(100 * quantity.value, "%")
     return quantity.within(asked.unit) or quantity

@@ -13,7 +13,16 @@ from string import ascii_uppercase
 from typing import NamedTuple
 
 from video_r2.reading import cues
-from video_r2.reading.answering import Asked, answering_number, asked_of, counts_things, is_denied, value_of, written
+from video_r2.reading.answering import (
+    Asked,
+    answering_number,
+    asked_of,
+    asks_time,
+    counts_things,
+    is_denied,
+    value_of,
+    written,
+)
 from video_r2.reading.choices import Options, mentions_in, options_of
 from video_r2.reading.doubts import DOUBTFUL, GRAVE, ORDER
 from video_r2.reading.mentions import Mention, grouped, joins
@@ -351,8 +360,8 @@ def _clock(sentence: Sentence, begin: int, asked: Asked) -> list[Said]:
 
 def concluded_text(trace: str, question: str = "") -> str:
     """The words that a trace settles on; "" if on none."""
-    event = event_of(question)
-    return _settled(trace, (question,), lambda text: settle(text, lambda sentence: _phrases(sentence, event)))
+    event, is_time = event_of(question), asks_time(question)
+    return _settled(trace, (question,), lambda text: settle(text, lambda sentence: _phrases(sentence, event, is_time)))
 
 
 def given_text(answer: str) -> str:
@@ -362,7 +371,11 @@ def given_text(answer: str) -> str:
     return "" if is_alternative(phrase) or is_alternative(plain.strip()) else phrase
 
 
-def _phrases(sentence: Sentence, event: Event | None) -> list[Said]:
+def _phrases(sentence: Sentence, event: Event | None, is_time: bool) -> list[Said]:
+    times = list(find_times(sentence.text)) if is_time else []
+    if len(times) == 1 and not sentence.leaves_open(times[0].begin):
+        weight = sentence.weight_of(times[0].begin, times[0].end)
+        return [*_left_open(sentence), Said(times[0].begin, times[0].written, weight)]
     found = phrase_in(sentence)
     if event and sentence.to_end == 0 and (found is None or found[2] < Weight.STATED):
         told = phrase_told(sentence, event)

@@ -36,6 +36,12 @@ _POWER = re.compile(r"(?P<ten>[ ]?[x×*·][ ]?10)?[ ]?\^[ ]?[({]?(?P<power>[-+]?
 _FEET_AND_INCHES = re.compile(
     r"(?:[ -]?(?:ft\b|feet\b|foot\b)|')[ ,-]{0,2}(\d{1,2}(?:\.\d+)?)(?:[ -]?in(?:ch(?:es)?)?\b|\"|'')"
 )
+# "1h30", "1h2m3s", "2m45s": elsewhere "m" is a metre.
+_SECONDS_AFTER = r"m(?:in)?[ ]?(?P<{}>\d{{1,2}})[ ]?s(?:ec)?(?!\w)"
+_HOURS_AND_MINUTES = re.compile(
+    rf"[ ]?h[ ]?(?P<minutes>\d{{1,2}})(?:[ ]?(?:{_SECONDS_AFTER.format('seconds')}|m(?:in)?\b))?(?!\w|[.,:/]\d)"
+    rf"|[ ]?{_SECONDS_AFTER.format('rest')}"
+)
 _PLACE = re.compile(r"(?:st|nd|rd|th)\b")
 _UNIT = re.compile(r"[ -]{0,2}(%|[^\W\d_]{1,24}(?![^\W\d_])(?:/[hs]\b)?)")
 LONG_UNIT = re.compile(r"\b(?:km|kilomet(?:re|er)s?)[ ](?:per|an)[ ]hour\b|\bper[ ]cent\b")
@@ -129,6 +135,10 @@ class _Scanner:
             return Number(begin, power.end(), Quantity(_raised(value, int(power["power"]), power["ten"] is not None)))
         if feet := _FEET_AND_INCHES.match(self._text, end):
             return Number(begin, feet.end(), Quantity(value + float(feet[1]) / 12, "ft"))
+        if parts := _HOURS_AND_MINUTES.match(self._text, end):
+            minutes, seconds = int(parts["minutes"] or 0), int(parts["seconds"] or parts["rest"] or 0)
+            whole = value * 60 if parts["rest"] else value * 3600 + minutes * 60
+            return Number(begin, parts.end(), Quantity((whole + seconds) / 60, "min"))
         if self._text.startswith("k", end) and not self._text[end + 1 : end + 2].isalnum():
             return Number(begin, end + 1, Quantity(value * 1000))
         multiple = _NEXT_WORD.match(self._text, end)

@@ -87,6 +87,8 @@ _MENTION = re.compile(
     (?:
     (?P<between> \bbetween[ \t]{{1,2}} (?:{_HEDGE}[ \t]{{0,2}})?
         (?P<b1>{_CLOCK}|{_UNITS}|{_NUMBER}) {_AND} (?P<b2>{_CLOCK}|{_UNITS}) )
+  | (?P<within> \bbetween[ \t]{{1,2}} (?:the[ \t])? seconds?[ \t]{{1,2}}
+        (?P<w1>{_NUMBER}) {_AND} (?:seconds?[ \t])? (?P<w2>{_NUMBER}) (?![\d:]) )
   | (?P<clock> (?P<clock_lead>{_LEADS}|\bthe[ \t])? (?<!\d) (?<!\d[:.])
         (?P<c1>{_CLOCK}) (?: {_TO} (?P<c2>{_CLOCK}) | {_TO} (?:the[ \t])?end\b )? (?:[ \t]?(?:-[ \t]?)?mark\b)? )
   | (?P<ordinal> (?P<ordinal_lead>{_LEADS})? \bseconds?[ \t]{{1,2}}
@@ -101,7 +103,7 @@ _MENTION = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_KINDS = ("between", "clock", "ordinal", "nth", "units", "variable")
+_KINDS = ("between", "within", "clock", "ordinal", "nth", "units", "variable")
 
 _DIGIT = re.compile(r"\d")
 _TENS = "twenty|thirty|forty|fifty"
@@ -127,6 +129,8 @@ _FILLER = re.compile(
 )
 _BARE_NUMBER = rf"{_NUMBER}(?:[ \t]?[hm])?"
 _BARE = re.compile(rf"({_BARE_NUMBER})(?:{_TO}({_BARE_NUMBER}))?")
+_SHORT_SECONDS = re.compile(r"(?<=\d):(\d)(?![\d:])")  # "0:7", which in a sentence may be a score
+_BELOW_ZERO = re.compile(r"-[ \t]?\d{1,3}:|-\d")
 _WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)[ \t-]*([hms])?", re.IGNORECASE)
 _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
@@ -173,6 +177,9 @@ def parse_time(text: str) -> Interval | None:
     A bare number is taken as seconds, as it is in the keys that judges write.
     """
     plain, _ = _in_digits(text.translate(_PLAIN).strip())
+    if _BELOW_ZERO.match(plain):
+        return None
+    plain = _SHORT_SECONDS.sub(r":0\1", plain)
     if bare := _BARE.fullmatch(plain):
         return _interval(bare[1], bare[2])
     matches = list(_MENTION.finditer(plain))
@@ -203,7 +210,7 @@ def _is_moment(text: str, match: re.Match[str]) -> bool:
         return match["clock_lead"] is not None or match["c2"] is not None or not _SCORE_BEFORE.search(before)
     if kind == "nth":
         return not _DURATION_BEFORE.search(before)
-    if kind in ("between", "variable"):
+    if kind in ("between", "within", "variable"):
         return True
     if kind == "ordinal" and (match["o2"] or text.startswith((":", ","), match.end())):
         return True
