@@ -121,6 +121,7 @@ class Edit:
 
 CONFIG, MINIATURE = "config.yaml", "profiles/local/miniature.yaml"
 ALIGNMENT = "scripts/video_r2/rewards/temporal_alignment.py"
+STATISTICS = "scripts/video_r2/metrics/statistics.py"
 FIGURES = "scripts/video_r2/paper/figures.py"
 PROMPTS = "scripts/video_r2/judge/prompts"
 ALL_SOURCES = "scripts/**/*.py"
@@ -175,11 +176,7 @@ EDITS = [
     Edit(
         "a helper of some exhibits",
         [
-            text(
-                "scripts/video_r2/metrics/statistics.py",
-                "return _estimate(first - second,",
-                "return _estimate(second - first,",
-            )
+            text(STATISTICS, "return _estimate(first - second,", "return _estimate(second - first,"),
         ],
         {"ablation", "controls", "differences", "learning"} | REPORT,
     ),
@@ -278,7 +275,11 @@ EDITS = [
     ),
     Edit("the judge's model", [text(CONFIG, "Qwen/Qwen3-Next-80B-A3B-Instruct", "other")], slurm=GRPO),
     Edit("what scores mean", [text(CONFIG, "semantics: corrected", "semantics: reference")], GRPO),
-    Edit("bootstrap samples", [text(CONFIG, "bootstrap: 2000", "bootstrap: 1000")], SCORES | RESCORE | EXHIBITS),
+    Edit(
+        "how intervals are drawn",
+        [text(CONFIG, "bootstrap: 2000", "bootstrap: 1000"), text(STATISTICS, "LEVEL = 0.95", "LEVEL = 0.9")],
+        (SCORES - {"score_vas_attention"}) | RESCORE | EXHIBITS,  # no model is asked again
+    ),
     Edit(
         "how figures look",
         [text(CONFIG, "dpi: 200", "dpi: 300")],
