@@ -356,8 +356,17 @@ class Plan:
         return {name: entry.adapter for name, entry in self.config.benchmarks.items()}
 
     def rows(self, exhibit: str = "") -> dict[str, dict[str, Any]]:
-        """The entries of the evaluations that `exhibit` shows, or of all."""
-        return {name: self.evaluation(name) for name in self.evaluations(exhibit)}
+        """The entries of the evaluations that `exhibit` shows, or of all.
+
+        Of the exhibits that show a row only this one stands there; of all rows, whether the ablation does, by whose
+        components claims find their rows.
+        """
+        return {name: self._row(name, exhibit or "ablation") for name in self.evaluations(exhibit)}
+
+    def _row(self, name: str, exhibit: str) -> dict[str, Any]:
+        entry = self.evaluation(name)
+        shown = {"exhibits": [exhibit] if exhibit in entry["exhibits"] else []}
+        return entry | shown | ({} if "ablation" in shown["exhibits"] else {"components": []})
 
     def uncontrolled_rows(self) -> dict[str, dict[str, Any]]:
         """The entries of the evaluations that nothing is taken away from."""

@@ -27,7 +27,7 @@ SMALL: dict[str, dict[str, object]] = {
         "evaluations": [*FETCHED, "released", "sft_released"],
         "benchmarks": ["mlvu", "longvideobench", "videomathqa", "video_mmmu", "vsibench", "minerva", "scivideobench"],
     }.items()
-} | {"evaluation": {"attention_questions": 2000}}  # as many as bootstrap samples; the seed is 0
+} | {"evaluation": {"attention_questions": 2000}}  # the seed is 0
 ARGUMENTS = {"local": ["--profile", "local"], "slurm": ["--profile", "slurm", "--configfile", "small.yaml"]}
 RESULTS = {"local": "results/miniature", "slurm": "results/paper"}
 TARGETS = {"all", "miniature"}
@@ -134,13 +134,15 @@ EDITS = [
     Edit("a local variable renamed", [text(ALIGNMENT, "told", "kept")]),
     Edit("a type hint", [text(ALIGNMENT, "-> list[_Entry]:", "-> Sequence[_Entry]:")]),
     Edit(
-        "a checkout: all sources have another time", [touched(ALL_SOURCES), touched("rules/*"), touched("config.yaml")]
+        "a checkout: all sources have another time",
+        [touched(ALL_SOURCES), touched("scripts/**/*.yaml"), touched("rules/*"), touched("config.yaml")],
     ),
     Edit("a function that nothing uses", [added(ALIGNMENT, "\n\ndef more() -> int:\n    return 1\n")]),
     Edit("a helper of another command", [text("scripts/video_r2/paper/audit.py", "def ", "def _new_")]),
     Edit(
         "the meaning of a key in the docs", [text("scripts/video_r2/config.py", "Seed of every", "The seed of every")]
     ),
+    Edit("what a column is said to hold", [text("scripts/video_r2/records.py", "as written", "as they are written")]),
     Edit("a training's last words", [text("scripts/video_r2/training/guards.py", "or bf16: false", "or no bf16")]),
     Edit("a warning", [text("scripts/video_r2/journal.py", "are damaged and will be made again", "are damaged")]),
     Edit(
@@ -286,6 +288,16 @@ EDITS = [
         DRAWN | {"training_curves"} | REPORT,
     ),
     Edit(
+        "how curves look, and maps",
+        [text(CONFIG, "smoothing: 15", "smoothing: 9"), text(CONFIG, "heatmap: YlGnBu", "heatmap: Greens")],
+        {"training_curves", "tac_heatmap", "vas_heatmap"} | REPORT,
+    ),
+    Edit(
+        "what a row of the ablation is made of",
+        [text(CONFIG, "components: [sft, grpo]}", "components: [sft, grpo, gate]}")],
+        {"ablation", "learning", "differences", "reproduction"} | REPORT,
+    ),
+    Edit(
         "how many frames of a sample are shown",
         [text(CONFIG, "sample_frames: 6", "sample_frames: 4")],
         {"sample_frames", "sample_responses", "sample_answers"} | REPORT,
@@ -426,6 +438,14 @@ def dry_runs(finished: Path) -> Iterator[DryRuns]:
 @pytest.mark.parametrize("profile", ["local", "slurm"])
 def test_nothing_runs_where_nothing_was_edited(finished: Path, profile: str) -> None:
     assert "Nothing to be done" in snakemake(finished, "all", *ARGUMENTS[profile], "--dry-run")
+
+
+def test_nothing_runs_in_a_repository_that_was_moved(finished: Path, dry_runs: DryRuns) -> None:
+    moved = finished.rename(finished.with_name("elsewhere"))
+    try:
+        assert dry_runs.would_run([["all", *arguments] for arguments in ARGUMENTS.values()]) == [set(), set()]
+    finally:
+        moved.rename(finished)
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
