@@ -21,6 +21,9 @@ from video_r2.site import read_site
 
 PROMPTS = Path("video_r2", "judge", "prompts")
 WORDED_BY = {"no_claims": "without_claims", "other_trace": "conclusion"}  # of evaluation.controls, by control
+UNRECORDED = {
+    "judge": {"url", "serve", "cache"}
+}  # keys that no record and no archive holds: they may tell of a machine
 JUDGE_MINUTES = 240  # a quarter of an hour until a server of 80B is up, and then some thousand questions
 
 
@@ -93,7 +96,7 @@ class Plan:
 
     def configuration(self, wildcards: Any, input: Any) -> dict[str, Any]:
         """The whole configuration, for the record of the report: what the run was. Not compared, as `judge_service` is not."""
-        return self.config.model_dump(mode="json", exclude={"judge": {"url", "serve", "cache"}})
+        return self.config.model_dump(mode="json", exclude=UNRECORDED)
 
     def section(self, path: str, *keys: str) -> Any:
         """The part of the configuration at `path` ("data.overlay") as plain values; of a section, `keys` or all."""

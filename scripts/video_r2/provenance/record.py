@@ -234,6 +234,12 @@ def read(output: str | Path) -> Record | None:
     return record if record is not None and record.is_whole else None
 
 
+def output_of(path: str) -> str:
+    """The output that has a record and is this path or a folder around it; the path itself where there is none."""
+    around = (str(folder) for folder in (Path(path), *Path(path).parents))
+    return next((output for output in around if read(output) is not None), path)
+
+
 def contents_of(path: str | Path, known: Record | None = None) -> Contents:
     """Size and checksum of a file or a folder.
 
