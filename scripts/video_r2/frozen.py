@@ -34,6 +34,7 @@ from video_r2.workflow import UNRECORDED
 LAYOUT = 1  # to be raised when older archives can no longer be read
 CONTENTS = "frozen.json"
 OF_FOLDERS = ("log.jsonl", "manifest.json")  # what exhibits read of a checkpoint; the rest of a folder stays out
+SHOWN = 6  # keys in a sentence
 CONTENTS_LIMIT = 1 << 26  # bytes
 FETCH_AGAIN = "fetch it again"
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -324,7 +325,10 @@ def not_as_it_was(archive: Path, contents: Contents, folder: Path) -> list[str]:
     told = [f"other code makes {', '.join(sorted(code))}"] if code else []
     settings = config.validate(contents.configuration, str(archive)).model_dump(mode="json", exclude=UNRECORDED)
     if keys := [*_new_keys(contents.configuration, settings)]:
-        told.append(f"keys of the configuration that it does not have, here as by default: {', '.join(keys)}")
+        more = f" and {len(keys) - SHOWN} more" if keys[SHOWN:] else ""
+        told.append(
+            f"keys of the configuration that it does not have, here as by default: {', '.join(keys[:SHOWN])}{more}"
+        )
     return [*told, *sorted(others)]
 
 
