@@ -140,11 +140,14 @@ EDITS = [
     Edit("a function that nothing uses", [added(ALIGNMENT, "\n\ndef more() -> int:\n    return 1\n")]),
     Edit("a helper of another command", [text("scripts/video_r2/paper/audit.py", "def ", "def _new_")]),
     Edit(
-        "the meaning of a key in the docs", [text("scripts/video_r2/config.py", "Seed of every", "The seed of every")]
+        "what a user reads of keys, of columns, in warnings, as a training's last words",
+        [
+            text("scripts/video_r2/config.py", "Seed of every", "The seed of every"),
+            text("scripts/video_r2/records.py", "as written", "as they are written"),
+            text("scripts/video_r2/journal.py", "are damaged and will be made again", "are damaged"),
+            text("scripts/video_r2/training/guards.py", "or bf16: false", "or no bf16"),
+        ],
     ),
-    Edit("what a column is said to hold", [text("scripts/video_r2/records.py", "as written", "as they are written")]),
-    Edit("a training's last words", [text("scripts/video_r2/training/guards.py", "or bf16: false", "or no bf16")]),
-    Edit("a warning", [text("scripts/video_r2/journal.py", "are damaged and will be made again", "are damaged")]),
     Edit(
         "how many records may be set aside",
         [text(CONFIG, "max_rejected: 0.2", "max_rejected: 0.3")],
@@ -160,15 +163,31 @@ EDITS = [
         [text(CONFIG, "direct_open: Answer with", "direct_open: Reply with")],
         slurm={"predict", "score_accuracy"} | RESCORE | (SHOW_ACCURACY - {"bars", "sample_answers"}) | REPORT,
     ),
-    Edit("README", [added("README.md", "\nMore.\n")]),
     Edit(
-        "a comment in the configuration", [text(CONFIG, "seeds: [0]", "seeds: [0] # one"), added(MINIATURE, "# End.\n")]
+        "README, and comments in the configuration and in an environment",
+        [
+            added("README.md", "\nMore.\n"),
+            text(CONFIG, "seeds: [0]", "seeds: [0] # one"),
+            added(MINIATURE, "# End.\n"),
+            text("envs/train.yaml", "# Training.", "# To train."),
+        ],
     ),
-    Edit("a comment in an environment", [text("envs/train.yaml", "# Training.", "# To train.")]),
-    Edit("resources", [text("profiles/slurm/config.yaml", "mem_mb: 8000", "mem_mb: 9000")]),
-    Edit("threads", [text("profiles/local/config.yaml", "train_base: 2", "train_base: 1")]),
+    Edit(
+        "resources, threads and priorities",
+        [
+            text("profiles/slurm/config.yaml", "mem_mb: 8000", "mem_mb: 9000"),
+            text("profiles/local/config.yaml", "train_base: 2", "train_base: 1"),
+            text("rules/train.smk", "gpu=8", "gpu=4"),
+            text("rules/train.smk", "priority: 1", "priority: 2"),
+        ],
+    ),
     # Code that does not.
     Edit("a helper of training and scoring", [text(ALIGNMENT, "len(events)), -1.0)", "len(events)), -0.5)")], GRPO),
+    Edit(
+        "how a process of a training begins",
+        [text("scripts/video_r2/training/worker.py", "    main(Path(sys.argv[1]))", "    main(Path(sys.argv[-1]))")],
+        SFT,
+    ),
     Edit("a default argument", [text("scripts/video_r2/rewards/format.py", '= "corrected"', '= "reference"')], GRPO),
     Edit(
         "a helper of one metric",
@@ -288,14 +307,14 @@ EDITS = [
         DRAWN | {"training_curves"} | REPORT,
     ),
     Edit(
-        "how curves look, and maps",
-        [text(CONFIG, "smoothing: 15", "smoothing: 9"), text(CONFIG, "heatmap: YlGnBu", "heatmap: Greens")],
-        {"training_curves", "tac_heatmap", "vas_heatmap"} | REPORT,
-    ),
-    Edit(
-        "what a row of the ablation is made of",
-        [text(CONFIG, "components: [sft, grpo]}", "components: [sft, grpo, gate]}")],
-        {"ablation", "learning", "differences", "reproduction"} | REPORT,
+        "how curves and maps look, and what the ablation's rows are made of",
+        [
+            text(CONFIG, "smoothing: 15", "smoothing: 9"),
+            text(CONFIG, "heatmap: YlGnBu", "heatmap: Greens"),
+            text(CONFIG, "components: [sft, grpo]}", "components: [sft, grpo, gate]}"),
+        ],
+        {"training_curves", "tac_heatmap", "vas_heatmap", "ablation", "learning", "differences", "reproduction"}
+        | REPORT,
     ),
     Edit(
         "how many frames of a sample are shown",
