@@ -97,7 +97,7 @@ rule score_vas_attention:
         mem_mb=64_000,
         runtime="4h",
     params:
-        **MEASURED,
+        benchmarks=MEASURED["benchmarks"],
         seed=lambda wildcards: int(wildcards.seed),
         evaluation=lambda wildcards: PLAN.asked(wildcards.evaluation),
         decoding=lambda wildcards: PLAN.asked(wildcards.evaluation)["decoding"],

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from video_r2.command import run_command
-from video_r2.frozen import compare, snakemake_arguments, unpack
+from video_r2.frozen import compare, not_as_it_was, snakemake_arguments, unpack
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,6 +20,9 @@ def main() -> None:
     parser.add_argument("--cores", default="all", help="for Snakemake (default: all)")
     given = parser.parse_args()
     contents = unpack(given.archive, ROOT)
+    if others := not_as_it_was(given.archive, contents, ROOT):
+        print("warning: this repository is not the one that made them, which may make them otherwise:", file=sys.stderr)
+        print(*(f"  {other}" for other in others), sep="\n", file=sys.stderr)
     arguments = snakemake_arguments(contents, ROOT)
     command = [sys.executable, "-m", "snakemake", *arguments, "--cores", given.cores, "--quiet", "host", "rules"]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:

@@ -14,6 +14,7 @@ from video_r2.errors import UserError
 from video_r2.provenance.cell import find_cell
 from video_r2.provenance.chain import trace
 from video_r2.provenance.raw import raw_files
+from video_r2.provenance.record import output_of
 from video_r2.provenance.told import as_json, told
 
 
@@ -30,7 +31,10 @@ def main() -> None:
     parser.add_argument("--files", action="store_true", help="name every raw file with its checksum")
     parser.add_argument("--json", action="store_true", help="everything that is recorded")
     given = parser.parse_args()
-    target = below_results(given.file)
+    asked = below_results(given.file)
+    target = output_of(asked)
+    if target != asked:
+        print(f"{asked} is part of {target}", file=sys.stderr)
     cell = find_cell(target, *given.cell) if given.cell else None
     chain = trace(cell.table, cell.follow) if cell else trace(target)
     raw = raw_files(chain, cell.benchmarks if cell else None)

@@ -12,9 +12,11 @@ from video_r2.evaluation.controls import clip_change
 from video_r2.evaluation.kept import Question, kept_results
 from video_r2.evaluation.prefixes import PrefixReader
 from video_r2.metrics.accuracy import Score
-from video_r2.metrics.summaries import score_files
+from video_r2.metrics.summaries import score_tables, summarise_without_interval, write_summary
 from video_r2.records import PREDICTION, read_table
 from video_r2.run import Job, paths, run
+
+METRIC = "vas_attention"
 
 
 def main(job: Job) -> None:
@@ -43,7 +45,10 @@ def main(job: Job) -> None:
                 for share in read_attention(reader, records, decoding.batch, kept)
             ]
 
-        score_files(job, "vas_attention", score, lambda record: (record["benchmark"], record["id"]) in chosen)
+        tables = score_tables(job, METRIC, score, lambda record: (record["benchmark"], record["id"]) in chosen)
+        # The table that shows them has the interval of their mean: for another one, no model is to be asked again.
+        for table, record, _, summary in tables:
+            write_summary(summary, summarise_without_interval(table, record, METRIC, table["score"].mean()))
 
 
 if __name__ == "__main__":

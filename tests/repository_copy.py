@@ -88,6 +88,7 @@ class DryRuns:
         self._server = context.Process(target=_serve, args=(folder, [*warm], theirs))
         self._server.start()
         theirs.close()
+        self._requests.recv()  # from here on the folder may be edited
 
     def would_run(self, runs: Sequence[Sequence[str]], forget: Sequence[str] = ()) -> list[set[str]]:
         """The rules that would run with each of these arguments; `forget` are modules that have changed since the beginning."""
@@ -107,6 +108,7 @@ def _serve(folder: Path, warm: Sequence[Sequence[str]], requests: Connection) ->
     os.chdir(folder)
     for arguments in warm:
         _dry_run(arguments)
+    requests.send("warm")
     while (request := requests.recv()) is not None:
         context = multiprocessing.get_context("fork")
         job = context.Process(target=_answer, args=(*request, requests))

@@ -8,18 +8,20 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from video_r2 import config
+from video_r2 import code_digest, config
 from video_r2.errors import UserError
-from video_r2.frozen import snakemake_arguments, unpack
+from video_r2.frozen import not_as_it_was, read_contents, snakemake_arguments, unpack
 from video_r2.workflow import read_config
 
 SCORES = "results/e/scores/accuracy/sft/seed-0/b.parquet"
 TABLE = "results/e/tables/main.csv"
+RECORD = "results/e/provenance/tables/main.csv.json"
 SETTINGS = {
     "experiment": "e",
     "models": {"z": {"stage": "base"}, "a": {"stage": "sft", "start": "z"}},
@@ -130,6 +132,11 @@ def test_a_damaged_archive_is_refused_before_anything_is_written(
         (contents(FILES, more=1), FILES, "is damaged"),
         (contents(FILES, experiment=".."), FILES, "has an experiment of the name"),
         (contents(FILES, configuration={"sedes": [0]}), FILES, "sedes: there is no such key"),
+        (
+            contents(FILES, configuration={**SETTINGS, "experiment": "f"}),
+            FILES,
+            "has results of 'e' with the configuration of 'f'",
+        ),
         (contents(FILES), {SCORES: FILES[SCORES]}, f"is damaged: {TABLE} is missing"),
         (contents(FILES), FILES | {"results/e/more": b""}, "holds 'results/e/more', which it does not list"),
         (contents(FILES), FILES | {SCORES: b"others" * 1000}, f"is damaged: {SCORES} is not what it was"),
@@ -169,6 +176,37 @@ def test_a_link_in_an_archive_is_refused(tmp_path: Path, folder: Path) -> None:
 def test_an_archive_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.tar\.gz: there is no such archive"):
         unpack(tmp_path / "none.tar.gz", tmp_path)
+
+
+def test_what_is_not_here_as_it_was_is_told(tmp_path: Path, root: Path) -> None:
+    script, reported = "scripts/main_accuracy.py", "scripts/video_r2/paper/reported.yaml"
+    digest, packages = code_digest.digest(root / script, root / "scripts"), {"numpy": version("numpy")}
+
+    def told(
+        code: str = digest, versions: dict[str, str] = packages, read: bytes | None = None, drop: str = ""
+    ) -> list[str]:
+        published = (root / reported).read_bytes() if read is None else read
+        record = {
+            "rule": "main_accuracy",
+            "script": script,
+            "code": code,
+            "settings": {"environment": versions},
+            "inputs": [
+                {"path": SCORES, "sha256": "0"},
+                {"path": reported, "sha256": hashlib.sha256(published).hexdigest()},
+            ],
+        }
+        files = FILES | {RECORD: json.dumps(record).encode()}
+        listed = contents(FILES, provenance={RECORD: contents(files)["exhibits"][RECORD]})
+        listed["configuration"].pop(drop, None)
+        archive = write(tmp_path / "a.tar.gz", listed, files)
+        return not_as_it_was(archive, read_contents(archive), root)
+
+    assert told() == []
+    assert told(code="0" * 16) == ["other code makes main_accuracy"]
+    assert told(versions={"numpy": "1.0"}) == [f"numpy: 1.0 -> 1.0 ({version('numpy')} is installed)"]
+    assert told(read=b"") == [f"other contents of {reported}"]
+    assert told(drop="seeds") == ["keys of the configuration that it does not have, here as by default: seeds"]
 
 
 def test_the_configuration_is_the_archives_in_its_order_and_nothing_of_the_papers(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,41 @@ def test_what_a_live_run_has_locked_stays(locks: Path, root: Path, capsys: pytes
         holder.kill()
     RunLock("results/one").clear()
     assert names(locks) == ["1.output.lock"]
+
+
+SNAKEFILE = """
+from pathlib import Path
+from video_r2.run_lock import RunLock
+
+RUN = RunLock("results/one")
+if workflow.is_main_process:
+    RUN.clear()
+    RUN.name_holder(workflow)
+    Path("looked").touch()
+
+rule all:
+    output: "results/one/b.json"
+    shell: "touch {output}"
+"""
+
+
+def test_of_two_that_begin_at_once_the_one_that_leaves_names_the_other(locks: Path, root: Path) -> None:
+    """The other has Snakemake's lock, and ours only after this one has looked for it."""
+    Path("Snakefile").write_text(SNAKEFILE)
+    environment = {**os.environ, "PYTHONPATH": str(root / "scripts")}
+    command = [sys.executable, "-m", "snakemake", "--cores", "1"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as second:
+        while not Path("looked").exists():
+            assert second.poll() is None, second.communicate()[0]
+            time.sleep(0.02)
+        with subprocess.Popen(
+            [sys.executable, "-c", HOLDER], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as first:
+            said, _ = second.communicate()
+            first.kill()
+    assert second.returncode == 1
+    assert f"note: process {first.pid} on {socket.gethostname()}, since " in said
+    assert "is making results/one" in said
+    assert "Directory cannot be locked" in said

@@ -63,7 +63,7 @@ class _Node(NamedTuple):
 
     Args:
         kind: "part" (a name of a module), "imported" (a module, as far as it does something when it is imported), "script"
-            (a module that is run), "whole" (all of a module), "file" (a data file).
+            (a module that is run), "whole" (all of a module, also as it is run), "file" (a data file).
         module: the module's name, or the file's path below the root.
         name: the part's.
     """
@@ -183,7 +183,7 @@ class Project:
         if node.kind == "part":
             yield _Node("imported", node.module)
         elif node.kind == "whole":
-            yield _Node("imported", node.module)
+            yield _Node("script", node.module)  # by its name it may be started as a program, too
             for name in module.names:
                 yield from self._name(module, (name,))
             for star in module.stars:

@@ -199,7 +199,8 @@ class _Writer(ast.NodeVisitor):
         self._open("Call", node.func)
         around, called = self._is_said, self._called(node.func)
         to_a_file = any(keyword.arg == "file" for keyword in node.keywords) and called == ("print",)
-        self._is_said |= called in _SAY and not to_a_file
+        # What another function is given may do more than to be said.
+        self._is_said = (called in _SAY and not to_a_file) or (around and _words(node.func))
         self.write(node.args)
         if called == ("tqdm",):
             self.write([keyword for keyword in node.keywords if keyword.arg not in _SAYING])
@@ -363,6 +364,12 @@ class _Writer(ast.NodeVisitor):
 
     def _aliases(self, kind: str, aliases: Iterable[ast.alias]) -> None:
         self.out.append(f"({kind}" + "".join(f" {alias.name} as {alias.asname}" for alias in aliases) + ")")
+
+
+def _words(called: ast.expr) -> bool:
+    """Whether a function is a method of a text that stands there, such as `", ".join`: it does nothing but make another."""
+    of = called.value if isinstance(called, ast.Attribute) else None
+    return isinstance(of, ast.JoinedStr) or (isinstance(of, ast.Constant) and isinstance(of.value, str))
 
 
 def _doing(statements: object) -> object:

@@ -13,7 +13,7 @@ import json
 import re
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,16 +22,19 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from video_r2 import config
+from video_r2 import code_digest, config
 from video_r2.checksums import sha256_of
 from video_r2.errors import UserError
 from video_r2.files import is_file, replacing
+from video_r2.packages import used_version
 from video_r2.provenance.chain import inside, trace
 from video_r2.provenance.record import place
+from video_r2.workflow import UNRECORDED
 
 LAYOUT = 1  # to be raised when older archives can no longer be read
 CONTENTS = "frozen.json"
 OF_FOLDERS = ("log.jsonl", "manifest.json")  # what exhibits read of a checkpoint; the rest of a folder stays out
+SHOWN = 6  # keys in a sentence
 CONTENTS_LIMIT = 1 << 26  # bytes
 FETCH_AGAIN = "fetch it again"
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -239,7 +242,13 @@ def read_contents(archive: Path) -> Contents:
         parts = PurePosixPath(name).parts
         if parts[:2] != top or len(parts) < 3 or ".." in parts or "\\" in name or "\0" in name:
             raise UserError(f"has a file outside of {'/'.join(top)}: {name!r}", file=archive, cure=FETCH_AGAIN)
-    config.validate(contents.configuration, str(archive))
+    experiment = config.validate(contents.configuration, str(archive)).experiment
+    if experiment != contents.experiment:
+        raise UserError(
+            f"has results of {contents.experiment!r} with the configuration of {experiment!r}",
+            file=archive,
+            cure=FETCH_AGAIN,
+        )
     return contents
 
 
@@ -286,6 +295,49 @@ def _data(archive: Path, tar: tarfile.TarFile, header: tarfile.TarInfo, limit: i
     if file is None:
         raise UserError(f"is damaged: {header.name!r} is no file of {limit} bytes", file=archive, cure=FETCH_AGAIN)
     return file.read()
+
+
+# --- what is not as it was --------------------------------------------------------------------------------------------
+
+
+def not_as_it_was(archive: Path, contents: Contents, folder: Path) -> list[str]:
+    """What of `folder`, the repository, is not as it was when exhibits were frozen, so that they may come out otherwise.
+
+    Returns:
+        Sentences: other code, versions of packages, contents of shipped files, and keys of the configuration that are new.
+    """
+    records = {str(place(name)) for name in contents.exhibits}
+    code, others = set(), set()
+    for name, data in _members_of(archive, contents):
+        if name not in records:
+            continue
+        record = json.loads(data)
+        script = folder / record["script"]
+        if not script.is_file() or code_digest.digest(script, folder / "scripts") != record["code"]:
+            code.add(record["rule"])
+        for package, was in record["settings"].get("environment", {}).items():
+            if (now := used_version(package, was.partition(" ")[0])) != was:
+                others.add(f"{package}: {was} -> {now}")
+        for given in record["inputs"]:
+            path = folder / given["path"]
+            if place(given["path"]) is None and not (path.is_file() and sha256_of(path) == given["sha256"]):
+                others.add(f"other contents of {given['path']}")
+    told = [f"other code makes {', '.join(sorted(code))}"] if code else []
+    settings = config.validate(contents.configuration, str(archive)).model_dump(mode="json", exclude=UNRECORDED)
+    if keys := [*_new_keys(contents.configuration, settings)]:
+        more = f" and {len(keys) - SHOWN} more" if keys[SHOWN:] else ""
+        told.append(
+            f"keys of the configuration that it does not have, here as by default: {', '.join(keys[:SHOWN])}{more}"
+        )
+    return [*told, *sorted(others)]
+
+
+def _new_keys(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, value in now.items():
+        if key not in before:
+            yield f"{above}{key}"
+        elif isinstance(value, Mapping) and isinstance(before[key], Mapping):
+            yield from _new_keys(before[key], value, f"{above}{key}.")
 
 
 # --- making the exhibits anew -----------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -12,79 +11,71 @@ import pyarrow.parquet as pq
 from video_r2.errors import UserError
 from video_r2.files import replacing
 
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table: its Arrow type, and what it holds."""
-
-    type: pa.DataType
-    meaning: str
-
-
 STRING, INTEGER, REAL, TRUTH = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 STRINGS = pa.list_(pa.string())
 REALS, IMAGES = pa.list_(pa.float64()), pa.list_(pa.binary())
-Table = dict[str, Column]
+Table = dict[str, pa.DataType]
+"""Columns, each with its Arrow type; what it holds stands beside it."""
 
 VIDEO: Table = {
-    "path": Column(STRING, "path below the data set's folder"),
-    "bytes": Column(INTEGER, "file size"),
-    "sha256": Column(STRING, "checksum of the file"),
-    "seconds": Column(REAL, "duration"),
-    "fps": Column(REAL, "frame rate"),
-    "frames": Column(INTEGER, "number of frames that decode"),
+    "path": STRING,  # path below the data set's folder
+    "bytes": INTEGER,  # file size
+    "sha256": STRING,  # checksum of the file
+    "seconds": REAL,  # duration
+    "fps": REAL,  # frame rate
+    "frames": INTEGER,  # number of frames that decode
 }
 
 QUESTION: Table = {
-    "id": Column(STRING, "unique within the benchmark"),
-    "benchmark": Column(STRING, "name in the configuration"),
-    "config": Column(STRING, "configuration of the data set that the question is from"),
-    "category": Column(STRING, "type that the benchmark averages over; empty if none"),
-    "video": Column(STRING, "path of the video file"),
-    "subtitle": Column(STRING, "path of the .srt file; empty if none"),
-    "question": Column(STRING, "text without options and instructions"),
-    "options": Column(STRINGS, "texts of the options, in order; empty for open questions"),
-    "answer_type": Column(STRING, "choice, number or text"),
-    "target": Column(STRING, "right answer: a letter, a number or a text"),
-    "grounding": Column(STRING, "JSON object from time to sentence; '{}' where not known"),
+    "id": STRING,  # unique within the benchmark
+    "benchmark": STRING,  # name in the configuration
+    "config": STRING,  # configuration of the data set that the question is from
+    "category": STRING,  # type that the benchmark averages over; empty if none
+    "video": STRING,  # path of the video file
+    "subtitle": STRING,  # path of the .srt file; empty if none
+    "question": STRING,  # text without options and instructions
+    "options": STRINGS,  # texts of the options, in order; empty for open questions
+    "answer_type": STRING,  # choice, number or text
+    "target": STRING,  # right answer: a letter, a number or a text
+    "grounding": STRING,  # JSON object from time to sentence; '{}' where not known
 }
 
 PREDICTION: Table = {
     **QUESTION,
-    "evaluation": Column(STRING, "row of the exhibits"),
-    "seed": Column(INTEGER, "seed of training and sampling"),
-    "prompt": Column(STRING, "text that the model was given"),
-    "response": Column(STRING, "text that the model gave"),
-    "think": Column(STRING, "last think block of the response; null if there is none"),
-    "answer": Column(STRING, "last answer block, or the whole response if it was asked for directly; null if none"),
-    "times": Column(STRINGS, "times that the think block cites, as written"),
-    "tokens": Column(INTEGER, "tokens generated"),
-    "finished": Column(TRUTH, "whether the response ended by itself"),
+    "evaluation": STRING,  # row of the exhibits
+    "seed": INTEGER,  # seed of training and sampling
+    "prompt": STRING,  # text that the model was given
+    "response": STRING,  # text that the model gave
+    "think": STRING,  # last think block of the response; null if there is none
+    "answer": STRING,  # last answer block, or the whole response if it was asked for directly; null if none
+    "times": STRINGS,  # times that the think block cites, as written
+    "tokens": INTEGER,  # tokens generated
+    "finished": TRUTH,  # whether the response ended by itself
 }
 
 SCORE: Table = {
-    "id": Column(STRING, "of the question"),
-    "benchmark": Column(STRING, "name in the configuration"),
-    "evaluation": Column(STRING, "row of the exhibits"),
-    "seed": Column(INTEGER, "seed of training and sampling"),
-    "metric": Column(STRING, "accuracy, tac, vas_judge, vas_attention, temporal_f1, ..."),
-    "category": Column(STRING, "type that the benchmark averages over; empty if none"),
-    "video": Column(STRING, "path of the video file: the cluster of the bootstrap"),
-    "score": Column(REAL, "0 to 100; null is missing"),
-    "detail": Column(STRING, "JSON object: what the score was made of"),
+    "id": STRING,  # of the question
+    "benchmark": STRING,  # name in the configuration
+    "evaluation": STRING,  # row of the exhibits
+    "seed": INTEGER,  # seed of training and sampling
+    "metric": STRING,  # accuracy, tac, vas_judge, vas_attention, temporal_f1, ...
+    "category": STRING,  # type that the benchmark averages over; empty if none
+    "video": STRING,  # path of the video file: the cluster of the bootstrap
+    "score": REAL,  # 0 to 100; null is missing
+    "detail": STRING,  # JSON object: what the score was made of
 }
 
 SCORE_BY_SEMANTICS: Table = {
-    "semantics": Column(STRING, "reference or corrected"),
-    **{name: column for name, column in SCORE.items() if name != "detail"},
+    "semantics": STRING,  # reference or corrected
+    **{name: kind for name, kind in SCORE.items() if name != "detail"},
 }
 
 SAMPLE: Table = {
-    "id": Column(STRING, "of the question"),
-    "benchmark": Column(STRING, "name in the configuration"),
-    "times": Column(REALS, "seconds from the beginning of the video, of each frame"),
-    "frames": Column(IMAGES, "frames as the models saw them, as JPEG files"),
-    "reason": Column(STRING, "why there are none; null if there are"),
+    "id": STRING,  # of the question
+    "benchmark": STRING,  # name in the configuration
+    "times": REALS,  # seconds from the beginning of the video, of each frame
+    "frames": IMAGES,  # frames as the models saw them, as JPEG files
+    "reason": STRING,  # why there are none; null if there are
 }
 
 
@@ -94,7 +85,7 @@ def write_table(path: str | Path, rows: pd.DataFrame, table: Table) -> None:
     extra = [name for name in rows.columns if name not in table]
     if missing or extra:
         raise UserError(f"columns do not fit: missing {missing}, unknown {extra}", file=path)
-    schema = pa.schema([(name, column.type) for name, column in table.items()])
+    schema = pa.schema([*table.items()])
     try:
         arrow = pa.Table.from_pandas(rows[list(table)], schema=schema, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -119,9 +110,9 @@ def read_table(path: str | Path, table: Table) -> pd.DataFrame:
             file=path,
             cure="what a run has made can be deleted; the next run makes it again",
         ) from error
-    for name, column in table.items():
+    for name, kind in table.items():
         if name not in arrow.column_names:
             raise UserError(f"column {name!r} is missing", file=path)
-        if arrow.schema.field(name).type not in (column.type, pa.null()):
-            raise UserError(f"column {name!r} is {arrow.schema.field(name).type}, not {column.type}", file=path)
+        if arrow.schema.field(name).type not in (kind, pa.null()):
+            raise UserError(f"column {name!r} is {arrow.schema.field(name).type}, not {kind}", file=path)
     return arrow.select(list(table)).to_pandas()

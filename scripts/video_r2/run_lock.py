@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import socket
 import sys
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+from snakemake.exceptions import LockException
 
 from video_r2.errors import UserError
 from video_r2.slurm import Jobs
@@ -19,6 +22,7 @@ from video_r2.state import Lock
 
 LOCKS = Path(".snakemake", "locks")  # Snakemake's own
 RUNS = Path(".snakemake", "runs")
+PATIENCE = 10  # seconds between Snakemake's lock and ours, at most
 JOB = "--target-jobs"  # what Snakemake is given where it does another's job
 
 
@@ -61,6 +65,7 @@ class RunLock:
     def __init__(self, results: str) -> None:
         self._results = results
         self._lock = Lock(RUNS / f"{Path(results).name}.lock", Path(results))
+        self._has_told = False
         self._jobs = Jobs(RUNS / f"{Path(results).name}.slurm", results)
 
     def take(self, executor: Any | None = None) -> None:
@@ -94,11 +99,42 @@ class RunLock:
         if not left or (holder := self._lock.last_holder()) is None:
             return
         if self._lock.is_held():
-            print(f"note: {holder} is making {self._results}", file=sys.stderr)
+            self._tell_holder()
         elif f" on {socket.gethostname()}, since" in holder and not _another_is_here():
             for path in left:
                 path.unlink(missing_ok=True)
             print(f"note: {holder} has not ended well; its lock of {self._results} is removed", file=sys.stderr)
+
+    def name_holder(self, workflow: Any) -> None:
+        """Have Snakemake name who keeps this run out, also where that one has just begun and had not our lock yet."""
+        build = workflow._build_dag
+
+        def build_and_watch() -> None:
+            build()
+            lock = workflow.persistence.lock
+
+            @contextmanager
+            def lock_or_tell() -> Iterator[None]:
+                with ExitStack() as stack:
+                    try:
+                        stack.enter_context(lock())
+                    except LockException:
+                        self._tell_holder()
+                        raise
+                    yield
+
+            workflow.persistence.lock = lock_or_tell
+
+        workflow._build_dag = build_and_watch  # what locks is made only when this is called
+
+    def _tell_holder(self) -> None:
+        """Say, once, who has our lock: a run that has Snakemake's takes it soon, unless there is nothing to do."""
+        end = time.monotonic() + PATIENCE
+        while not self._lock.is_held() and time.monotonic() < end:
+            time.sleep(0.1)
+        if self._lock.is_held() and not self._has_told:
+            print(f"note: {self._lock.last_holder()} is making {self._results}", file=sys.stderr)
+            self._has_told = True
 
     def _is_ours(self, path: Path) -> bool:
         try:

@@ -21,6 +21,9 @@ from video_r2.site import read_site
 
 PROMPTS = Path("video_r2", "judge", "prompts")
 WORDED_BY = {"no_claims": "without_claims", "other_trace": "conclusion"}  # of evaluation.controls, by control
+UNRECORDED = {
+    "judge": {"url", "serve", "cache"}
+}  # keys that no record and no archive holds: they may tell of a machine
 JUDGE_MINUTES = 240  # a quarter of an hour until a server of 80B is up, and then some thousand questions
 
 
@@ -93,7 +96,7 @@ class Plan:
 
     def configuration(self, wildcards: Any, input: Any) -> dict[str, Any]:
         """The whole configuration, for the record of the report: what the run was. Not compared, as `judge_service` is not."""
-        return self.config.model_dump(mode="json", exclude={"judge": {"url", "serve", "cache"}})
+        return self.config.model_dump(mode="json", exclude=UNRECORDED)
 
     def section(self, path: str, *keys: str) -> Any:
         """The part of the configuration at `path` ("data.overlay") as plain values; of a section, `keys` or all."""
@@ -356,8 +359,17 @@ class Plan:
         return {name: entry.adapter for name, entry in self.config.benchmarks.items()}
 
     def rows(self, exhibit: str = "") -> dict[str, dict[str, Any]]:
-        """The entries of the evaluations that `exhibit` shows, or of all."""
-        return {name: self.evaluation(name) for name in self.evaluations(exhibit)}
+        """The entries of the evaluations that `exhibit` shows, or of all.
+
+        Of the exhibits that show a row only this one stands there; of all rows, whether the ablation does, by whose
+        components claims find their rows.
+        """
+        return {name: self._row(name, exhibit or "ablation") for name in self.evaluations(exhibit)}
+
+    def _row(self, name: str, exhibit: str) -> dict[str, Any]:
+        entry = self.evaluation(name)
+        shown = {"exhibits": [exhibit] if exhibit in entry["exhibits"] else []}
+        return entry | shown | ({} if "ablation" in shown["exhibits"] else {"components": []})
 
     def uncontrolled_rows(self) -> dict[str, dict[str, Any]]:
         """The entries of the evaluations that nothing is taken away from."""

@@ -44,8 +44,7 @@ def job(make_job: Callable[..., Any], world, tmp_path: Path) -> Any:
     made.rule = "score_vas_attention"
     made.input = named_files(InputFiles, checkpoint=world.checkpoint, predictions=predictions)
     made.output = scores_below(tmp_path / "scores", predictions)
-    for name, value in {"semantics": "corrected", "bootstrap": 50, "attention": {"attention_questions": 0}}.items():
-        setattr(made.params, name, value)
+    made.params.attention = {"attention_questions": 0}
     return made
 
 
@@ -83,6 +82,7 @@ def test_every_response_is_scored_and_missing_ones_say_why(job: Any) -> None:
             assert detail == {"missing": f"the response is {'missing' if at % 4 == 2 else 'empty'}"}
     summary = json.loads(Path(job.output.summaries[0]).read_text())
     assert (summary["n"], summary["missing"], summary["metric"]) == (12, 6, "vas_attention")
+    assert summary["mean"] == pytest.approx(frame[frame["benchmark"] == summary["benchmark"]]["score"].mean())
 
 
 def test_the_batch_changes_no_score(job: Any) -> None:

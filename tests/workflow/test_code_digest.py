@@ -108,7 +108,18 @@ from video_r2 import computed
 def chosen(job):
     return getattr(computed, job)
 """,
-    "video_r2/computed.py": "def one():\n    return 1\n\n\ndef two():\n    return 2\n",
+    "video_r2/computed.py": """
+def one():
+    return 1
+
+
+def two():
+    return 2
+
+
+if __name__ == "__main__":
+    two()
+""",
     # What is done at import counts, although nobody uses a name of it.
     "video_r2/registry.py": """
 from video_r2 import plugins
@@ -215,6 +226,8 @@ def test_what_changes_no_result_changes_no_digest(scripts: Path, name: str, old:
         ("video_r2/judge/texts/use.yaml", "by_a_file", "by_nobody"),
         ("video_r2/named.py", "def by_a_file():\n    return 1", "def by_a_file():\n    return 2"),
         ("video_r2/computed.py", "return 2", "return 3"),
+        # A module that is handed around may be started as a program.
+        ("video_r2/computed.py", "\n    two()", "\n    one()"),
         ("video_r2/registry.py", "size = 1", "size = 2"),
         ("video_r2/registry.py", "KNOWN[of.__name__]", "KNOWN[of]"),
         (PLUGINS, '"PLUGINS"', '"OTHERS"'),
@@ -256,6 +269,7 @@ def test_parts_have_names_that_a_person_can_find(scripts: Path) -> None:
         "function video_r2.tools.chosen",
         "function video_r2.computed.one",
         "function video_r2.computed.two",
+        "script video_r2.computed",
         "class video_r2.registry.Registered",
         "function video_r2.registry.register",
         "constant video_r2.registry.KNOWN",

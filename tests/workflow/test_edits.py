@@ -27,7 +27,7 @@ SMALL: dict[str, dict[str, object]] = {
         "evaluations": [*FETCHED, "released", "sft_released"],
         "benchmarks": ["mlvu", "longvideobench", "videomathqa", "video_mmmu", "vsibench", "minerva", "scivideobench"],
     }.items()
-} | {"evaluation": {"attention_questions": 2000}}  # as many as bootstrap samples; the seed is 0
+} | {"evaluation": {"attention_questions": 2000}}  # the seed is 0
 ARGUMENTS = {"local": ["--profile", "local"], "slurm": ["--profile", "slurm", "--configfile", "small.yaml"]}
 RESULTS = {"local": "results/miniature", "slurm": "results/paper"}
 TARGETS = {"all", "miniature"}
@@ -121,6 +121,7 @@ class Edit:
 
 CONFIG, MINIATURE = "config.yaml", "profiles/local/miniature.yaml"
 ALIGNMENT = "scripts/video_r2/rewards/temporal_alignment.py"
+STATISTICS = "scripts/video_r2/metrics/statistics.py"
 FIGURES = "scripts/video_r2/paper/figures.py"
 PROMPTS = "scripts/video_r2/judge/prompts"
 ALL_SOURCES = "scripts/**/*.py"
@@ -133,15 +134,20 @@ EDITS = [
     Edit("a local variable renamed", [text(ALIGNMENT, "told", "kept")]),
     Edit("a type hint", [text(ALIGNMENT, "-> list[_Entry]:", "-> Sequence[_Entry]:")]),
     Edit(
-        "a checkout: all sources have another time", [touched(ALL_SOURCES), touched("rules/*"), touched("config.yaml")]
+        "a checkout: all sources have another time",
+        [touched(ALL_SOURCES), touched("scripts/**/*.yaml"), touched("rules/*"), touched("config.yaml")],
     ),
     Edit("a function that nothing uses", [added(ALIGNMENT, "\n\ndef more() -> int:\n    return 1\n")]),
     Edit("a helper of another command", [text("scripts/video_r2/paper/audit.py", "def ", "def _new_")]),
     Edit(
-        "the meaning of a key in the docs", [text("scripts/video_r2/config.py", "Seed of every", "The seed of every")]
+        "what a user reads of keys, of columns, in warnings, as a training's last words",
+        [
+            text("scripts/video_r2/config.py", "Seed of every", "The seed of every"),
+            text("scripts/video_r2/records.py", "as written", "as they are written"),
+            text("scripts/video_r2/journal.py", "are damaged and will be made again", "are damaged"),
+            text("scripts/video_r2/training/guards.py", "or bf16: false", "or no bf16"),
+        ],
     ),
-    Edit("a training's last words", [text("scripts/video_r2/training/guards.py", "or bf16: false", "or no bf16")]),
-    Edit("a warning", [text("scripts/video_r2/journal.py", "are damaged and will be made again", "are damaged")]),
     Edit(
         "how many records may be set aside",
         [text(CONFIG, "max_rejected: 0.2", "max_rejected: 0.3")],
@@ -157,15 +163,31 @@ EDITS = [
         [text(CONFIG, "direct_open: Answer with", "direct_open: Reply with")],
         slurm={"predict", "score_accuracy"} | RESCORE | (SHOW_ACCURACY - {"bars", "sample_answers"}) | REPORT,
     ),
-    Edit("README", [added("README.md", "\nMore.\n")]),
     Edit(
-        "a comment in the configuration", [text(CONFIG, "seeds: [0]", "seeds: [0] # one"), added(MINIATURE, "# End.\n")]
+        "README, and comments in the configuration and in an environment",
+        [
+            added("README.md", "\nMore.\n"),
+            text(CONFIG, "seeds: [0]", "seeds: [0] # one"),
+            added(MINIATURE, "# End.\n"),
+            text("envs/train.yaml", "# Training.", "# To train."),
+        ],
     ),
-    Edit("a comment in an environment", [text("envs/train.yaml", "# Training.", "# To train.")]),
-    Edit("resources", [text("profiles/slurm/config.yaml", "mem_mb: 8000", "mem_mb: 9000")]),
-    Edit("threads", [text("profiles/local/config.yaml", "train_base: 2", "train_base: 1")]),
+    Edit(
+        "resources, threads and priorities",
+        [
+            text("profiles/slurm/config.yaml", "mem_mb: 8000", "mem_mb: 9000"),
+            text("profiles/local/config.yaml", "train_base: 2", "train_base: 1"),
+            text("rules/train.smk", "gpu=8", "gpu=4"),
+            text("rules/train.smk", "priority: 1", "priority: 2"),
+        ],
+    ),
     # Code that does not.
     Edit("a helper of training and scoring", [text(ALIGNMENT, "len(events)), -1.0)", "len(events)), -0.5)")], GRPO),
+    Edit(
+        "how a process of a training begins",
+        [text("scripts/video_r2/training/worker.py", "    main(Path(sys.argv[1]))", "    main(Path(sys.argv[-1]))")],
+        SFT,
+    ),
     Edit("a default argument", [text("scripts/video_r2/rewards/format.py", '= "corrected"', '= "reference"')], GRPO),
     Edit(
         "a helper of one metric",
@@ -175,11 +197,7 @@ EDITS = [
     Edit(
         "a helper of some exhibits",
         [
-            text(
-                "scripts/video_r2/metrics/statistics.py",
-                "return _estimate(first - second,",
-                "return _estimate(second - first,",
-            )
+            text(STATISTICS, "return _estimate(first - second,", "return _estimate(second - first,"),
         ],
         {"ablation", "controls", "differences", "learning"} | REPORT,
     ),
@@ -278,11 +296,25 @@ EDITS = [
     ),
     Edit("the judge's model", [text(CONFIG, "Qwen/Qwen3-Next-80B-A3B-Instruct", "other")], slurm=GRPO),
     Edit("what scores mean", [text(CONFIG, "semantics: corrected", "semantics: reference")], GRPO),
-    Edit("bootstrap samples", [text(CONFIG, "bootstrap: 2000", "bootstrap: 1000")], SCORES | RESCORE | EXHIBITS),
+    Edit(
+        "how intervals are drawn",
+        [text(CONFIG, "bootstrap: 2000", "bootstrap: 1000"), text(STATISTICS, "LEVEL = 0.95", "LEVEL = 0.9")],
+        (SCORES - {"score_vas_attention"}) | RESCORE | EXHIBITS,  # no model is asked again
+    ),
     Edit(
         "how figures look",
         [text(CONFIG, "dpi: 200", "dpi: 300")],
         DRAWN | {"training_curves"} | REPORT,
+    ),
+    Edit(
+        "how curves and maps look, and what the ablation's rows are made of",
+        [
+            text(CONFIG, "smoothing: 15", "smoothing: 9"),
+            text(CONFIG, "heatmap: YlGnBu", "heatmap: Greens"),
+            text(CONFIG, "components: [sft, grpo]}", "components: [sft, grpo, gate]}"),
+        ],
+        {"training_curves", "tac_heatmap", "vas_heatmap", "ablation", "learning", "differences", "reproduction"}
+        | REPORT,
     ),
     Edit(
         "how many frames of a sample are shown",
@@ -425,6 +457,14 @@ def dry_runs(finished: Path) -> Iterator[DryRuns]:
 @pytest.mark.parametrize("profile", ["local", "slurm"])
 def test_nothing_runs_where_nothing_was_edited(finished: Path, profile: str) -> None:
     assert "Nothing to be done" in snakemake(finished, "all", *ARGUMENTS[profile], "--dry-run")
+
+
+def test_nothing_runs_in_a_repository_that_was_moved(finished: Path, dry_runs: DryRuns) -> None:
+    moved = finished.rename(finished.with_name("elsewhere"))
+    try:
+        assert dry_runs.would_run([["all", *arguments] for arguments in ARGUMENTS.values()]) == [set(), set()]
+    finally:
+        moved.rename(finished)
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)

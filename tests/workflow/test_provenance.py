@@ -130,6 +130,19 @@ def test_it_is_told_by_stages_from_wherever_it_is_asked(made: Path, tmp_path: Pa
     assert "2 outputs of 2 as recorded." in said
 
 
+def test_a_file_of_a_folder_is_told_by_the_folders_record(made: Path) -> None:
+    film = next((made / RAW).rglob("*.mp4")).relative_to(made)
+    code, said = provenance(made, str(film), "--files")
+    assert code == 0
+    assert f"{film} is part of {RAW}" in said
+    assert f"{sha256(made / film)}  {film}" in said
+    assert "generate_benchmark (tempcompass)" in said
+    # --json prints nothing else.
+    command = [sys.executable, "scripts/provenance.py", str(film), "--json"]
+    asked = subprocess.run(command, cwd=made, text=True, capture_output=True, check=True)
+    assert [of["output"] for of in json.loads(asked.stdout)["records"]] == [RAW]
+
+
 def test_a_raw_file_that_was_touched_is_none_that_has_changed(made: Path) -> None:
     film = next((made / RAW).rglob("*.mp4"))
     before = state([film])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -23,21 +23,29 @@ from video_r2.run import Job
 
 Scorer = Callable[[Sequence[Mapping[str, Any]], str], list[Score]]
 """Scores records of one benchmark, whose adapter is named."""
+Applies = Callable[[Mapping[str, Any]], bool]
+"""Whether a metric is about a record."""
 
 
-def score_files(
-    job: Job,
-    metric: str,
-    score: Scorer,
-    applies: Callable[[Mapping[str, Any]], bool] = lambda record: True,
-    judge: Judge | None = None,
-) -> None:
-    """Score the prediction files of a job.
+def always(record: Mapping[str, Any]) -> bool:
+    """A metric is about every record."""
+    return True
+
+
+class Scored(NamedTuple):
+    """A benchmark's scores, written down: the table, any record of its predictions, its reader, where its summary belongs."""
+
+    table: pd.DataFrame
+    record: Mapping[str, Any]
+    adapter: str
+    summary: str
+
+
+def score_files(job: Job, metric: str, score: Scorer, applies: Applies = always, judge: Judge | None = None) -> None:
+    """Score the prediction files of a job, and summarise each.
 
     Args:
-        job: has the inputs `predictions`, the outputs `scores` and `summaries`, each a file or a list of files in the
-            same order, and the parameters `benchmarks` (name to configuration), `semantics` and `bootstrap`
-            (samples).
+        job: as for `score_tables`, with the parameters `semantics` and `bootstrap` (samples).
         metric: name written into the scores.
         score: scores the records of a benchmark.
         applies: which records the metric is about; the others are left out.
@@ -48,25 +56,43 @@ def score_files(
         UserError: if a prediction file is empty or of a benchmark that the job does not know, or if the judge failed more
             often than is allowed.
     """
-    files = zip(_listed(job.input.predictions), _listed(job.output.scores), _listed(job.output.summaries), strict=True)
-    for predictions, scores, summary in files:
-        records = read_predictions(predictions)
-        benchmark, adapter = _benchmark(records, job.params.benchmarks, predictions)
-        chosen = [record for record in records if applies(record)]
-        before = (judge.asked, judge.by_rules) if judge else (0, 0)
-        scored = score(chosen, adapter)
-        table = score_table(chosen, scored, metric)
-        write_table(scores, table, SCORE)
-        with replacing(summary) as temporary:
-            content = summarise(table, records[0], metric, adapter, job.params.semantics, job.params.bootstrap)
-            if judge:
-                asked, by_rules = judge.asked - before[0], judge.by_rules - before[1]
-                content["judge"] = {"by_rules": by_rules, "by_model": asked - by_rules}
-            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        print(line_of(benchmark, content))
+    asked = by_rules = 0  # until this benchmark
+    for table, record, adapter, file in score_tables(job, metric, score, applies):
+        summary = summarise(table, record, metric, adapter, job.params.semantics, job.params.bootstrap)
+        if judge:
+            now = {"by_rules": judge.by_rules - by_rules, "by_model": judge.asked - asked - judge.by_rules + by_rules}
+            summary["judge"], asked, by_rules = now, judge.asked, judge.by_rules
+        write_summary(file, summary)
     if judge:
         print(judge.report())
         judge.check_missing()
+
+
+def score_tables(job: Job, metric: str, score: Scorer, applies: Applies = always) -> Iterator[Scored]:
+    """Score the prediction files of a job one by one; summaries are up to the caller.
+
+    Args:
+        job: has the inputs `predictions`, the outputs `scores` and `summaries`, each a file or a list of files in the
+            same order, and the parameter `benchmarks` (name to configuration).
+
+    Raises:
+        UserError: if a prediction file is empty or of a benchmark that the job does not know.
+    """
+    files = zip(_listed(job.input.predictions), _listed(job.output.scores), _listed(job.output.summaries), strict=True)
+    for predictions, scores, summary in files:
+        records = read_predictions(predictions)
+        adapter = _adapter(records, job.params.benchmarks, predictions)
+        chosen = [record for record in records if applies(record)]
+        table = score_table(chosen, score(chosen, adapter), metric)
+        write_table(scores, table, SCORE)
+        yield Scored(table, records[0], adapter, summary)
+
+
+def write_summary(path: str | Path, summary: Mapping[str, Any]) -> None:
+    """Write a benchmark's summary down, and tell it in a line."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(line_of(summary["benchmark"], summary))
 
 
 def read_predictions(path: str | Path) -> list[dict[str, Any]]:
@@ -81,13 +107,13 @@ def _listed(files: Any) -> list[str]:
     return [str(files)] if isinstance(files, str | Path) else list(files)
 
 
-def _benchmark(records: Sequence[Mapping[str, Any]], benchmarks: Mapping[str, Any], file: str) -> tuple[str, str]:
+def _adapter(records: Sequence[Mapping[str, Any]], benchmarks: Mapping[str, Any], file: str) -> str:
     if not records:
         raise UserError("there are no predictions", file=file, cure="delete it; it will be made again")
     name = str(records[0]["benchmark"])
     if name not in benchmarks:
         raise UserError(f"benchmark {name!r} is not in the configuration; there are {', '.join(benchmarks)}", file=file)
-    return name, Benchmark.model_validate(benchmarks[name]).adapter
+    return Benchmark.model_validate(benchmarks[name]).adapter
 
 
 def score_table(records: Sequence[Mapping[str, Any]], scores: Sequence[Score], metric: str) -> pd.DataFrame:
@@ -118,8 +144,15 @@ def summarise(
         have no score; and of the details: `counts`, how often each flag or reason for a missing value occurs, and
         `means` of figures.
     """
-    averaging = averaging_of(adapter, metric, semantics)
-    estimate = interval(table, averaging, samples)
+    estimate = interval(table, averaging_of(adapter, metric, semantics), samples)
+    ends = {"semantics": semantics, "low": _finite(estimate.low), "high": _finite(estimate.high)}
+    return summarise_without_interval(table, record, metric, estimate.mean) | ends
+
+
+def summarise_without_interval(
+    table: pd.DataFrame, record: Mapping[str, Any], metric: str, mean: float
+) -> dict[str, Any]:
+    """The same of a metric that costs so much that it is not to be measured again for another interval of its mean."""
     details = [json.loads(text) for text in table["detail"]]
     flags = Counter(name for detail in details for name, value in detail.items() if value is True)
     reasons = Counter(str(detail["missing"]) for detail in details if "missing" in detail)
@@ -128,10 +161,7 @@ def summarise(
         "evaluation": record["evaluation"],
         "seed": int(record["seed"]),
         "metric": metric,
-        "semantics": semantics,
-        "mean": _finite(estimate.mean),
-        "low": _finite(estimate.low),
-        "high": _finite(estimate.high),
+        "mean": _finite(mean),
         "n": len(table),
         "missing": int(table["score"].isna().sum()),
         "counts": {**flags, **reasons},
@@ -154,11 +184,12 @@ def line_of(benchmark: str, summary: Mapping[str, Any]) -> str:
     """A benchmark's summary in one line."""
     if summary["mean"] is None:
         return f"{benchmark}: nothing to score ({summary['n']} records)"
-    interval = (
-        f" [{summary['low']:.1f}, {summary['high']:.1f}]" if summary["low"] is not None else ", of a single video"
-    )
+    ends = ""
+    if "low" in summary:
+        known = summary["low"] is not None
+        ends = f" [{summary['low']:.1f}, {summary['high']:.1f}]" if known else ", of a single video"
     return (
-        f"{benchmark}: {summary['metric']} {summary['mean']:.1f}{interval}, "
+        f"{benchmark}: {summary['metric']} {summary['mean']:.1f}{ends}, "
         f"{summary['n']} questions, {summary['missing']} missing"
     )
 

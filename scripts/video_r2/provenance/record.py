@@ -234,6 +234,12 @@ def read(output: str | Path) -> Record | None:
     return record if record is not None and record.is_whole else None
 
 
+def output_of(path: str) -> str:
+    """The output that has a record and is this path or a folder around it; the path itself where there is none."""
+    around = (str(folder) for folder in (Path(path), *Path(path).parents))
+    return next((output for output in around if read(output) is not None), path)
+
+
 def contents_of(path: str | Path, known: Record | None = None) -> Contents:
     """Size and checksum of a file or a folder.
 
@@ -267,16 +273,12 @@ def digest_of(checksums: Mapping[str, str]) -> str:
 
 
 def shown_path(path: str | Path) -> str:
-    """A path that says nothing about the machine: below the current folder, or below the repository, or its name.
-
-    Snakemake gives jobs copies of the repository's files (`workflow.source_path`), below whose folder the whole path follows.
-    """
+    """A path that says nothing about the machine: below the current folder, or below the repository, or its name."""
     absolute = Path(path).resolve()
     for top in (Path.cwd().resolve(), ROOT.resolve()):
         if absolute.is_relative_to(top):
             return absolute.relative_to(top).as_posix()
-    tails = (Path(*absolute.parts[at:]) for at in range(1, len(absolute.parts) - 1))
-    return next((tail.as_posix() for tail in tails if (ROOT / tail).is_file()), absolute.name)
+    return absolute.name
 
 
 def is_part(now: Contents, known: Record) -> bool:
