@@ -315,7 +315,8 @@ def _grounding(value: Any) -> dict[str, str]:
 
 def _subtitle(video: Path) -> str | None:
     subtitle = video.with_suffix(".srt")
-    if not subtitle.exists():
+    # An empty one is that of a silent video.
+    if not subtitle.exists() or not subtitle.read_bytes().strip(b"\xef\xbb\xbf \t\r\n"):
         return None
     read_srt(subtitle, rejected=[])  # a file without one usable cue is refused here, rather than in the middle of a run
     return str(subtitle)
