@@ -21,7 +21,7 @@ def leave_out_uncompared() -> None:
 
     @wraps(all_inputs)
     def compared(self: Any, job: Any) -> list[str]:
-        left_out = without_effect(job.input)
-        return [path for path in all_inputs(self, job) if path not in left_out]
+        paths, left_out = all_inputs(self, job), without_effect(job.input)
+        return [path for path in paths if path not in left_out] if left_out else paths
 
     PersistenceBase._input = compared

@@ -179,7 +179,7 @@ class Plan:
 
     def judge_weights(self, wildcards: Any = None) -> list[str]:
         """Folder of the judge's model, for the jobs that start a server of it; none where nothing is downloaded for one."""
-        return [] if self.judge_source() is None else [self.judge_folder]
+        return [] if self.judge_source is None else [self.judge_folder]
 
     def reward_weights(self, wildcards: Any) -> list[str]:
         """The same for a model's training, if its rewards ask the judge's model."""
@@ -247,6 +247,7 @@ class Plan:
         """Where the judge's model lies that jobs serve."""
         return f"{self.results}/raw/judge"
 
+    @cached_property
     def judge_source(self) -> Source | None:
         """The judge's model on the hub, where jobs start a server of it by its name.
 
@@ -261,7 +262,7 @@ class Plan:
 
     def judge_fetched(self, wildcards: Any = None) -> Source:
         """The same, for the rule that fetches it."""
-        source = self.judge_source()
+        source = self.judge_source
         if source is None:
             raise UserError(f"no job serves the judge's model {self.config.judge.model!r}", cure="set judge.serve")
         return source
@@ -269,7 +270,7 @@ class Plan:
     def all_sources(self) -> list[Source]:
         """Everything that the experiment may download, each once."""
         found = [self.model_source(name) for name in self.models("hub")]
-        judge = self.judge_source()
+        judge = self.judge_source
         found += [] if judge is None else [judge]
         if self.config.data.source == "hub":
             papers = [name for name, entry in self.config.benchmarks.items() if entry.group in ("generic", "reasoning")]
