@@ -114,13 +114,13 @@ $(ENVIRONMENT)/.complete: requirements.lock scripts/make_environment.sh
 judge: $(JUDGE)/.complete ## Make the environment of the judge's server, which judge.serve starts (vLLM; CUDA machines)
 
 # Beside the others, since vLLM brings a torch of its own; by conda where there is one, as the jobs' environments are.
-$(JUDGE)/.complete: envs/judge.yaml | env
+$(JUDGE)/.complete: envs/judge.yaml envs/judge.post-deploy.sh | env
 	@if command -v conda >/dev/null; then \
 	  conda env create --yes --prefix $(JUDGE) --file $<; \
 	else \
-	  $(ENVIRONMENT)/bin/uv venv --clear --python $$(sed -n 's/^ *- python=//p' $<) $(JUDGE) && \
-	  $(ENVIRONMENT)/bin/uv pip install --python $(JUDGE) $$(sed -n 's/^ *- \(.*==.*\)/\1/p' $<); \
+	  $(ENVIRONMENT)/bin/uv venv --clear --seed --python $$(sed -n 's/^ *- python=//p' $<) $(JUDGE); \
 	fi
+	@CONDA_PREFIX=$(CURDIR)/$(JUDGE) PATH=$(CURDIR)/$(ENVIRONMENT)/bin:$$PATH bash envs/judge.post-deploy.sh
 	@$(JUDGE)/bin/vllm --version
 	@touch $@
 

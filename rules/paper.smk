@@ -389,6 +389,21 @@ rule rejected:
 # --- targets ----------------------------------------------------------------------------------------------------------
 
 
+# Everything that comes over a network, and nothing else: for a machine that has one, where the nodes have none.
+rule fetched:
+    input:
+        (
+            [
+                rules.fetch_dataset.output,
+                expand(rules.fetch_benchmark.output, benchmark=PAPERS),
+            ]
+            if PLAN.config.data.source == "hub"
+            else []
+        ),
+        PLAN.checkpoints("hub"),
+        PLAN.judge_weights(),
+
+
 rule data:
     input:
         [f"<results>/data/{name}.jsonl" for name in TRAINING_FILES],

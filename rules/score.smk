@@ -32,6 +32,7 @@ rule score_accuracy:
 rule score_tac:
     input:
         predictions=PREDICTIONS,
+        judge_weights=ancient(PLAN.judge_weights),
     output:
         **scores_of("tac"),
     log:
@@ -57,6 +58,7 @@ rule score_tac:
 rule score_vas_judge:
     input:
         predictions=PREDICTIONS,
+        judge_weights=ancient(PLAN.judge_weights),
     output:
         **scores_of("vas_judge"),
     log:
@@ -117,6 +119,7 @@ rule score_vas_attention:
 rule score_temporal_alignment:
     input:
         predictions="<results>/predictions/{evaluation}/seed-{seed}/{benchmark}.parquet",
+        judge_weights=ancient(PLAN.judge_weights),
     output:
         scores="<results>/scores/temporal_alignment/{evaluation}/seed-{seed}/{benchmark}.parquet",
         summaries="<results>/scores/temporal_alignment/{evaluation}/seed-{seed}/{benchmark}.json",

@@ -23,6 +23,23 @@ rule fetch_model:
         "../scripts/fetch_model.py"
 
 
+# What the jobs serve that ask a judge of their own.
+use rule fetch_model as fetch_judge with:
+    output:
+        checkpoint=directory("<results>/raw/judge"),
+        manifest="<results>/raw/manifests/judge.json",
+    log:
+        "<logs>/fetch_judge.log",
+    benchmark:
+        "<benchmarks>/fetch_judge.jsonl"
+    params:
+        source=lambda wildcards: PLAN.judge_fetched().model_dump(),
+        order=lambda wildcards: PLAN.order(PLAN.judge_fetched()),
+        keep=lambda wildcards, input: PLAN.keep(PLAN.judge_fetched()),
+        environment=PLAN.environment("data"),
+        code=PLAN.code("fetch_model"),
+
+
 rule train_base:
     output:
         checkpoint=directory("<results>/models/{model}/seed-{seed}"),
@@ -86,6 +103,7 @@ rule train_grpo:
         start=PLAN.start,
         rows=PLAN.training_rows,
         frames=rules.build_training_frames.output.listing,
+        judge_weights=ancient(PLAN.reward_weights),
     output:
         checkpoint=directory("<results>/models/{model}/seed-{seed}"),
     log:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from video_r2 import config, records
 from video_r2.data.conversations import read_jsonl
-from video_r2.data.frames import FrameCache
+from video_r2.data.frames import FrameCache, is_image
 from video_r2.data.rejected import write_rejected
 from video_r2.data.subtitles import defects_of
 from video_r2.data.videos import lost_end, probe
@@ -60,9 +60,9 @@ def main(job: Job) -> None:
 
 
 def videos_of(path: str) -> set[tuple[str, str]]:
-    """Videos with their subtitles, "" for none, out of conversations (.jsonl) or questions (.parquet)."""
+    """Videos and images with their subtitles, "" for none, out of conversations (.jsonl) or questions (.parquet)."""
     if path.endswith(".jsonl"):
-        return {(row.video, row.subtitle or "") for row in read_jsonl(path) if row.video}
+        return {(row.shown, row.subtitle or "") for row in read_jsonl(path) if row.shown}
     questions = records.read_table(path, records.QUESTION)
     return set(zip(questions["video"], questions["subtitle"], strict=True))
 
@@ -98,7 +98,7 @@ def build(cache: FrameCache, video: str, subtitle: str) -> dict[str, Any] | Reje
 
 def too_short(clip: dict[str, Any]) -> list[RejectedRecord]:
     """What to report of a clip that shows one moment only."""
-    if clip["frames"][0] > 1:
+    if clip["frames"][0] > 1 or is_image(clip["video"]):
         return []
     return [RejectedRecord(ONE_FRAME, file=clip["video"], cure="leave it out if one picture is not enough")]
 

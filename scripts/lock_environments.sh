@@ -9,10 +9,14 @@ folder=$3
 
 for names in "$folder"/*.in; do
     kind=$(basename "$names" .in)
+    case $kind in
+    judge) versions=(--python-platform x86_64-manylinux_2_28) from=$kind.in who="\`make judge\` runs it" ;; # a torch of its own
+    *) versions=(--constraints "$lock" --universal) from="$kind.in and requirements.lock" who="Snakemake runs a copy of it" ;;
+    esac
     {
         cat <<SCRIPT
 #!/usr/bin/env bash
-# Made by \`make lock-environments\` from $kind.in and requirements.lock. Snakemake runs a copy of it in the new environment, and
+# Made by \`make lock-environments\` from $from. $who in the new environment, and
 # makes the environment anew when this text has changed, which is why the packages stand here.
 set -euo pipefail
 
@@ -20,7 +24,7 @@ lock=\$(mktemp)
 trap 'rm -f "\$lock"' EXIT
 cat >"\$lock" <<'LOCK'
 SCRIPT
-        "$uv" pip compile "$names" --constraints "$lock" --universal --python-version 3.11 --generate-hashes \
+        "$uv" pip compile "$names" "${versions[@]}" --python-version 3.11 --generate-hashes \
             --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet
         cat <<'SCRIPT'
 LOCK

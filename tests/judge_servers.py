@@ -64,7 +64,7 @@ def serve(port: int, notes: Path, behaviour: str) -> None:
     elif behaviour == "dead":
         print("no such model", flush=True)
     with notes.open("a") as file:
-        file.write(json.dumps({"pids": pids, "environment": dict(os.environ)}) + "\n")
+        file.write(json.dumps({"pids": pids, "environment": dict(os.environ), "arguments": sys.argv[4:]}) + "\n")
     if behaviour == "dead":
         sys.exit(3)
     if behaviour == "never":

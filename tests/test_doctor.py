@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -14,9 +18,12 @@ import pytest
 import yaml
 from hub_server import SECRET, Hub, environment, serving
 
+from video_r2.cluster import cluster
 from video_r2.config import validate
 from video_r2.data.sources import FIRST, Pinned, Record, read_lock, write_lock
 from video_r2.doctor import judge
+from video_r2.errors import UserError
+from video_r2.slurm import require_programs
 from video_r2.workflow import Plan
 
 HTTP = "http://127.0.0.1:9"
@@ -78,18 +85,20 @@ def test_everything_in_the_way_is_told_at_once(root: Path, hub: Hub, overlay: Pa
     programs = stand_in(
         tmp_path / "bin",
         sbatch="",
-        sinfo="long*|up|4|(null)\nshort|down|2|gpu:a100:8",
+        sinfo="long*|up|4|infinite|(null)\nshort|down|2|1-00:00:00|gpu:a100:8",
+        squeue="",
         nvidia_smi="H100, 80 GiB",
         conda="",
     )
     status, said = doctor(root, hub.address, overlay, programs)
     assert status == 1
-    assert "note  partition short: down, 2 nodes, gpu:a100:8" in said
-    assert "ok    partition long*: up, 4 nodes, no GPU" in said
+    assert "note  partition short: down, 2 nodes, a100:8, 24 h" in said
+    assert "ok    partition long*: up, 4 nodes, no GPU, no limit" in said
     assert "no partition has GPUs" not in said
     assert "ok    H100, 80 GiB" in said
     assert "note  no nvcc: environments are made without flash-attn" in said
     assert f"note  no server at {HTTP}/v1" in said
+    assert f"WRONG {HTTP}/v1 is another machine on every node" in said
     assert (
         "ok    dataset owner/training: not in sources.yaml; revision main, not locked yet; licence: see its page"
         in said
@@ -165,3 +174,111 @@ def test_a_server_that_jobs_start_needs_its_program(program: str, level: str) ->
     assert found.level == level
     assert program in found.what
     assert ("make judge" in found.cure) == (level == "wrong")
+
+
+@pytest.mark.parametrize(
+    ("judge_settings", "behaviour", "level", "said"),
+    [
+        ({"model": "m"}, [{"id": "other"}, {"id": "m"}], "ok", "/v1 answers, and serves m"),
+        ({"model": "m"}, [{"id": "other"}], "wrong", "/v1 serves other, and not m"),
+        ({"model": "m"}, None, "ok", "/v1 answers"),  # has no list
+    ],
+)
+def test_a_server_at_an_address_is_asked_for_its_models(
+    judge_settings: dict, behaviour: object, level: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no sbatch
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    with listing(behaviour) as url:
+        settings = validate({"judge": {**judge_settings, "url": url}})
+        (found,) = judge(cast(Plan, SimpleNamespace(config=settings)), network=True)
+        assert (found.level, found.what.removeprefix(url.removesuffix("/v1"))) == (level, said)
+        monkeypatch.setenv("OPENAI_API_KEY", "another")
+        (found,) = judge(cast(Plan, SimpleNamespace(config=settings)), network=True)
+        assert (found.level, found.what) == ("wrong", f"{url} answers 401")
+
+
+@contextmanager
+def listing(models: object) -> Iterator[str]:
+    """A server that tells its models to whoever has the key."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.headers["Authorization"] == "Bearer secret"
+            self.send_response(200 if known else 401)
+            self.end_headers()
+            self.wfile.write(json.dumps({"data": models}).encode() if known else b"")
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+# --- the cluster ------------------------------------------------------------------------------------------------------
+
+SINFO = """cpu*|up|9|12:00:00|(null)
+gpu|up|4|2-00:00:00|gpu:a100:8(S:0-1),gpu:h100:4
+gpu|up|1|2-00:00:00|gpu:h100:2
+old|up|2|infinite|gpu:4"""
+
+
+@pytest.mark.parametrize(
+    ("site", "wrong"),
+    [
+        ("{partition: cpu, gpu_partition: gpu, gpu_type: a100, max_hours: 12, account: Lab}", []),
+        ("{gpu_partition: old, training_gpus: 4, max_hours: 12}", []),
+        (
+            "{partition: cpus, gpu_partition: 'gpu,gpus'}",
+            ["there is no partition cpus", "there is no partition gpus"],
+        ),
+        ("{max_hours: 12}", ["partition cpu has no GPUs"]),  # jobs with GPUs go to the default as well
+        ("{gpu_partition: gpu, gpu_type: v100, max_hours: 12}", ["no GPU of partition gpu is of type v100"]),
+        ("{gpu_partition: old, gpu_type: a100, max_hours: 9}", ["no GPU of partition old is of type a100"]),
+        (
+            "{gpu_partition: gpu, gpu_type: h100, max_hours: 12}",
+            ["training_gpus is 8, and no node of partition gpu has more than 4"],
+        ),
+        (
+            "{gpu_partition: gpu, max_hours: 49}",
+            [
+                "partition cpu takes no job above 12 h, and max_hours is 49",
+                "partition gpu takes no job above 48 h, and max_hours is 49",
+            ],
+        ),
+        ("{gpu_partition: gpu, max_hours: 12, account: labs}", ["account labs is not yours"]),
+        ("{gpu_typ: a100}", ["these settings cannot be used:\n  gpu_typ: there is no such key"]),
+    ],
+)
+def test_the_site_is_held_against_the_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: str, wrong: list[str]
+) -> None:
+    programs = stand_in(tmp_path / "bin", sbatch="", squeue="", sinfo=SINFO, sacctmgr="lab\nother", scontrol="")
+    for name, value in programs.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    Path("site.yaml").write_text(site)
+    found = list(cluster())
+    told = [each.what.partition("; got")[0] for each in found if each.level == "wrong"]
+    assert told == wrong
+    assert all(each.cure for each in found if each.level == "wrong")
+
+
+def test_a_program_that_slurm_is_asked_by_is_missed_before_a_job_is_submitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = SimpleNamespace(get_status_command=lambda: "sacct")
+    monkeypatch.setenv("PATH", stand_in(tmp_path / "bin", sbatch="", squeue="")["PATH"])
+    with pytest.raises(UserError, match=r"no program 'sacct'.*--slurm-status-command squeue"):
+        require_programs(executor)
+    executor.get_status_command = lambda: "squeue"
+    require_programs(executor)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="no program 'sbatch'"):
+        require_programs(executor)

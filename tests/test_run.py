@@ -222,3 +222,24 @@ def test_a_job_that_is_asked_to_leave_unwinds(job: Any, asking: signal.Signals) 
         for number, handler in before.items():
             signal.signal(number, handler)
     assert (caught.value.code, left) == (128 + asking, ["cleared up"])
+
+
+@pytest.mark.parametrize(("rule", "offline"), [("train_sft", True), ("score_tac", True), ("fetch_model", False)])
+def test_no_job_but_a_fetch_asks_the_hub(rule: str, offline: bool, tmp_path: Path) -> None:
+    """As Snakemake runs a script: its lines come first, the script's imports after them."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"from types import SimpleNamespace\nsnakemake = SimpleNamespace(rule={rule!r})\n"
+        "import video_r2\n"
+        "from huggingface_hub import constants\nfrom transformers.utils.hub import is_offline_mode\n"
+        "print(constants.HF_HUB_OFFLINE, is_offline_mode())\n"
+    )
+    online = {name: value for name, value in os.environ.items() if not name.endswith("_OFFLINE")}
+    done = subprocess.run(
+        [sys.executable, script],
+        env={**online, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [str(offline)] * 2

@@ -52,6 +52,14 @@ def test_the_environment_may_name_another_file(here: Path, monkeypatch: pytest.M
         read_site()
 
 
+def test_a_name_that_yaml_takes_for_a_number_is_a_name(here: Path) -> None:
+    (here / "site.yaml").write_text("account: 0123\nqos: on\npartition: 2026-11-22\ngpu_partition: ~\njobs: 7\n")
+    site = read_site()
+    assert (site.account, site.qos, site.partition, site.gpu_partition) == ("0123", "on", "2026-11-22", None)
+    assert site.jobs == 7
+    assert site.every_job["slurm_account"] == "'0123'"
+
+
 @pytest.mark.parametrize(
     "wrong", ["acount: lab", "account: my lab", "gpu_type: a-100", "jobs: 0", "training_gpus: none"]
 )

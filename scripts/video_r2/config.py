@@ -138,11 +138,13 @@ class JudgeServer(Section):
     command: list[str] = Field(
         [
             ".judge/bin/vllm", "serve", "{model}", "--host", "127.0.0.1", "--port", "{port}",
-            "--tensor-parallel-size", "{gpus}", "--max-model-len", "32768",
+            "--served-model-name", "{name}", "--tensor-parallel-size", "{gpus}", "--max-model-len", "32768",
         ],
         min_length=1,
         description="What starts an OpenAI-compatible server: a program (a name, or a path from the repository's root; "
-        "`make judge` makes this one) and its arguments, in which {model}, {port} and {gpus} are filled in.",
+        "`make judge` makes this one) and its arguments, in which {model} (the folder that judge.model is fetched to; nothing "
+        "is fetched where no word has it), {name} (judge.model, which the server is asked for), {port} and {gpus} are "
+        "filled in.",
     )  # fmt: skip
     key_variable: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] = Field(
         "VLLM_API_KEY",
@@ -217,7 +219,9 @@ class TemporalAlignment(Section):
 
     buffer_seconds: float = Field(2.0, ge=0, description="A claim may be this far from the event it speaks of.")
     similarity: Fraction = Field(0.75, description="Least cosine similarity of a claim and its event.")
-    sentence_model: str = Field("all-MiniLM-L6-v2", description="Sentence embedding model.")
+    sentence_model: str = Field(
+        "all-MiniLM-L6-v2", description="Sentence embedding model: this one, which comes with a package, or a folder."
+    )
 
 
 class RewardWeights(Section):

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
 import shutil
-import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from urllib.parse import urlsplit
 
+from video_r2 import config
+from video_r2.cluster import cluster
 from video_r2.errors import UserError
+from video_r2.findings import TIMEOUT, Finding, Level, output
 from video_r2.space import size
 from video_r2.workflow import Plan
 
-Level = Literal["ok", "note", "wrong"]
-SIGNS: dict[Level, str] = {"ok": "ok   ", "note": "note ", "wrong": "WRONG"}
-TIMEOUT = 10  # seconds, for each question asked of others
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        level: as it should be, worth knowing, or something without which the run cannot end well.
-        cure: what to do about it.
-    """
-
-    level: Level
-    what: str
-    cure: str = ""
-
-    def __str__(self) -> str:
-        return f"{SIGNS[self.level]} {self.what}" + (f"\n      -> {self.cure}" if self.cure else "")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def examine(plan: Plan, network: bool) -> Iterator[tuple[str, list[Finding]]]:
@@ -103,26 +86,9 @@ def disk(plan: Plan) -> Iterator[Finding]:
     yield Finding("ok" if fits else "wrong", what, "" if fits else "put results/ on a larger disk (a link will do)")
 
 
-def cluster() -> Iterator[Finding]:
-    """SLURM, its partitions and their GPUs."""
-    if shutil.which("sbatch") is None:
-        yield Finding("note", "no sbatch: --profile slurm can be planned here (-n), and not run")
-        return
-    said = _output(["sinfo", "--noheader", "--format=%P|%a|%D|%G"])
-    if said is None:
-        yield Finding("wrong", "sinfo does not answer", "run it by hand; ask those who run the cluster")
-        return
-    partitions = [line.split("|") for line in said.splitlines() if line.count("|") == 3]
-    for name, state, nodes, resources in partitions:
-        shown = resources if "gpu" in resources else "no GPU"
-        yield Finding("ok" if state == "up" else "note", f"partition {name}: {state}, {nodes} nodes, {shown}")
-    if not any("gpu" in resources for *_, resources in partitions):
-        yield Finding("wrong", "no partition has GPUs", "training and prediction ask for them; ask for access to one")
-
-
 def gpus() -> Iterator[Finding]:
     """GPUs of this machine; on a cluster it need not have any."""
-    said = _output(["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"])
+    said = output(["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"])
     for line in (said or "").splitlines():
         yield Finding("ok", line.strip())
     if not said:
@@ -153,34 +119,62 @@ def token(network: bool) -> Iterator[Finding]:
 
 
 def judge(plan: Plan, network: bool) -> Iterator[Finding]:
-    """Whether the judge's server answers, or what starts one is there, where one is configured."""
+    """Whether the judge's server answers and serves its model, or what starts one is there, where one is configured."""
     settings = plan.config.judge
-    if settings.kind != "rules" and settings.serve is not None:
-        program = settings.serve.command[0]
-        if shutil.which(program):
-            yield Finding("ok", f"{program} is there; jobs start it for {settings.model} on {settings.serve.gpus} GPUs")
-        else:
-            yield Finding(
-                "wrong", f"no program {program}, which jobs would start", "make judge, or judge.serve.command"
-            )
-        return
-    if settings.kind == "rules" or settings.url is None:
+    if settings.kind == "rules":
         yield Finding("ok", "rules judge; no server is needed")
-        return
+    elif settings.serve is not None:
+        yield from _served(settings, settings.serve)
+    elif settings.url is not None:
+        yield from _at_address(settings, settings.url, network)
+
+
+def _served(settings: config.Judge, serve: config.JudgeServer) -> Iterator[Finding]:
+    program = serve.command[0]
+    if shutil.which(program):
+        yield Finding("ok", f"{program} is there; jobs start it for {settings.model} on {serve.gpus} GPUs")
+    else:
+        yield Finding("wrong", f"no program {program}, which jobs would start", "make judge, or judge.serve.command")
+    if settings.model.startswith(("/", ".")) and not Path(settings.model).is_dir():
+        yield Finding("wrong", f"there is no folder {settings.model}", "judge.model: a folder, or an id of the hub")
+
+
+def _at_address(settings: config.Judge, url: str, network: bool) -> Iterator[Finding]:
+    if (urlsplit(url).hostname or "") in LOOPBACK and shutil.which("sbatch"):
+        cure = "judge: {url: null, serve: {gpus: 4}}, or the address of a server that they reach (docs/metrics.md)"
+        yield Finding("wrong", f"{url} is another machine on every node: jobs of the cluster find no judge there", cure)
     if not network:
-        yield Finding("note", f"{settings.model} at {settings.url} is not asked")
+        yield Finding("note", f"{settings.model} at {url} is not asked")
         return
+    key = os.environ.get("OPENAI_API_KEY")
+    # The configuration takes addresses of http and https alone.
+    request = urllib.request.Request(f"{url.rstrip('/')}/models")  # noqa: S310
+    if key:
+        request.add_header("Authorization", f"Bearer {key}")
     try:
-        # The configuration takes addresses of http and https alone.
-        with urllib.request.urlopen(f"{settings.url.rstrip('/')}/models", timeout=TIMEOUT) as answer:  # noqa: S310
-            answer.read()
-        yield Finding("ok", f"{settings.url} answers")
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+            served = _names(answer.read())
     except urllib.error.HTTPError as error:
-        yield Finding("note", f"{settings.url} answers {error.code}")
+        refused = error.code in (401, 403)
+        cure = "export OPENAI_API_KEY, the key that it asks for" if refused else ""
+        yield Finding("wrong" if refused else "note", f"{url} answers {error.code}", cure)
+        return
     except (OSError, ValueError) as error:
-        yield Finding(
-            "note", f"no server at {settings.url} ({error})", "start one before what it judges runs: docs/metrics.md"
-        )
+        yield Finding("note", f"no server at {url} ({error})", "start one before what it judges runs: docs/metrics.md")
+        return
+    if served and settings.model not in served:
+        cure = f"judge.model, or a server of it (--served-model-name {settings.model})"
+        yield Finding("wrong", f"{url} serves {', '.join(served)}, and not {settings.model}", cure)
+    else:
+        yield Finding("ok", f"{url} answers" + (f", and serves {settings.model}" if served else ""))
+
+
+def _names(listed: bytes) -> list[str]:
+    """The models of a server's list; none where it is no such list, which some servers do not have."""
+    try:
+        return [str(model["id"]) for model in json.loads(listed)["data"]]
+    except (ValueError, LookupError, TypeError):
+        return []
 
 
 def sources(plan: Plan, network: bool) -> Iterator[Finding]:
@@ -212,19 +206,3 @@ def sources(plan: Plan, network: bool) -> Iterator[Finding]:
         level: Level = "ok" if problem is None else "wrong" if states[source.key] == "refused" else "note"
         cure = f"{problem.reason}: {problem.cure}" if problem else ""
         yield Finding(level, f"{source.kind} {source.hub}: {'; '.join(about)}", cure)
-
-
-def _output(command: Sequence[str]) -> str | None:
-    """What a program says; None if there is no such program, or it fails."""
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=TIMEOUT,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout

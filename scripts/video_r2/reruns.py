@@ -130,7 +130,7 @@ def _causes(workflow: Any, job: Any, scripts: Path) -> Iterator[Cause]:
     for path in sorted(reason.updated_input):
         yield Cause("input changed", _pattern(path, job))
     if any(records.input_changed(job)):
-        old, new = set(records.input(job.output[0]) or ()), {str(path) for path in job.input}
+        old, new = set(records.input(job.output[0]) or ()), set(map(str, records._input(job)))
         yield from (Cause("input gone", _pattern(path, job)) for path in sorted(old - new))
         yield from (Cause("input added", _pattern(path, job)) for path in sorted(new - old))
     if any(records.software_stack_changed(job)):

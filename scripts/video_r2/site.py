@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
+import yaml
 from pydantic import Field
 
 from video_r2.errors import UserError
@@ -19,6 +21,8 @@ from video_r2.sections import Section, checked
 VARIABLE = "VIDEO_R2_SITE"  # of the environment: another file
 FILE = "site.yaml"
 EXAMPLE = "profiles/slurm/site.example.yaml"
+
+NUMBERS = frozenset({"max_hours", "jobs", "training_gpus", "prediction_gpus"})
 
 Word = Annotated[str, Field(pattern=r"^[^\s'\"]+$")]
 Count = Annotated[int, Field(ge=1)]
@@ -85,7 +89,15 @@ def read_site() -> Site:
         if named:
             raise UserError("there is no such file", file=path, cure=f"mend or unset {VARIABLE}")
         return Site()
-    return checked(Site, read_yaml(path), str(path), cure=f"see {EXAMPLE}")
+    return checked(Site, _as_written(path), str(path), cure=f"see {EXAMPLE}")
+
+
+def _as_written(path: Path) -> dict[str, Any]:
+    """The file's keys; names that YAML takes for numbers, truths or dates (account: 0123) as they stand there."""
+    given = read_yaml(path)
+    texts = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader) or {}  # noqa: S506 - makes nothing but texts
+    names = {name for name, value in given.items() if isinstance(value, bool | int | float | date)} - NUMBERS
+    return {**given, **{name: texts[name] for name in names}}
 
 
 def for_profile() -> Site:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -25,6 +26,21 @@ def executor_of(workflow: Any) -> Any | None:
     """What submits a workflow's jobs to SLURM, if anything does."""
     executor = workflow.scheduler._executor
     return executor if type(executor).__module__ == EXECUTOR else None
+
+
+def require_programs(executor: Any) -> None:
+    """Stop where a program is missing by which jobs are submitted or asked about.
+
+    Raises:
+        UserError: naming it. The executor would tell of `sacct` alone, after it has submitted a job.
+    """
+    for program in ("sbatch", executor.get_status_command()):
+        if shutil.which(program) is None:
+            raise UserError(
+                f"there is no program {program!r}, which jobs are submitted to SLURM or asked about with",
+                cure="start Snakemake where SLURM's commands are, with --slurm-status-command squeue if sacct alone is "
+                "missing; or use --profile local",
+            )
 
 
 # --- jobs of a run that was killed ------------------------------------------------------------------------------------

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "numpy")  # whose versions decide about bits
 RECORDS = frozenset({"log.jsonl", "manifest.json"})  # of a checkpoint: no result depends on them
-# Parameters that no result depends on.
-NO_EFFECT = frozenset({"upkeep", "state", "judge_service", "cache", "keep", "processes", "max_rejected", "published"})
+# Parameters and inputs that no result depends on.
+NO_EFFECT = frozenset(
+    {"upkeep", "state", "judge_service", "judge_weights", "cache", "keep", "processes", "max_rejected", "published"}
+)
 
 
 def state_folder(folder: str | Path, job: Job, output: str | Path) -> Path:
@@ -36,7 +38,15 @@ def state_folder(folder: str | Path, job: Job, output: str | Path) -> Path:
         UserError: if an input is missing or damaged (`state_name`).
     """
     params = {name: value for name, value in job.params.items() if name not in NO_EFFECT}
-    return Path(folder, job.rule, state_name({**params, "output": str(output)}, [*job.input]))
+    left_out = without_effect(job.input)
+    inputs = [path for path in job.input if str(path) not in left_out]
+    return Path(folder, job.rule, state_name({**params, "output": str(output)}, inputs))
+
+
+def without_effect(inputs: Any) -> set[str]:
+    """Those of a job's inputs that no result depends on."""
+    named = (getattr(inputs, name, []) for name in NO_EFFECT)
+    return {str(path) for entry in named for path in ([entry] if isinstance(entry, str | Path) else entry)}
 
 
 def state_name(params: Mapping[str, Any], inputs: Sequence[str | Path]) -> str:

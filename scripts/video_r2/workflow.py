@@ -17,13 +17,13 @@ from video_r2.errors import UserError
 from video_r2.files import read_yaml
 from video_r2.packages import named_versions, used_version
 from video_r2.provenance.record import exchanged
+from video_r2.rewards.embedding import PACKAGED, is_packaged
 from video_r2.site import read_site
 
 PROMPTS = Path("video_r2", "judge", "prompts")
 WORDED_BY = {"no_claims": "without_claims", "other_trace": "conclusion"}  # of evaluation.controls, by control
-UNRECORDED = {
-    "judge": {"url", "serve", "cache"}
-}  # keys that no record and no archive holds: they may tell of a machine
+UNRECORDED = {"judge": {"url", "serve", "cache"}}  # keys that no record and no archive holds: they may tell of a machine
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 JUDGE_MINUTES = 240  # a quarter of an hour until a server of 80B is up, and then some thousand questions
 
 
@@ -48,6 +48,13 @@ def read_config(paths: Iterable[str | Path], keys: Mapping[str, Any]) -> config.
                 file=", ".join(sources),
                 cure="see docs/config.md",
             )
+    sentences = settings.temporal_alignment.sentence_model
+    if not is_packaged(sentences) and not Path(sentences).is_dir():
+        raise UserError(
+            f"temporal_alignment.sentence_model: there is no folder {sentences!r}, and jobs download nothing",
+            file=", ".join(sources),
+            cure=f"download it (hf download {sentences} --local-dir FOLDER) and name the folder, or take {PACKAGED}",
+        )
     return settings
 
 
@@ -154,6 +161,7 @@ class Plan:
             **judge.model_dump(mode="json", exclude={"kind", "model"}),
             "cache": judge.cache or f"{self.results}/cache/judge.sqlite",
             "logs": f"{self.results}/logs/judge_server",
+            "weights": next(iter(self.judge_weights()), None),
         }
 
     def judge_resources(self) -> dict[str, Any]:
@@ -169,6 +177,14 @@ class Plan:
             "runtime": site.minutes(JUDGE_MINUTES),
             **(site.gpus if judge.serve.gpus else {}),
         }
+
+    def judge_weights(self, wildcards: Any = None) -> list[str]:
+        """Folder of the judge's model, for the jobs that start a server of it; none where nothing is downloaded for one."""
+        return [] if self.judge_source is None else [self.judge_folder]
+
+    def reward_weights(self, wildcards: Any) -> list[str]:
+        """The same for a model's training, if its rewards ask the judge's model."""
+        return self.judge_weights() if self.reward_prompts(wildcards) else []
 
     def judge_prompts(self, *names: str) -> dict[str, str]:
         """Digest of each of these prompts, for the params of a rule that has a model judge by them."""
@@ -227,9 +243,36 @@ class Plan:
             raise UserError(f"model {name!r} has no hub id", cure=f"set models.{name}.hub")
         return self.sources.source(entry.hub, "model", entry.revision, code=entry.backend.trust_remote_code)
 
+    @property
+    def judge_folder(self) -> str:
+        """Where the judge's model lies that jobs serve."""
+        return f"{self.results}/raw/judge"
+
+    @cached_property
+    def judge_source(self) -> Source | None:
+        """The judge's model on the hub, where jobs start a server of it by its name.
+
+        None where rules judge, a server is at an address, its command names what it serves by itself, or the model is a folder.
+        """
+        judge = self.config.judge
+        if judge.kind == "rules" or judge.serve is None or not any("{model}" in word for word in judge.serve.command):
+            return None
+        if not HUB_ID.fullmatch(judge.model) or Path(judge.model).is_dir():
+            return None
+        return self.sources.source(judge.model, "model", None)
+
+    def judge_fetched(self, wildcards: Any = None) -> Source:
+        """The same, for the rule that fetches it."""
+        source = self.judge_source
+        if source is None:
+            raise UserError(f"no job serves the judge's model {self.config.judge.model!r}", cure="set judge.serve")
+        return source
+
     def all_sources(self) -> list[Source]:
         """Everything that the experiment may download, each once."""
         found = [self.model_source(name) for name in self.models("hub")]
+        judge = self.judge_source
+        found += [] if judge is None else [judge]
         if self.config.data.source == "hub":
             papers = [name for name, entry in self.config.benchmarks.items() if entry.group in ("generic", "reasoning")]
             found = [self.dataset_source(), *map(self.benchmark_source, papers), *found]

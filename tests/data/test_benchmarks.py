@@ -188,11 +188,18 @@ def test_every_adapter_sets_aside_a_row_of_the_wrong_form(tmp_path: Path) -> Non
             read_benchmark(name, tmp_path / name, benchmark(name))
 
 
-@pytest.mark.parametrize(("published", "warned"), [(2, False), (3, True), (None, False)])
+HAS = "minerva was published with 3 questions, and has 2 here"
+USABLE = "minerva was published with {} questions, of which 1 can be used here (1 set aside)"
+
+
+@pytest.mark.parametrize(
+    ("published", "said"),
+    [(2, [USABLE.format(2)]), (3, [HAS, USABLE.format(3)]), (1, ["1 questions, and has 2 here"]), (None, [])],
+)
 def test_another_number_of_questions_than_was_published_is_warned_about(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], published: int | None, warned: bool
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], published: int | None, said: list[str]
 ) -> None:
-    """Those that cannot be used are counted, too: the download is what is checked."""
+    """Of the download, and of what can be used of it."""
     store(tmp_path / "raw", [GOOD, {**GOOD, "key": "bad", "question": ""}], videos=["videos/film.mp4"])
     names = ("questions", "rejected", "subtitles")
     job = SimpleNamespace(
@@ -202,5 +209,16 @@ def test_another_number_of_questions_than_was_published_is_warned_about(
         wildcards=SimpleNamespace(benchmark="minerva"),
     )
     prepare_benchmark.main(job)
-    said = "minerva was published with 3 questions, and has 2 here"
-    assert (said in capsys.readouterr().err) == warned
+    warnings = capsys.readouterr().err.splitlines()
+    assert len(warnings) == len(said)
+    assert all(text in line for text, line in zip(said, warnings, strict=True))
+
+
+def test_a_benchmark_that_lacks_a_part_of_its_average_is_warned_about() -> None:
+    tasks = [f"task {at % 19}" for at in range(38)]
+    assert list(prepare_benchmark.unlike_published("mvbench", "mvbench", tasks, 0, 38)) == [
+        "mvbench is averaged over 19 parts, and was published over 20: see the notes of the tables"
+    ]
+    assert list(prepare_benchmark.unlike_published("mvbench", "mvbench", [*tasks, "another"], 1, 40)) == [
+        "mvbench was published with 40 questions, of which 39 can be used here (1 set aside)"
+    ]

@@ -95,6 +95,12 @@ def test_paths_start_from_the_folder_of_videos_as_in_the_release(media: Path, wr
     assert found[2].images == [str(media / "videos/images/c.png")]
 
 
+def test_an_empty_subtitle_is_none(media: Path, write: Write) -> None:
+    (media / "videos/a.srt").write_bytes(b"\xef\xbb\xbf\r\n")
+    (found,), rejected = read_conversations(write([row()]), media)
+    assert (found.subtitle, rejected) == (None, [])
+
+
 def test_read_conversations_of_videos_and_images(media: Path, write: Write) -> None:
     image = row(
         id="pictures",

@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 from transformers.models.qwen2_vl.video_processing_qwen2_vl import smart_resize
@@ -43,6 +44,44 @@ def subtitle(tmp_path: Path) -> Path:
     path = tmp_path / "film.srt"
     path.write_text("1\n00:00:01,000 --> 00:00:01,900\nfox\n", encoding="utf-8")
     return path
+
+
+# --- images -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_image_is_a_clip_of_one_frame_without_a_clock(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (84, 112, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "sized.png")
+    clip = cache(tmp_path / "cache").load(tmp_path / "sized.png", None)
+    assert np.array_equal(clip.frames, pixels[None])  # at the model's size, it is as it was: nothing is drawn on it
+    assert clip.times.tolist() == [0.0]
+    assert same(cache(tmp_path / "cache").load(tmp_path / "sized.png", None), clip)
+    # No setting of the clock makes it another clip; one of the size does.
+    larger_clock = Overlay(clock_size=0.2)
+    key = cache(tmp_path / "cache").key(tmp_path / "sized.png", None)
+    assert cache(tmp_path / "cache", drawn=larger_clock).key(tmp_path / "sized.png", None) == key
+    smaller = FRAMES.model_copy(update={"min_pixels": 56 * 56, "max_pixels": 56 * 84})
+    assert cache(tmp_path / "cache", smaller).load(tmp_path / "sized.png", None).frames.shape == (1, 56, 56, 3)
+
+
+def test_an_image_is_looked_at_upright_and_in_colours(tmp_path: Path) -> None:
+    sideways = Image.new("L", (112, 84), 100)
+    turned = sideways.getexif()
+    turned[0x0112] = 6  # orientation: to be turned by a quarter
+    sideways.save(tmp_path / "turned.jpg", exif=turned)
+    assert frames.read_image(tmp_path / "turned.jpg").shape == (1, 112, 84, 3)
+    Image.new("RGBA", (112, 84), (255, 0, 0, 255)).save(tmp_path / "clear.webp", lossless=True)
+    assert frames.read_image(tmp_path / "clear.webp")[0, 0, 0].tolist() == [255, 0, 0]
+
+
+def test_an_image_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "none.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    Image.new("RGB", (4000, 10)).save(tmp_path / "line.png")
+    for name, reason in (("none.png", "is not an image that can be read"), ("line.png", "more than 200 times")):
+        with pytest.raises(RejectedRecord, match=reason):
+            cache(tmp_path / "cache").load(tmp_path / name, None)
+    with pytest.raises(RejectedRecord, match="cannot be read"):
+        cache(tmp_path / "cache").load(tmp_path / "missing.png", None)
 
 
 # --- clips ------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from PIL import Image
 from snakemake.iocontainers import Namedlist
 
 import build_frames
@@ -214,6 +215,31 @@ def test_prepare_training_sets_rows_aside_with_their_reason(raw: Path) -> None:
     assert (Path(no_turns["file"]).name, no_turns["record"]) == ("sft.json", "sft-000001")
     assert (Path(no_video["file"]).name, no_video["record"]) == ("grpo.json", "grpo-000001")
     assert "film-7.mp4 cannot be read" in no_video["reason"]
+
+
+def test_prepare_training_takes_images_and_counts_what_it_has_no_use_for(raw: Path) -> None:
+    """The released columns: `image` is a path or a list of them, below the folder of the videos."""
+    Image.new("RGB", (64, 48), "red").save(raw / "videos" / "red.png")
+    (raw / "videos" / "broken.jpg").write_bytes(b"no image")
+
+    def pictured(*images: str) -> dict[str, Any]:
+        human = {"from": "human", "value": "<image>\n" * len(images) + "Which colour?"}
+        answer = {"from": "gpt", "value": "<think>It is red.</think><answer>red</answer>"}
+        given = images[0] if len(images) == 1 else list(images)
+        return {"image": given, "conversations": [human, answer], "temporal_grounding": None}
+
+    human = {"from": "human", "value": "<video><video>\nWhich is longer?"}
+    films = row(1, video=["film-1.mp4", "film-2.mp4"], conversations=[human, row(1)["conversations"][1]])
+    rows = [pictured("red.png"), row(1), pictured("red.png", "red.png"), films, films, films]
+    # Four of six are of a kind that is not trained on, which is no damage; one more of seven is: more than a tenth.
+    outputs = prepare(raw, rows, [row(1)], heldout_fraction=0, max_rejected=0.1)
+    image, video = read_jsonl(outputs["sft"])
+    assert (image.shown, image.video, image.question) == (str(raw / "videos/red.png"), None, "Which colour?")
+    assert video.shown == video.video == str(raw / "videos/film-1.mp4")
+    reasons = [entry["reason"].partition(";")[0] for entry in lines(outputs["rejected"])]
+    assert sorted(reasons) == ["has 2 images", "has 2 videos", "has 2 videos", "has 2 videos"]
+    with pytest.raises(UserError, match=r"1 of 7 records cannot be used.*broken\.jpg is not an image that can be read"):
+        prepare(raw, [*rows, pictured("broken.jpg")], [row(1)], max_rejected=0.1)
 
 
 def test_prepare_training_stops_where_too_much_is_unusable(raw: Path) -> None:

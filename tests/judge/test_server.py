@@ -293,11 +293,23 @@ def test_a_program_that_is_not_there_is_told_with_its_cure(notes: Path, tmp_path
     assert json.loads(serve.model_dump_json())["key_variable"] == "VLLM_API_KEY"
 
 
+def test_it_is_given_the_folder_of_its_weights_and_the_name_it_is_asked_for(notes: Path) -> None:
+    serve = settings(notes)
+    serve = serve.model_copy(update={"command": [*serve.command, "{model}", "{name}"]})
+    for weights, model in ((None, "owner/model"), ("/data/weights", "/data/weights")):
+        made = JudgeServer(serve, "owner/model", notes.parent / "log", weights=weights)
+        made.start()
+        made.close()
+        assert started(notes)[-1]["arguments"] == [model, "owner/model"]
+    assert started(notes)[-1]["environment"]["HF_HUB_OFFLINE"] == "1"
+
+
 def test_vllm_is_told_model_port_and_gpus_and_no_key(tmp_path: Path) -> None:
     made = JudgeServer(config.JudgeServer(), "owner/model", tmp_path / "log")
     command = [made._filled_in(word) for word in config.JudgeServer().command]
     port = str(made.address.port)
     assert command[1:7] == ["serve", "owner/model", "--host", "127.0.0.1", "--port", port]
     assert command[command.index("--tensor-parallel-size") + 1] == "4"
+    assert command[command.index("--served-model-name") + 1] == "owner/model"
     assert not [word for word in command if made.address.key in word or "{" in word]
     made.close()

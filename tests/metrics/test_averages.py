@@ -48,6 +48,18 @@ def test_directions_of_vsibench_are_one_type_of_eight_but_three_of_ten_as_releas
     assert aggregate(table, released) == pytest.approx((90 + 60 + 30 + 20 + 10) / 5)
 
 
+def test_an_average_knows_the_parts_that_it_is_published_over() -> None:
+    mvbench, vsibench = averaging_of("mvbench"), averaging_of("vsibench")
+    tasks = [f"task {at}" for at in range(20)]
+    assert (mvbench.lacks(tasks), mvbench.lacks(tasks[1:])) == (False, True)
+    directions = [f"object_rel_direction_{level}" for level in ("easy", "medium", "hard")]
+    types = [f"type {at}" for at in range(7)]
+    # One direction is enough for the directions; as released they are three of ten types.
+    assert (vsibench.lacks([*types, directions[0]]), vsibench.lacks(types)) == (False, True)
+    assert averaging_of("vsibench", semantics="reference").lacks([*types, directions[0]])
+    assert not averaging_of("minerva").lacks(["a"])
+
+
 def test_missing_scores_are_left_out_and_nothing_is_nothing() -> None:
     assert aggregate(scores(a=[100, None], b=[None]), MACRO) == 100
     assert math.isnan(aggregate(scores(a=[None]), MICRO))

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from video_r2.errors import UserError
 from video_r2.metrics.summaries import read_scores
-from video_r2.paper.exhibits import LOOKS, Study, boxes, cells, differences, looks_of
+from video_r2.paper.exhibits import LOOKS, Study, boxes, cells, differences, lacking, looks_of
 
 
 @pytest.fixture
@@ -170,3 +171,14 @@ def test_boxes_of_single_responses(study: Study, write_scores: Callable[..., Pat
     assert first["on_cited_low"] < first["on_cited_high"]
     assert second["responses"] == 0
     assert math.isnan(second["mean"])
+
+
+def test_a_benchmark_that_lacks_a_part_of_its_published_average_is_named(study: Study) -> None:
+    tasks = [f"task {at}" for at in range(20)]
+    rows = [("accuracy", "sft", 0, "mvbench", task, 100.0) for task in tasks]
+    rows += [("accuracy", "grpo", 0, "mvbench", task, None if task == "task 7" else 0.0) for task in tasks]
+    scores = pd.DataFrame(rows, columns=["metric", "evaluation", "seed", "benchmark", "category", "score"])
+    label = study.benchmarks["mvbench"].label
+    assert lacking(scores, study) == [f"{label} (over 19 of 20 parts)"]
+    assert lacking(scores[scores["evaluation"] == "sft"], study) == []
+    assert lacking(scores.assign(metric="tac"), study) == []

@@ -149,3 +149,12 @@ def test_a_damaged_list_is_refused_with_its_line(tmp_path: Path) -> None:
     path.write_text('{"reason": "x"}\n{"reason', encoding="utf-8")
     with pytest.raises(UserError, match=r"videos.jsonl, record line 2: is not JSON"):
         read_rejected([path])
+
+
+def test_reasons_that_many_records_share_are_counted(tmp_path: Path) -> None:
+    reasons = ["has 2 images; not trained on"] * 30 + ["has 2 videos; not trained on"] * 20 + ["is damaged"]
+    lines = [json.dumps({"file": "a.json", "record": str(at), "reason": text}) for at, text in enumerate(reasons)]
+    (tmp_path / "training.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    notes = rejected_sheet(read_rejected([tmp_path / "training.jsonl"])).notes
+    assert "30 times: has 2 images; not trained on. 20 times: has 2 videos; not trained on." in notes
+    assert "is damaged" not in notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -68,7 +69,8 @@ def test_the_released_checkpoints_stand_beside_every_number_published_for_them()
     # Published: the main table, the heat map of TAC, and for what those lack the ablation's averages; SFT has no benchmark.
     assert pairs["published"].fillna(-1).tolist() == [67.5, 53.0, -1, 60.9, 86.6, -1, 69.7]
     assert pairs["value"].tolist() == [value for *_, value in found]
-    sheet = released_sheet(pairs, reported.header)
+    sheet = released_sheet(pairs, reported.header, reported.header)
+    assert not [mark for block in sheet.blocks for row in block.rows for mark in row.marks]
     assert [block.title for block in sheet.blocks] == ["Accuracy", "TAC", "VAS"]
     assert [row.label for row in sheet.blocks[0].rows] == [
         "Video-R2, published",
@@ -78,3 +80,14 @@ def test_the_released_checkpoints_stand_beside_every_number_published_for_them()
     ]
     assert [row.values.get("overall") for row in sheet.blocks[0].rows[:2]] == [53.0, 52.0]
     to_markdown(sheet)
+    # A run over two of the benchmarks: its averages are others than the published ones.
+    fewer = replace(reported.header, generic=["mvbench"], reasoning=reported.header.reasoning)
+    shown = to_markdown(released_sheet(pairs, fewer, reported.header, ["MVBench (over 19 of 20 parts)"]))
+    assert "53.0†" in shown
+    assert "52.0†" in shown
+    assert "67.5†" not in shown  # MVBench itself is the same benchmark
+    assert (
+        "†: not to be compared, over other benchmarks here than as published (generic 1 and 5, overall 7 and 11)."
+        in shown
+    )
+    assert "Not the published average: MVBench (over 19 of 20 parts)." in shown

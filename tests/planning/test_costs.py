@@ -22,6 +22,7 @@ ASSUMED = {
     "model": {
         "language_weights": 4e9,
         "vision_weights": 0.25e9,
+        "judge_weights": 10e9,
         "bytes_per_weight": 2,
         "lora_weights_per_rank": 1e6,
         "pixels_per_token": 1000,
@@ -71,6 +72,7 @@ def test_downloads(costs: Costs) -> None:
     # 10 x 40 s and 20 x 10 s.
     assert costs.of(job("fetch_dataset")) == Cost(6, kept=0.3e9, passing=0.3e9)
     assert costs.of(job("fetch_model")) == Cost(170, kept=8.5e9)
+    assert costs.of(job("fetch_judge")) == Cost(400, kept=20e9)  # 10 thousand million of two bytes
 
 
 def test_frames(costs: Costs) -> None:

@@ -6,15 +6,18 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from tiny import FRAMES, tiny_model
+from PIL import Image
+from tiny import FRAMES, SIDE, tiny_model
 from training_data import write_data
 
 from video_r2 import config
-from video_r2.data.conversations import read_jsonl, write_jsonl
+from video_r2.data.conversations import Conversation, read_jsonl, write_jsonl
 from video_r2.data.frames import FrameCache
 from video_r2.errors import RejectedRecord, UserError
+from video_r2.model.inputs import make_batch
 from video_r2.training.examples import VideoEncoder, usable_examples
 
 
@@ -40,20 +43,45 @@ def test_a_videos_features_do_not_depend_on_which_others_are_missing(data: Path)
     assert torch.equal(encode(rows)[2].features, kept[0].features)
 
 
-def test_examples_over_images_and_over_videos_without_frames_are_left_out(
+def test_an_image_is_learnt_as_the_models_own_processor_gives_it(tmp_path: Path) -> None:
+    """To the language model a video of one frame is an image: the same features, in the same places."""
+    model, processor = tiny_model()
+    pixels = np.random.default_rng(3).integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    image = str(tmp_path / "a.png")
+    example = Conversation("i", None, [image], "Which?", "<think>x</think><answer>A</answer>", "x", "A", {}, None)
+    write_jsonl(tmp_path / "rows.jsonl", [example, replace(example, id="two", images=[image, image])])
+    cache = FrameCache(tmp_path / "cache", FRAMES, config.Overlay(), "pyav")
+    (tmp_path / "clips.json").write_text(json.dumps([{"video": image, "key": cache.key(image, None)}]))
+    (usable,) = usable_examples(tmp_path / "rows.jsonl", tmp_path / "clips.json", cache)
+    batch = make_batch(processor, ["Which?"], [usable.trace], list(VideoEncoder(model, processor, cache)([usable])))
+    encoded = processor.image_processor(images=[Image.fromarray(pixels)], do_resize=False, return_tensors="pt")
+    is_seen = batch.input_ids == processor.video_token_id
+    assert int(is_seen.sum()) == (SIDE // 28) ** 2
+    with torch.no_grad():
+        learnt = model(**batch.model_inputs()).logits
+        own = model(
+            input_ids=batch.input_ids.masked_fill(is_seen, processor.image_token_id),
+            attention_mask=batch.attention_mask,
+            mm_token_type_ids=is_seen.long(),
+            pixel_values=encoded["pixel_values"],
+            image_grid_thw=encoded["image_grid_thw"],
+        ).logits
+    torch.testing.assert_close(learnt, own)
+
+
+def test_examples_over_several_images_and_over_videos_without_frames_are_left_out(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = read_jsonl(data / "rows.jsonl")
-    of_images = replace(rows[0], id="i", video=None, images=["a.png"])
+    of_images = replace(rows[0], id="i", video=None, images=["a.png", "b.png"])
     write_jsonl(tmp_path / "rows.jsonl", [*rows, of_images])
     clips = json.loads((data / "clips.json").read_text(encoding="utf-8"))
     (tmp_path / "clips.json").write_text(json.dumps(clips[1:]), encoding="utf-8")
     cache = FrameCache(data / "cache", FRAMES, config.Overlay(), "pyav")
     usable = usable_examples(tmp_path / "rows.jsonl", tmp_path / "clips.json", cache)
     assert [row.id for row in usable] == [row.id for row in rows if row.video != clips[0]["video"]]
-    assert (
-        "3 of 7 examples are left out: 1 over images, which cannot be trained on yet, and 2" in capsys.readouterr().out
-    )
+    assert "3 of 7 examples are left out" in capsys.readouterr().out
     hidden = data / "1.mp4"
     hidden.rename(data / "hidden.mp4")
     with pytest.raises(RejectedRecord, match=r"1\.mp4: cannot be read"):

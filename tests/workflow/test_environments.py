@@ -19,6 +19,7 @@ from video_r2.errors import UserError
 from video_r2.packages import named_versions
 
 KINDS = ["data", "paper", "predict", "report", "score", "train"]
+JUDGE = "judge"  # its server's: no rule's, with a torch of its own
 # Says torch's CUDA; as pip, fetches the source and keeps what it was to fetch and to build.
 PYTHON_OF_FLASH_ATTENTION = """
 case "$*" in
@@ -69,9 +70,42 @@ def needed(names: set[str]) -> set[str]:
 
 
 def test_there_are_these_kinds(root: Path) -> None:
-    judge_server = "judge"  # no rule's, with a torch of its own
-    assert sorted(path.stem for path in (root / "envs").glob("*.yaml")) == sorted([*KINDS, judge_server])
-    assert sorted(path.stem for path in (root / "envs").glob("*.in")) == KINDS
+    for ending in ("yaml", "in"):
+        assert sorted(path.stem for path in (root / "envs").glob(f"*.{ending}")) == sorted([*KINDS, JUDGE])
+
+
+def test_the_judges_server_is_locked_with_checksums(root: Path) -> None:
+    (wanted,) = named_by(root, JUDGE)
+    text = lock_of(root, JUDGE)
+    packages = locked(text)
+    assert wanted in {f"{name}=={version}" for name, version, _ in packages}
+    assert {"torch", "transformers", "safetensors"} <= {name for name, *_ in packages}
+    named = [line for line in text.splitlines() if re.match(r"[\w.-]+(\[|==)", line)]
+    assert len(named) == len(packages) > 150  # each with its checksums
+    assert all(checksums for *_, checksums in packages)
+    # None stands there twice, and nothing is installed that is not named.
+    assert len({canonicalize_name(name) for name, *_ in packages}) == len(packages)
+
+
+def test_make_judge_installs_what_is_locked(root: Path, tmp_path: Path) -> None:
+    """With a stand-in for conda, and a lock without packages, in a copy of the Makefile's folder."""
+    for name in ("Makefile", "envs/judge.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((root / name).read_bytes())
+    vllm = "$CONDA_PREFIX/bin/vllm"
+    script = f"mkdir -p $CONDA_PREFIX/bin; echo 'echo 1.0' >{vllm}; chmod +x {vllm}; echo $CONDA_PREFIX >>installed"
+    (tmp_path / "envs/judge.post-deploy.sh").write_text(script)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/.complete").touch()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/conda").write_text('#!/bin/sh\necho "$@" >>asked\n')
+    (tmp_path / "bin/conda").chmod(0o755)
+    variables = {**os.environ, "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    command = ["make", "--old-file", ".venv/.complete", "judge"]
+    for _ in range(2):  # the second finds it made
+        subprocess.run(command, cwd=tmp_path, env=variables, check=True, stdout=subprocess.DEVNULL)
+    assert (tmp_path / "asked").read_text() == "env create --yes --prefix .judge --file envs/judge.yaml\n"
+    assert (tmp_path / "installed").read_text() == f"{tmp_path}/.judge\n"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,7 +131,7 @@ def test_scripts_are_what_the_generator_writes(root: Path, tmp_path: Path) -> No
     uv.write_text(f"#!/bin/sh\nsed \"1,/<<'LOCK'/d; /^LOCK/,\\$d\" {root}/envs/$(basename $3 .in).post-deploy.sh\n")
     uv.chmod(0o755)
     subprocess.run(["bash", root / "scripts/lock_environments.sh", uv, "requirements.lock", tmp_path], check=True)
-    for kind in KINDS:
+    for kind in [*KINDS, JUDGE]:
         name = f"{kind}.post-deploy.sh"
         assert (tmp_path / name).read_text() == (root / "envs" / name).read_text(), "make lock-environments"
 

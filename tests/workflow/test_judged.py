@@ -10,9 +10,11 @@ import judge_servers
 import pandas as pd
 import pytest
 import yaml
+from hub_server import environment, serving
 from loopback import Server
 from repository_copy import copy_repository, rules_in, snakemake
 
+from video_r2.data.sources import Pinned, read_lock, write_lock
 from video_r2.records import PREDICTION, write_table
 
 SCORES = [f"results/judged/scores/{metric}/sft/seed-0/videomme.parquet" for metric in ("tac", "vas_judge")]
@@ -37,9 +39,10 @@ class Scoring:
         path.parent.mkdir(parents=True)
         write_table(path, pd.DataFrame([prediction(at, think) for at, think in enumerate(TRACES)]), PREDICTION)
 
-    def snakemake(self, *arguments: str) -> str:
-        rules = ["--allowed-rules", "score_tac", "score_vas_judge"]
-        return snakemake(self.folder, *SCORES, "--profile", "local", "--configfile", self.overlay, *rules, *arguments)
+    def snakemake(self, *arguments: str, hub: str = "http://127.0.0.1:9") -> str:
+        rules = ["--allowed-rules", "score_tac", "score_vas_judge", "fetch_judge"]
+        given = ["--profile", "local", "--configfile", self.overlay, *rules, *arguments]
+        return snakemake(self.folder, *SCORES, *given, environment=environment(hub))
 
     def would_run(self, *arguments: str) -> set[str]:
         return rules_in(self.snakemake(*arguments, "--dry-run"))
@@ -142,3 +145,47 @@ def test_nothing_runs_again_for_another_server_more_patience_or_a_lost_cache(sco
     cache.rename(scoring.folder / "elsewhere.sqlite")
     changes = "judge={'timeout': 600, 'retries': 9, 'url': 'https://elsewhere/v1', 'cache': 'elsewhere.sqlite'}"
     assert "Nothing to be done" in scoring.snakemake("--dry-run", "--config", changes)
+
+
+def test_the_model_that_jobs_serve_is_fetched_before_them_and_is_the_same_judge(
+    root: Path, tmp_path: Path, server: Server
+) -> None:
+    (tmp_path / "repository").mkdir()
+    made, notes = Scoring(root, tmp_path / "repository", server.url), tmp_path / "notes"
+    serve = judge_servers.settings(notes)
+    serve = serve.model_copy(update={"command": [*serve.command, "{model}", "{name}"]}).model_dump(mode="json")
+    judge = {"kind": "cascade", "model": "owner/judge", "url": None, "serve": serve}
+    (made.folder / "served.yaml").write_text(yaml.safe_dump({**made.settings, "judge": judge}))
+    made.overlay = "served.yaml"
+    folder, lock = made.folder / "results/judged/raw/judge", made.folder / "sources.lock.yaml"
+    with serving(judge={"model.safetensors": b"weights", "config.json": b"{}", "model.py": b"code"}) as hub:
+        repository = hub.repositories["owner/judge"]
+        repository.gated = True
+        with pytest.raises(AssertionError, match=r"owner/judge: access has to be asked for"):
+            made.snakemake(hub=hub.address)
+        assert not (made.folder / "results/judged/logs").exists()  # nothing had begun
+
+        repository.gated = False
+        made.snakemake(hub=hub.address)
+        first = repository.commit()
+        assert read_lock(lock)["owner/judge@main"].commit == first
+        assert {path.name for path in folder.iterdir()} >= {"model.safetensors", "config.json"}
+        assert not (folder / "model.py").exists()
+        noted = judge_servers.started(notes)
+        assert [note["arguments"] for note in noted] == [["results/judged/raw/judge", "owner/judge"]] * 2
+        assert {note["environment"]["HF_HUB_OFFLINE"] for note in noted} == {"1"}
+
+        # At an address, and back again: the model is called the same, so that nothing is scored again, and nothing fetched.
+        elsewhere = {**made.settings, "judge": {**made.settings["judge"], "model": "owner/judge"}}
+        (made.folder / "elsewhere.yaml").write_text(yaml.safe_dump(elsewhere))
+        made.overlay = "elsewhere.yaml"
+        assert "Nothing to be done" in made.snakemake("--dry-run")
+        made.overlay = "served.yaml"
+        folder.rename(tmp_path / "aside")
+        assert "Nothing to be done" in made.snakemake("--dry-run")
+        (tmp_path / "aside").rename(folder)
+
+        # Moved on purpose, it is fetched again; the scores stay those of the judge of this name.
+        repository.files["config.json"] = b"{ }"
+        write_lock(lock, {"owner/judge@main": Pinned("model", repository.commit(), {})})
+        assert made.would_run() == {"fetch_judge"}

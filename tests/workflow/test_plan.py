@@ -205,6 +205,7 @@ def test_a_result_depends_on_who_judges_and_not_on_how_the_server_is_reached(roo
         **plan.section("judge"),
         "cache": "results/e/cache/judge.sqlite",
         "logs": "results/e/logs/judge_server",
+        "weights": None,
     }
 
 
@@ -269,6 +270,48 @@ def test_the_validation_split_is_asked_about_apart(root: Path) -> None:
 def test_held_out_questions_come_from_the_training_data(plan: Plan) -> None:
     assert plan.raw_benchmark(SimpleNamespace(benchmark="held")) == "results/e/data/heldout.jsonl"
     assert plan.raw_benchmark(SimpleNamespace(benchmark="one")) == "results/e/raw/benchmarks/one"
+
+
+HUB_MODEL = "owner/judge"
+SERVE = {"gpus": 1}
+
+
+@pytest.mark.parametrize(
+    ("judge", "fetched"),
+    [
+        ({"model": HUB_MODEL, "serve": SERVE}, HUB_MODEL),
+        ({"model": HUB_MODEL, "url": "http://judge:8000/v1"}, None),
+        ({"model": HUB_MODEL, "serve": SERVE, "kind": "rules"}, None),
+        ({"model": HUB_MODEL, "serve": {"command": ["run", "{port}"]}}, None),  # names what it serves by itself
+        ({"model": "/data/judge", "serve": SERVE}, None),
+        ({"model": "scripts/video_r2", "serve": SERVE}, None),  # a folder
+    ],
+)
+def test_the_judges_model_is_a_source_where_jobs_serve_it(root: Path, judge: dict, fetched: str | None) -> None:
+    plan = plan_of(root, judge=judge)
+    assert [source.hub for source in plan.all_sources()] == ([fetched] if fetched else [])
+    folder = "results/e/raw/judge" if fetched else None
+    assert plan.judge_weights() == ([folder] if folder else [])
+    assert plan.judge_service(SimpleNamespace(), [])["weights"] == folder
+    assert plan.judge().get("model", HUB_MODEL) == judge["model"]  # who judges has no other name for it
+
+
+def test_only_a_training_that_asks_waits_for_the_judges_model(root: Path) -> None:
+    rewards = {"rewards": {"temporal_alignment": 1.0}}
+    models = {"aligned": {"stage": "grpo", "start": "sft", "settings": rewards}}
+    plan = plan_of(root, judge={"model": HUB_MODEL, "serve": SERVE}, models=models)
+    assert plan.reward_weights(SimpleNamespace(model="grpo")) == []
+    assert plan.reward_weights(SimpleNamespace(model="aligned")) == ["results/e/raw/judge"]
+
+
+def test_a_sentence_model_that_jobs_would_have_to_download_is_refused(tmp_path: Path) -> None:
+    def read(name: str) -> config.Config:
+        return read_config([], {"temporal_alignment": {"sentence_model": name}})
+
+    with pytest.raises(UserError, match=r"sentence_model: there is no folder 'owner/name', and jobs download nothing"):
+        read("owner/name")
+    for name in (str(tmp_path), "all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"):
+        assert read(name).temporal_alignment.sentence_model == name
 
 
 def test_a_pattern_of_no_names_matches_nothing() -> None:

@@ -87,6 +87,19 @@ def test_the_released_checkpoints_are_evaluated_without_training(root: Path) -> 
     assert wanted["released"] == 1
 
 
+def test_all_that_comes_over_a_network_is_fetched_by_one_target_and_nothing_else_is_done(
+    root: Path, tmp_path: Path
+) -> None:
+    """For nodes without a network. A job beside a fetch sees no network at all (tests/test_run.py)."""
+    locally = ["--profile", "slurm", "--executor", "local", "--cores", "8"]
+    (tmp_path / "served.yaml").write_text("judge: {url: null, serve: {gpus: 4}}")
+    served = ["--configfile", str(tmp_path / "served.yaml")]
+    fetches = {"fetch_dataset": 1, "fetch_benchmark": 11, "fetch_model": 11}
+    assert jobs(root, "fetched", *locally) == {**fetches, "fetched": 1}
+    assert jobs(root, "fetched", *locally, *served) == {**fetches, "fetch_judge": 1, "fetched": 1}
+    assert jobs(root, "fetched", "--profile", "local") == {"fetched": 1}  # what is generated is not fetched
+
+
 def test_sample_answers_show_responses_and_scores_of_the_first_seed(root: Path) -> None:
     """A model that no seed changes has the first one, which need not be the least."""
     arguments = ["--profile", "local", "--quiet", "host", "--config", "seeds=[1,0]", "-n", "--forceall", "--nolock"]

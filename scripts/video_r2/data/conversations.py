@@ -12,10 +12,11 @@ from typing import Any
 
 from video_r2.data.rejected import refuse_signs_of_models
 from video_r2.data.subtitles import read_srt
-from video_r2.errors import RejectedRecord, UserError
+from video_r2.errors import RejectedRecord, UnsupportedRecord, UserError
 from video_r2.files import is_file, replacing
 
 MEDIA_FOLDER = "videos"  # below which the release keeps images, too
+SUPPORTED = "examples over one video or one image are trained on"
 PLACEHOLDERS = {"video": "<video>", "image": "<image>"}
 _RESPONSE = re.compile(r"<think>(.*)</think>\s*<answer>(.*)</answer>\s*", re.DOTALL)
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
@@ -47,6 +48,11 @@ class Conversation:
     answer: str
     grounding: dict[str, str]
     subtitle: str | None
+
+    @property
+    def shown(self) -> str | None:
+        """Path of what the model sees: the video or the one image; None where there are several images."""
+        return self.images[0] if len(self.images) == 1 else self.video
 
 
 class _Repeated(dict[str, Any]):
@@ -85,7 +91,7 @@ def read_conversations(path: str | Path, media_root: str | Path) -> tuple[list[C
         except RejectedRecord as error:
             # A defect of the row's own files keeps their name in the reason.
             reason = f"{error.file}: {error.reason}" if error.file else error.reason
-            rejected.append(RejectedRecord(reason, file=path, record=identity, cure=error.cure))
+            rejected.append(type(error)(reason, file=path, record=identity, cure=error.cure))
             continue
         seen.add(identity)
         conversations.append(conversation)
@@ -219,7 +225,7 @@ def _read_row(row: dict[str, Any], identity: str, media_root: Path) -> Conversat
     media = [_media(path, media_root) for path in _strings(row[kinds[0]], kinds[0])]
     video = media[0] if kinds == ["video"] else None
     if video is not None and len(media) > 1:
-        raise _unusable(f"has {len(media)} videos; examples over one video are supported")
+        raise UnsupportedRecord(f"has {len(media)} videos; {SUPPORTED}", cure="nothing; the others are trained on")
     human, response = _turns(row)
     refuse_signs_of_models(human, response)
     think, answer = _blocks(response)
@@ -309,7 +315,8 @@ def _grounding(value: Any) -> dict[str, str]:
 
 def _subtitle(video: Path) -> str | None:
     subtitle = video.with_suffix(".srt")
-    if not subtitle.exists():
+    # An empty one is that of a silent video.
+    if not subtitle.exists() or not subtitle.read_bytes().strip(b"\xef\xbb\xbf \t\r\n"):
         return None
     read_srt(subtitle, rejected=[])  # a file without one usable cue is refused here, rather than in the middle of a run
     return str(subtitle)

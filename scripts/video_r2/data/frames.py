@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from video_r2 import config
 from video_r2.checksums import NotedChecksums
@@ -25,12 +25,13 @@ from video_r2.files import replacing, set_aside, unreadable
 
 VERSION = 1  # to be raised when the same files and settings give other frames
 PATCH = 28  # Qwen2.5-VL: sides are multiples of the patch of 14 pixels times the merge of 2
+IMAGES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})  # endings of files that are images
 MAX_ASPECT = 200  # Qwen2.5-VL: limit of its processor
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What a model sees of a video.
+    """What a model sees of a video, or of an image: to the model an image is a video of one frame, which is repeated.
 
     Attributes:
         frames: uint8 RGB, shape [T, height, width, 3], at the model's size.
@@ -77,7 +78,7 @@ class FrameCache:
         """Give the clip of a video, from the cache if it is there.
 
         Args:
-            video: the video file.
+            video: the video file, or an image.
             subtitle: its `.srt` file; None for none.
 
         Raises:
@@ -103,14 +104,14 @@ class FrameCache:
 
     def key(self, video: str | Path, subtitle: str | Path | None) -> str:
         """SHA-256 of everything that a clip depends on."""
-        drawn = self.frames.overlay
+        drawn = self.frames.overlay and not is_image(video)
         parts = {
             "version": VERSION,
             "video": self._digest(video),
             "subtitle": self._digest(subtitle) if drawn and subtitle is not None else None,
             "frames": self.frames.model_dump(mode="json"),
             "overlay": self.overlay.model_dump(mode="json") if drawn else None,
-            "font": self._font,
+            "font": self._font if drawn else None,
             "decoder": self.decoder,
             "patch": PATCH,
         }
@@ -132,15 +133,42 @@ def build_clip(
 ) -> Clip:
     """Decode a video, draw the clock and the subtitle on its frames if asked to, and resize them.
 
+    An image has no time, and so no clock.
+
     Raises:
-        RejectedRecord: if the video or the subtitle cannot be used.
+        RejectedRecord: if the video, the image or the subtitle cannot be used.
     """
+    if is_image(video):
+        return Clip(resize(read_image(video), frames), np.zeros(1), frames.fps)
     info = videos.probe(video)
     planned = videos.sample_times(info.seconds, info.fps, frames)
     pictures, times = videos.read_frames(video, planned, decoder)
     cues = read_srt(subtitle) if frames.overlay and subtitle is not None else []
     fps = videos.sampling_rate(len(planned), info.seconds, frames)
     return make_clip(pictures, times, fps, cues, frames, settings)
+
+
+def is_image(path: str | Path) -> bool:
+    """Whether a file is an image, and not a video, by its ending."""
+    return Path(path).suffix.lower() in IMAGES
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """An image as it is to be looked at: uint8 RGB, shape [1, height, width, 3].
+
+    Raises:
+        RejectedRecord: if it is damaged, or none.
+    """
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            return np.asarray(upright.convert("RGB"))[None]
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # Pillow's own errors have none
+            raise unreadable(error, path, "fetch the file, or leave it out") from error
+        raise RejectedRecord(
+            f"is not an image that can be read: {error}", file=path, cure="fetch it again, or leave it out"
+        ) from error
 
 
 def make_clip(

@@ -41,12 +41,12 @@ def judge_of(job: Job, shared: Address | None = None) -> Judge:
         shared: address of a server, where several processes of a job share one; see `server.JudgeServer`.
     """
     service = dict(job.params.judge_service)
-    logs = service.pop("logs", "")
+    logs, weights = service.pop("logs", ""), service.pop("weights", None)
     settings = config.Judge.model_validate({**service, **job.params.judge})
     server = None
     if settings.serve is not None and settings.kind != "rules":
         log = Path(logs, job.rule, "/".join(map(str, job.wildcards)) + ".log")
-        server = JudgeServer(settings.serve, settings.model, log, shared)
+        server = JudgeServer(settings.serve, settings.model, log, shared, weights)
     return make_judge(settings, job.params.semantics, server)
 
 

@@ -64,16 +64,25 @@ class JudgeServer:
 
     Args:
         settings: what to start, and how long to wait for it.
-        model: what it is to serve.
+        model: what it is to serve, and is asked for.
         log: file for what it says; one of an earlier server is replaced.
         shared: address that several processes of this node have agreed upon, each with an instance of its own: whichever asks
             first starts the server for all. None for one's own.
+        weights: folder that the model lies in; None where the server finds it by its name.
     """
 
-    def __init__(self, settings: config.JudgeServer, model: str, log: Path, shared: Address | None = None) -> None:
+    def __init__(
+        self,
+        settings: config.JudgeServer,
+        model: str,
+        log: Path,
+        shared: Address | None = None,
+        weights: str | None = None,
+    ) -> None:
         self.address = shared or new_address()
         self._settings = settings
         self._model = model
+        self._weights = weights
         self._log = log
         self._is_shared = shared is not None
         self._held = _hold(self.address.port)
@@ -166,7 +175,12 @@ class JudgeServer:
         print(f"judge: starting a server of {self._model} on {self._settings.gpus} GPUs; its log is {self._log}")
 
     def _filled_in(self, word: str) -> str:
-        values = {"model": self._model, "port": self.address.port, "gpus": self._settings.gpus}
+        values = {
+            "model": self._weights or self._model,
+            "name": self._model,
+            "port": self.address.port,
+            "gpus": self._settings.gpus,
+        }
         for name, value in values.items():
             word = word.replace(f"{{{name}}}", str(value))
         return word
@@ -180,6 +194,7 @@ class JudgeServer:
             "PATH": os.pathsep.join(filter(None, [os.path.dirname(program), kept.get("PATH")])),
             "PYTHONUNBUFFERED": "1",
             self._settings.key_variable: self.address.key,
+            **({"HF_HUB_OFFLINE": "1"} if self._weights else {}),  # all is there; nothing is looked up in passing
         }
 
     def _wait(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,10 +18,20 @@ class Averaging:
     Attributes:
         macro: average within each category first, then over the categories; else over all questions alike.
         merged: categories that are averaged together, each with the same weight, before they count as one.
+        parts: over how many the published average is; None where it is over questions.
     """
 
     macro: bool = False
     merged: Mapping[str, str] = field(default_factory=dict)
+    parts: int | None = None
+
+    def parts_of(self, categories: Iterable[str]) -> set[str]:
+        """What an average over questions of these categories is over."""
+        return {self.merged.get(category, category) for category in categories}
+
+    def lacks(self, categories: Iterable[str]) -> bool:
+        """Whether questions of these categories lack a part of the published average."""
+        return self.parts is not None and len(self.parts_of(categories)) < self.parts
 
     def average(self, sums: np.ndarray, counts: np.ndarray, categories: Sequence[str]) -> np.ndarray:
         """Average from the sums and counts of categories; a category without questions is left out.
@@ -56,13 +66,13 @@ _DIRECTIONS = {f"object_rel_direction_{level}": "object_rel_direction" for level
 # By adapter; a benchmark that is not listed averages over its questions. Sources: the release's lmms-eval tasks and,
 # for VSI-Bench, its authors' definition of eight types.
 ACCURACY_AVERAGES: dict[str, Averaging] = {
-    "mvbench": MACRO,  # 20 configurations
-    "mlvu": MACRO,  # 7 types
-    "video_mmmu": MACRO,  # 3 tracks
-    "vsibench": Averaging(macro=True, merged=_DIRECTIONS),  # 8 types, the directions being one
+    "mvbench": Averaging(macro=True, parts=20),  # configurations
+    "mlvu": Averaging(macro=True, parts=7),  # types
+    "video_mmmu": Averaging(macro=True, parts=3),  # tracks
+    "vsibench": Averaging(macro=True, merged=_DIRECTIONS, parts=8),  # types, the directions being one
 }
 # The released post-processing of VSI-Bench takes the three directions as three types of ten.
-RELEASED_ACCURACY_AVERAGES: dict[str, Averaging] = {**ACCURACY_AVERAGES, "vsibench": MACRO}
+RELEASED_ACCURACY_AVERAGES: dict[str, Averaging] = {**ACCURACY_AVERAGES, "vsibench": Averaging(macro=True, parts=10)}
 
 
 def averaging_of(adapter: str, metric: str = "accuracy", semantics: Semantics = "corrected") -> Averaging:

@@ -188,6 +188,20 @@ def cells(
     return pd.DataFrame(rows, columns=CELLS)
 
 
+def lacking(scores: pd.DataFrame, study: Study) -> list[str]:
+    """Benchmarks whose accuracy lacks parts (tasks, types, tracks) that its published average is over, with how many it has."""
+    found = []
+    accuracy = scores[scores["metric"] == "accuracy"].dropna(subset="score")
+    for name, own in accuracy.groupby("benchmark", sort=False):
+        if (benchmark := study.benchmarks.get(str(name))) is None:
+            continue
+        averaging = averaging_of(benchmark.adapter, "accuracy", study.semantics)
+        fewest = min((set(of_one["category"]) for _, of_one in own.groupby(["evaluation", "seed"])), key=len)
+        if averaging.lacks(fewest):
+            found.append(f"{benchmark.label} (over {len(averaging.parts_of(fewest))} of {averaging.parts} parts)")
+    return found
+
+
 def differences(
     scores: pd.DataFrame,
     study: Study,

@@ -16,18 +16,31 @@ from video_r2.paper.tables import Block, Column, Row, Sheet, Value
 FAMILIES = {"non_reasoning": "Non-reasoning models", "reasoning": "Reasoning models"}
 COMPONENTS = {"sft": "SFT", "grpo": "GRPO", "tar": "TAR", "gate": "Gate"}
 SIGNIFICANT = "*"
+UNLIKE = "†"
 
 
-def main_accuracy_sheet(cells: pd.DataFrame, header: Header) -> Sheet:
-    """The main table: a block per family; generic benchmarks and their mean, reasoning ones and theirs, overall."""
+def main_accuracy_sheet(cells: pd.DataFrame, header: Header, lacking: Sequence[str] = ()) -> Sheet:
+    """The main table: a block per family; generic benchmarks and their mean, reasoning ones and theirs, overall.
+
+    Args:
+        lacking: benchmarks whose average lacks parts of the published one (`exhibits.lacking`).
+    """
     columns = _benchmark_columns(header, ranked=True)
     blocks = []
     for family, title in FAMILIES.items():
         rows = _labelled_rows(cells[cells["family"] == family])
         if rows:
             blocks.append(Block(title, rows))
-    notes = "Accuracy in percent; the best of each column in bold, the second underlined. " + _seed_note(cells)
-    return Sheet("Accuracy on the benchmarks", "Model", columns, blocks, notes.strip())
+    notes = ["Accuracy in percent; the best of each column in bold, the second underlined.", _lacking_note(lacking)]
+    return Sheet("Accuracy on the benchmarks", "Model", columns, blocks, _joined(*notes, _seed_note(cells)))
+
+
+def _lacking_note(lacking: Sequence[str]) -> str:
+    return f"Not the published average: {', '.join(lacking)}." if lacking else ""
+
+
+def _joined(*notes: str) -> str:
+    return " ".join(filter(None, notes))
 
 
 def _benchmark_columns(header: Header, ranked: bool) -> list[Column]:
@@ -41,20 +54,33 @@ def _benchmark_columns(header: Header, ranked: bool) -> list[Column]:
     ]
 
 
-def released_sheet(pairs: pd.DataFrame, header: Header) -> Sheet:
+def released_sheet(pairs: pd.DataFrame, header: Header, published: Header, lacking: Sequence[str] = ()) -> Sheet:
     """What the released checkpoints reach here, under what was published for them: a block a metric.
+
+    Averages over other benchmarks than the published ones are marked, on both sides.
 
     Args:
         pairs: columns `label`, `metric`, `column`, `published` and `value`.
+        header: the benchmarks of this run.
+        published: those of the published numbers.
+        lacking: as in the main table.
     """
+    sizes = {average: (len(header.members(average)), len(published.members(average))) for average in AVERAGES}
+    unlike = [average for average in AVERAGES if set(header.members(average)) != set(published.members(average))]
+    marks = dict.fromkeys(unlike, UNLIKE)
     blocks = []
     for metric, members in pairs.groupby("metric", sort=False):
         rows = []
         for label, own in members.groupby("label", sort=False):
             for side, key in (("published", "published"), ("here", "value")):
-                rows.append(Row(f"{label}, {side}", dict(zip(own["column"], own[key], strict=True))))
+                rows.append(Row(f"{label}, {side}", dict(zip(own["column"], own[key], strict=True)), marks))
         blocks.append(Block(METRIC_LABELS[str(metric)], rows))
-    notes = "Percent. The CSV file has a 95% interval for every number found here."
+    counted = ", ".join(f"{average} {sizes[average][0]} and {sizes[average][1]}" for average in unlike)
+    notes = _joined(
+        "Percent. The CSV file has a 95% interval for every number found here.",
+        f"{UNLIKE}: not to be compared, over other benchmarks here than as published ({counted})." if unlike else "",
+        _lacking_note(lacking),
+    )
     return Sheet("The released checkpoints", "Checkpoint", _benchmark_columns(header, ranked=False), blocks, notes)
 
 

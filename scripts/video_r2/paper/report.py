@@ -20,6 +20,8 @@ from video_r2.paper.tables import Block, Column, Row, Sheet, to_page
 
 REJECTED = ["stage", "file", "record", "reason", "cure"]
 SHOW_REJECTED = 200
+OFTEN = 5  # reasons in the notes that many records share, so many:
+MANY = 10
 
 
 def samples_page(
@@ -102,7 +104,12 @@ def rejected_sheet(rejected: pd.DataFrame) -> Sheet:
         notes = f"{total} records were set aside; the first {len(shown)} are shown, all are in the CSV file."
     else:
         notes = f"{total} record{'s were' if total > 1 else ' was'} set aside; the others went on."
-    return Sheet("Rejected records", "Stage", columns, blocks, notes)
+    often = [
+        f"{number} times: {reason}."
+        for reason, number in Counter(rejected["reason"]).most_common(OFTEN)
+        if number >= MANY
+    ]
+    return Sheet("Rejected records", "Stage", columns, blocks, " ".join([notes, *often]))
 
 
 def _strip(sample: Any) -> str:

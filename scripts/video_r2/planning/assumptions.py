@@ -29,10 +29,11 @@ class Reached(Section):
 
 
 class Weights(Section):
-    """The model that is trained and asked."""
+    """The model that is trained and asked, and the weights of the judge's."""
 
     language_weights: Positive
     vision_weights: Positive
+    judge_weights: Positive
     bytes_per_weight: Positive
     lora_weights_per_rank: Positive
     pixels_per_token: Positive

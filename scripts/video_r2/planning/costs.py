@@ -75,6 +75,7 @@ class Costs:
             "fetch_dataset": self._fetch_dataset,
             "fetch_benchmark": self._fetch_benchmark,
             "fetch_model": self._fetch_model,
+            "fetch_judge": self._fetch_judge,
             "index_videos": self._index_videos,
             "build_training_frames": self._build_training_frames,
             "build_frames": self._build_frames,
@@ -107,6 +108,10 @@ class Costs:
 
     def _fetch_model(self, job: Job) -> Cost:
         return Cost(self._checkpoint / (self._assumed.machine.download * 1e6), kept=self._checkpoint)
+
+    def _fetch_judge(self, job: Job) -> Cost:
+        size = self._assumed.model.judge_weights * self._assumed.model.bytes_per_weight
+        return Cost(size / (self._assumed.machine.download * 1e6), kept=size)
 
     def _index_videos(self, job: Job) -> Cost:
         sets = self._assumed.training_sets.values()

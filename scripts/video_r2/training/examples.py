@@ -31,7 +31,7 @@ THINK_BLOCK = re.compile(r"(?<=<think>).*(?=</think>)", re.DOTALL)
 
 
 def usable_examples(rows: str | Path, clips: str | Path, cache: FrameCache) -> list[Conversation]:
-    """Read the examples that can be trained on: those over a video whose frames are in the frame cache.
+    """Read the examples that can be trained on: those over a video or an image whose frames are in the frame cache.
 
     A video may decode in its last part, and so be listed as one, and not where most of its frames are.
 
@@ -51,13 +51,12 @@ def usable_examples(rows: str | Path, clips: str | Path, cache: FrameCache) -> l
     usable = [
         example
         for example in examples
-        if example.video is not None and example.video in videos and cache.key(example.video, example.subtitle) in keys
+        if example.shown in videos and cache.key(_shown(example), example.subtitle) in keys
     ]
-    images = sum(example.video is None for example in examples)
     if len(usable) < len(examples):
         print(
-            f"{len(examples) - len(usable)} of {len(examples)} examples are left out: {images} over images, which cannot "
-            f"be trained on yet, and {len(examples) - len(usable) - images} over videos without frames"
+            f"{len(examples) - len(usable)} of {len(examples)} examples are left out: their videos or images are not in the "
+            "frame cache (data/rejected/frames-training.jsonl says why)"
         )
     if not usable:
         raise UserError("holds no example that can be used", file=rows, cure="see data/rejected/frames-training.jsonl")
@@ -79,7 +78,7 @@ class VideoEncoder:
 
     def __call__(self, examples: Sequence[Conversation]) -> list[VideoFeatures]:
         """Features of each example's video, in order."""
-        missing = {self._video(example): example for example in examples if self._video(example) not in self._kept}
+        missing = {_shown(example): example for example in examples if _shown(example) not in self._kept}
         fresh: dict[str, VideoFeatures] = {}
         for video, example in missing.items():
             clip = self._cache.load(video, example.subtitle)
@@ -87,7 +86,7 @@ class VideoEncoder:
             # Alone: what is computed together may round otherwise, and after an interruption other videos are missing.
             with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._reads_bf16):
                 fresh[video] = compute_features(self._model, [patches])[0]
-        given = [fresh.get(video) or self._kept[video] for video in map(self._video, examples)]
+        given = [fresh.get(video) or self._kept[video] for video in map(_shown, examples)]
         for video, features in fresh.items():
             self._kept[video] = features
             self._bytes += features.features.nbytes
@@ -105,15 +104,15 @@ class VideoEncoder:
     def _reads_bf16(self) -> bool:
         return cast(Any, self._model.config.vision_config)._attn_implementation == FLASH_ATTENTION
 
-    @staticmethod
-    def _video(example: Conversation) -> str:
-        if example.video is None:
-            raise UserError(
-                "is an example over images, which the trainers cannot use yet",
-                record=example.id,
-                cure="leave it out of the training set",
-            )
-        return example.video
+
+def _shown(example: Conversation) -> str:
+    if example.shown is None:
+        raise UserError(
+            "is an example over several images, which the trainers cannot use",
+            record=example.id,
+            cure="leave it out of the training set",
+        )
+    return example.shown
 
 
 def write_response(example: Conversation, trace: Trace) -> str:

@@ -211,7 +211,7 @@ class VideoGRPOTrainer(SavingTrainer):
                     raise UserError(
                         f"its prompt has {tokens} tokens, more than training.grpo.max_prompt_tokens = "
                         f"{self.max_prompt_tokens}",
-                        file=example.video,
+                        file=example.shown,
                         record=example.id,
                         cure="raise it, show fewer or smaller frames (training.grpo.frames), or leave the example out",
                     )
