@@ -216,10 +216,13 @@ def test_jobs_of_scores_ask_for_gpus_only_where_each_starts_a_server(
     assert plan_of(root, judge=SERVER).judge_resources() == {}
     assert plan_of(root, judge={"kind": "rules", "serve": {}}).judge_resources() == {}
     served = plan_of(root, judge={"serve": {"gpus": 2, "memory": 90_000, "cores": 6}, "model": "m"})
-    asked = {"gpu": 2, "mem_mb": 90_000, "cpus_per_task": 6, "runtime": 120}
-    assert served.judge_resources() == {**asked, "slurm_partition": "gpu", "gpu_model": "h100"}
+    asked = {"gpu": 2, "cpus_per_task": 6, "runtime": 120}
+    resources = served.judge_resources()
+    memory = resources.pop("mem_mb")
+    assert [memory(None, attempt) for attempt in (1, 2, 3)] == [90_000, 180_000, 180_000]
+    assert resources == {**asked, "slurm_partition": "gpu", "gpu_model": "h100"}
     on_cpus = plan_of(root, judge={"serve": {"gpus": 0, "memory": 90_000, "cores": 6}, "model": "m"})
-    assert on_cpus.judge_resources() == {**asked, "gpu": 0}
+    assert {**on_cpus.judge_resources(), "mem_mb": 90_000} == {**asked, "mem_mb": 90_000, "gpu": 0}
     # Who judges is the same.
     assert served.judge() == plan_of(root, judge=SERVER).judge()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -108,3 +109,46 @@ def test_every_rule_of_the_paper_was_submitted(root: Path, submitted: dict[str, 
         root, "all", "--profile", "slurm", "--dry-run", "--forceall", "--quiet", "host", "rules", "--nolock"
     )
     assert {*submitted, "all"} == rules_in(planned)
+
+
+AGAIN = """
+import json, sys
+from video_r2.dry_run import dry_run
+
+def asked(workflow):
+    memory = {}
+    for job in workflow.dag.jobs:
+        if job.resources.get("gpu"):
+            memory[job.rule.name] = []
+            for attempt in (1, 2, 3, 4):
+                job.attempt = attempt
+                memory[job.rule.name].append(job.resources["mem_mb"])
+    return memory
+
+print(json.dumps(dry_run(sys.argv[1:], asked)))
+"""
+
+
+def test_a_gpu_job_that_comes_again_asks_for_twice_the_memory_and_no_more(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("prediction_gpus: 2\n", encoding="utf-8")
+    (tmp_path / "serve.yaml").write_text("judge: {url: null, serve: {gpus: 4, memory: 200000}}\n", encoding="utf-8")
+    done = subprocess.run(
+        [
+            *[sys.executable, "-c", AGAIN],
+            *(f"results/paper/scores/{metric}/grpo/seed-0/mmvu.json" for metric in ("tac", "vas_attention")),
+            *["--profile", "slurm", "--configfile", str(tmp_path / "serve.yaml")],
+        ],
+        cwd=root,
+        env=os.environ | {"VIDEO_R2_SITE": str(tmp_path / "site.yaml"), "PYTHONPATH": "scripts"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "train_sft": [400_000, 800_000, 800_000, 800_000],
+        "train_grpo": [480_000, 960_000, 960_000, 960_000],
+        "predict": [120_000, 240_000, 240_000, 240_000],
+        "score_vas_attention": [60_000, 120_000, 120_000, 120_000],
+        "score_tac": [200_000, 400_000, 400_000, 400_000],
+    }
