@@ -41,7 +41,9 @@ def test_a_checkpoint_in_bfloat16_has_half_the_bytes_and_is_loaded_as_it_is(tmp_
         save_checkpoint(tmp_path / str(bf16), model, processor, {}, [], bf16)
         size[bf16] = (tmp_path / str(bf16) / "model.safetensors").stat().st_size
     weights = sum(weight.numel() for weight in model.parameters())
-    assert size[False] - size[True] == pytest.approx(2 * weights, rel=0.02)  # and the file's head, which names each weight
+    assert size[False] - size[True] == pytest.approx(
+        2 * weights, rel=0.02
+    )  # and the file's head, which names each weight
     loaded = load_model(tmp_path / "True", "eager", bf16=True).state_dict()
     assert loaded.keys() == before.keys()
     for name, weight in loaded.items():

@@ -128,7 +128,8 @@ def _told(name: str, archive: Path) -> Iterator[None]:
     try:
         yield
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise _refused(f"holds {name!r}, and a file where that needs a folder, or a folder where it is a file", archive) from error
+        why = "and a file where that needs a folder, or a folder where it is a file"
+        raise _refused(f"holds {name!r}, {why}", archive) from error
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise

@@ -55,7 +55,7 @@ class Line:
         hours: what each takes, from the shortest to the longest; none where nothing is known.
         gpu_hours: of all of them.
         kept: bytes that all of them leave.
-        passing: bytes that each needs besides, while it runs.
+        passing: bytes that they need besides while they run, all at once.
         factor: what the model's seconds are multiplied with, as the `measured` jobs tell.
         over: how many may take longer than their limit, which is `limit` hours.
     """
@@ -101,6 +101,11 @@ class Plan:
         """Bytes that all jobs leave."""
         return sum(line.kept for line in self.lines)
 
+    @property
+    def peak(self) -> float:
+        """Bytes that are there at most: what is left, and what is there while jobs run, should all of them at once."""
+        return self.kept + sum(line.passing for line in self.lines)
+
 
 # --- from the workflow ------------------------------------------------------------------------------------------------
 
@@ -130,7 +135,10 @@ def _plan(workflow: Any, site: Site) -> Plan:
     plan = workflow.globals["PLAN"]
     assumed = read_assumptions()
     gpu = assumed.gpu(site.gpu_type)
-    costs = Costs(assumed, gpu, Path(plan.results), plan.adapters()) if plan.config.data.source == "hub" else None
+    sizes = {hub: known.gigabytes * 1e9 for hub, known in plan.sources.table.items() if known.gigabytes}
+    costs = (
+        Costs(assumed, gpu, Path(plan.results), plan.adapters(), sizes) if plan.config.data.source == "hub" else None
+    )
     dag = workflow.dag
     ordered = [job for level in dag.toposorted() for job in level if not job.rule.norun and job.output]
     require_layouts(plan, (job for job in ordered if dag.needrun(job)))
@@ -202,7 +210,7 @@ def summed(jobs: Sequence[Planned], gpu: str, free: float) -> Plan:
                 hours=tuple(hours[number] for number in known),
                 gpu_hours=sum(hours[number] * jobs[number].gpus for number in known),
                 kept=sum(cost.kept for cost in costs),
-                passing=max((cost.passing for cost in costs), default=0.0),
+                passing=sum(cost.passing for cost in costs),
                 factor=factor,
                 measured=measured,
                 over=sum(limit is not None and hours[number] > limit for number in known),
@@ -255,12 +263,13 @@ def told(plan: Plan) -> str:
     if any(line.gpus and line.jobs for line in plan.lines):
         lines.append(f"GPU-hours are those of {plan.gpu.upper()}s.")
     lines.append(f"With as many GPUs at once as it can use, it takes {_time(plan.least_hours)}.")
-    passing = [line for line in plan.lines if line.passing and line.jobs]
+    passing = [line for line in plan.lines if line.passing]
     if passing:
         each = ", ".join(f"{_size(line.passing)} of {line.rule}" for line in passing)
-        lines.append(f"While they run, jobs need besides: {each}.")
-    needed = plan.kept + max((line.passing for line in passing), default=0.0)
-    if needed > plan.free:
+        lines.append(
+            f"While they run, jobs need besides, should all run at once: {each}; so {_size(plan.peak)} at the most."
+        )
+    if plan.peak > plan.free:
         lines.append(f"The disk has {_size(plan.free)} free, which may not be enough.")
     for line in plan.lines:
         if line.over:
