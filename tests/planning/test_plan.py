@@ -94,6 +94,11 @@ def test_the_paper_is_planned_before_anything_is_there(root: Path) -> None:
     hours = {line["rule"]: line["gpu_hours"] for line in plan["lines"]}
     assert {rule for rule, of in hours.items() if of} == {"train_sft", "train_grpo", "predict", "score_vas_attention"}
     assert 100 < sum(hours.values()) < 10_000
+    # As in docs/training.md, on eight.
+    assert {rule: round(needed / 2**30, 1) for rule, needed in plan["memory"].items()} == {
+        "train_sft": 41.4,
+        "train_grpo": 39.1,
+    }
 
 
 def test_a_runs_own_benchmark_files_correct_the_model(root: Path, tmp_path: Path) -> None:

@@ -17,7 +17,16 @@ from video_r2.planning.assumptions import read_assumptions
 from video_r2.training import launch
 from video_r2.training.grpo import SharedExamples
 from video_r2.training.layout import Layout, Share, layout_of, share_of
-from video_r2.training.memory import Shape, at_its_peak, estimate, require_memory, shape_in, size_of, tokens_of
+from video_r2.training.memory import (
+    Shape,
+    at_its_peak,
+    estimate,
+    needed_by,
+    require_memory,
+    shape_in,
+    size_of,
+    tokens_of,
+)
 from video_r2.training.sft import LANGUAGE_MODEL_LINEAR
 
 GIB = 2**30
@@ -174,12 +183,13 @@ def test_states_of_zero_are_counted_by_hand() -> None:
 
 def test_the_paper_fits_on_eight_gpus_of_80_gb_and_not_without_sharding() -> None:
     for settings in (PAPER_SFT, PAPER_GRPO):
-        assert "of 79.0 GiB" in require_memory(SEVEN, settings, Layout(1, 8, "gpu"), 79 * GIB)
+        eight = Layout(1, 8, "gpu")
+        assert "of 79.0 GiB" in require_memory(needed_by(SEVEN, settings, eight), eight, 79 * GIB)
     alone = PAPER_GRPO.model_copy(update={"sharding": "none"})
     with pytest.raises(
         UserError, match=r"would need about \d{3}\.\d GiB on each of 8 GPUs, which have 79.0 .*use sharding"
     ):
-        require_memory(SEVEN, alone, Layout(1, 8, "gpu"), 79 * GIB)
+        require_memory(needed_by(SEVEN, alone, eight), eight, 79 * GIB)
 
 
 @pytest.mark.parametrize("settings", [PAPER_SFT, PAPER_GRPO], ids=["sft", "grpo"])

@@ -183,7 +183,7 @@ class Costs:
         return self._trained(job, seconds + steps * self._assumed.machine.step, self._assumed.model.language_weights)
 
     def _trained(self, job: Job, seconds: float, trained: float) -> Cost:
-        """Of so many trained weights: a state has each in float32 with Adam's two figures, and of zero2 as it is computed in."""
+        """Of so many trained weights: a state has each in float32 with two moments, and of zero2 as it is computed in, too."""
         settings = job.params.settings
         number, sharding = SHORT if settings["bf16"] else LONG, settings["sharding"]
         state = trained * (3 * LONG + (number if sharding == "zero2" else 0))

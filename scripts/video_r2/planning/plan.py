@@ -84,12 +84,14 @@ class Plan:
         lines: in the order of the stages.
         least_hours: from the first job's begin to the last one's end, however many GPUs there are.
         free: bytes that the disk of the results has.
+        memory: by rule, the bytes that its trainings need of each GPU.
     """
 
     gpu: str
     lines: list[Line]
     least_hours: float
     free: float
+    memory: Mapping[str, float]
 
     @property
     def gpu_hours(self) -> float:
@@ -141,7 +143,7 @@ def _plan(workflow: Any, site: Site) -> Plan:
     )
     dag = workflow.dag
     ordered = [job for level in dag.toposorted() for job in level if not job.rule.norun and job.output]
-    require_layouts(plan, (job for job in ordered if dag.needrun(job)))
+    memory = require_layouts(plan, (job for job in ordered if dag.needrun(job)))
     numbers = {job: number for number, job in enumerate(ordered)}
     jobs = []
     for job in ordered:
@@ -161,7 +163,7 @@ def _plan(workflow: Any, site: Site) -> Plan:
             )
         )
     there = next(path for path in Path(plan.results).absolute().parents if path.exists())
-    return summed(jobs, gpu, shutil.disk_usage(there).free)
+    return summed(jobs, gpu, shutil.disk_usage(there).free, memory)
 
 
 def _measured(benchmark: str | None) -> float | None:
@@ -175,13 +177,14 @@ def _measured(benchmark: str | None) -> float | None:
 # --- corrected and summed ---------------------------------------------------------------------------------------------
 
 
-def summed(jobs: Sequence[Planned], gpu: str, free: float) -> Plan:
+def summed(jobs: Sequence[Planned], gpu: str, free: float, memory: Mapping[str, float] | None = None) -> Plan:
     """The jobs by rule; the seconds of those that are to run are the model's, times what the rule's done jobs have shown.
 
     Args:
         jobs: each behind those that it waits for.
         gpu: the kind of GPU that the model is about.
         free: bytes that the disk has.
+        memory: by rule, the bytes that its trainings need of each GPU.
     """
     by_rule: dict[tuple[str, str], list[int]] = {}
     for number, job in enumerate(jobs):
@@ -217,7 +220,7 @@ def summed(jobs: Sequence[Planned], gpu: str, free: float) -> Plan:
                 limit=limit,
             )
         )
-    return Plan(gpu, lines, _longest_way(jobs, hours), free)
+    return Plan(gpu, lines, _longest_way(jobs, hours), free, memory or {})
 
 
 def _shown(jobs: Iterable[Planned]) -> tuple[float, float | None, int]:
@@ -262,6 +265,9 @@ def told(plan: Plan) -> str:
     ]
     if any(line.gpus and line.jobs for line in plan.lines):
         lines.append(f"GPU-hours are those of {plan.gpu.upper()}s.")
+    if plan.memory:
+        each = ", ".join(f"{needed / 2**30:.0f} GiB for {rule}" for rule, needed in plan.memory.items())
+        lines.append(f"Of each GPU's memory a training needs about {each}.")
     lines.append(f"With as many GPUs at once as it can use, it takes {_time(plan.least_hours)}.")
     passing = [line for line in plan.lines if line.passing]
     if passing:

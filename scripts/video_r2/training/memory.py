@@ -163,16 +163,24 @@ def at_its_peak(parts: dict[str, float]) -> float:
     return sum(parts.values()) - min(generating, learning)
 
 
-def require_memory(shape: Shape, settings: Sft | Grpo, layout: Layout, there: float) -> str:
-    """The estimate for each GPU, which has `there` bytes, in words.
+def needed_by(shape: Shape, settings: Sft | Grpo, layout: Layout) -> dict[str, float]:
+    """The estimate for each GPU of a layout.
 
     Raises:
-        UserError: if it cannot fit, or the layout cannot share a step out.
+        UserError: if the layout cannot share a step out.
     """
     batch = getattr(settings, settings.step_batch)
     rollouts = settings.group_size if isinstance(settings, Grpo) else 1
     share = share_of(batch, settings.per_device_batch, layout.processes, rollouts)
-    parts = estimate(shape, settings, share, layout.processes)
+    return estimate(shape, settings, share, layout.processes)
+
+
+def require_memory(parts: dict[str, float], layout: Layout, there: float) -> str:
+    """The estimate for each GPU, which has `there` bytes, in words.
+
+    Raises:
+        UserError: if it cannot fit.
+    """
     needed = at_its_peak(parts)
     told = ", ".join(f"{name} {part / 2**30:.1f}" for name, part in parts.items())
     if needed > there:
