@@ -41,8 +41,12 @@ def submitted(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     paper = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
     fewer = {kind: {name: None for name in paper[kind] if name not in kept} for kind, kept in KEPT.items()}
     (folder / "fewer.yaml").write_text(yaml.safe_dump(fewer), encoding="utf-8")
+    return submit(folder, "all", "--profile", "slurm", "--configfile", "fewer.yaml")
+
+
+def submit(folder: Path, *arguments: str) -> dict[str, set[str]]:
+    """Have stand-ins for SLURM take all jobs of a repository's copy; by rule, what they asked sbatch for."""
     (folder / "site.yaml").write_text(yaml.safe_dump(SITE), encoding="utf-8")
-    arguments = ["all", "--profile", "slurm", "--configfile", "fewer.yaml"]
     planned = snakemake(folder, *arguments, "--dry-run", "--quiet", "host")
     lists = re.findall(r"^    (?:output|benchmark): (.+)$", planned, flags=re.MULTILINE)
     outputs = [path for paths in lists for path in paths.split(", ")]
@@ -109,6 +113,25 @@ def test_every_rule_of_the_paper_was_submitted(root: Path, submitted: dict[str, 
         root, "all", "--profile", "slurm", "--dry-run", "--forceall", "--quiet", "host", "rules", "--nolock"
     )
     assert {*submitted, "all"} == rules_in(planned)
+
+
+def test_a_training_over_two_nodes_asks_for_what_the_docs_say(root: Path, tmp_path: Path) -> None:
+    """By the recipe of docs/training.md: no total of GPUs, which SLURM would spread as it likes, and a task on each node."""
+    (recipe,) = re.findall(
+        r"```yaml\n(  train_sft:\n.+?)```", (root / "docs/training.md").read_text("utf-8"), re.DOTALL
+    )
+    folder = copy_repository(root, tmp_path)
+    profile = folder / "profiles/slurm/config.yaml"
+    edited, count = re.subn(
+        r"  train_sft:\n(?:    .+\n)+?(?=  train_grpo:)", recipe, profile.read_text(encoding="utf-8")
+    )
+    assert count == 1
+    profile.write_text(edited, encoding="utf-8")
+    asked = submit(folder, "results/paper/models/sft/seed-0", "--profile", "slurm")
+    assert asked["train_sft"] == {
+        "-A lab -p gpu -t 720 --qos=normal --mem 400000 --nodes=2 --requeue --ntasks=2 --cpus-per-task=32 "
+        "--gpus-per-node=h100:8"
+    }
 
 
 AGAIN = """
