@@ -21,7 +21,7 @@ rule predict:
     resources:
         # 7B in bfloat16 and the cache of a prompt of 128 frames. Several share the questions out, a process on each.
         gpu=1,
-        mem_mb=64_000,
+        mem_mb=twice_when_again(60_000),
         runtime="12h",
     params:
         name=lambda wildcards: wildcards.evaluation,

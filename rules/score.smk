@@ -96,7 +96,7 @@ rule score_vas_attention:
     resources:
         # One pass over prompt and response with 7B in bfloat16.
         gpu=1,
-        mem_mb=64_000,
+        mem_mb=twice_when_again(60_000),
         runtime="4h",
     params:
         benchmarks=MEASURED["benchmarks"],

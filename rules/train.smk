@@ -83,7 +83,7 @@ rule train_sft:
     resources:
         # LoRA on 7B with 128 frames: eight devices share the batch and the frozen weights; each process loads 17 GB first.
         gpu=8,
-        mem_mb=400_000,
+        mem_mb=twice_when_again(400_000),
         runtime="12h",
     params:
         seed=lambda wildcards: int(wildcards.seed),
@@ -118,7 +118,7 @@ rule train_grpo:
     resources:
         # All weights of the language model, their optimizer state and a reference model; each process loads 32 GB first.
         gpu=8,
-        mem_mb=800_000,
+        mem_mb=twice_when_again(480_000),
         runtime="48h",
     params:
         seed=lambda wildcards: int(wildcards.seed),

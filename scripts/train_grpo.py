@@ -21,7 +21,7 @@ from video_r2.training.examples import VideoEncoder, usable_examples
 from video_r2.training.grpo import Rewards, train_grpo
 from video_r2.training.launch import launch
 from video_r2.training.processes import tell
-from video_r2.training.sharding import load_to_train
+from video_r2.training.sharding import is_held_in_bf16, load_to_train
 from video_r2.training.upkeep import Upkeep
 
 
@@ -63,7 +63,7 @@ def train(job: Job, upkeep: Upkeep) -> None:
         "examples": len(examples),
         "settings": settings.model_dump(),
     }
-    save_checkpoint(job.output.checkpoint, model, processor, manifest, log)
+    save_checkpoint(job.output.checkpoint, model, processor, manifest, log, is_held_in_bf16(settings))
 
 
 def reward_function(reward_model: RewardModel, examples: list[Conversation]) -> Rewards:

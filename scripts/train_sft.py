@@ -13,7 +13,7 @@ from video_r2.training.checkpoint import save_checkpoint
 from video_r2.training.examples import VideoEncoder, usable_examples
 from video_r2.training.launch import launch
 from video_r2.training.sft import train_sft
-from video_r2.training.sharding import load_to_train
+from video_r2.training.sharding import is_held_in_bf16, load_to_train
 from video_r2.training.upkeep import Upkeep
 
 
@@ -45,7 +45,7 @@ def train(job: Job, upkeep: Upkeep) -> None:
         "examples": len(examples),
         "settings": settings.model_dump(),
     }
-    save_checkpoint(job.output.checkpoint, model, processor, manifest, log)
+    save_checkpoint(job.output.checkpoint, model, processor, manifest, log, is_held_in_bf16(settings))
 
 
 if __name__ == "__main__":

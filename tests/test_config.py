@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,27 @@ def test_the_paper_sets_every_key_of_what_it_uses(root: Path) -> None:
     raw = read_yaml(root / "config.yaml")
     # A generated world, and a base that is trained, are no part of the paper.
     assert set(unset(config.Config().model_dump(mode="json"), raw)) == {"data.world", "training.base"}
+
+
+def test_every_constant_of_the_paper_says_where_it_is_from(root: Path) -> None:
+    """Behind it, behind the name of a block that it is in, or above that."""
+    unsaid, blocks, above = [], [], ""
+    for line in (root / "config.yaml").read_text(encoding="utf-8").splitlines():
+        key = re.match(r"( *)(?:(\w+):|- )", line)
+        if line.startswith("#"):
+            above += line
+        elif not line.strip():
+            above = ""
+        if key is None or not key[2]:
+            continue
+        depth = len(key[1])
+        blocks = [block for block in blocks if block[0] < depth]
+        says = bool(re.search(r"\[(P|R|B|own)\]", line + (above if depth == 0 else "")))
+        if not says and not any(has for _, has in blocks):
+            unsaid.append(line)
+        blocks.append((depth, says))
+    # A heading that says nothing of all in it has blocks that do.
+    assert unsaid == ["training:"]
 
 
 def test_the_paper_has_the_published_settings(root: Path) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from video_r2.config import Grpo, Sft
 from video_r2.data.sources import Source
 from video_r2.errors import UserError
+from video_r2.planning.assumptions import Assumptions, read_assumptions
+from video_r2.site import read_site
 from video_r2.training.layout import layout_of, share_of
+from video_r2.training.memory import Shape, at_its_peak, needed_by, require_memory, shape_in
 from video_r2.workflow import Plan
 
 TRAININGS = frozenset({"train_sft", "train_grpo"})
@@ -31,33 +35,61 @@ def require_access(plan: Plan, jobs: Iterable[Any]) -> None:
         access.require(list(wanted.values()), plan.sources.lock, Path(plan.hub_cache))
 
 
-def require_layouts(plan: Plan, jobs: Iterable[Any]) -> None:
-    """Stop where a training is to be shared out among GPUs that it cannot be shared out among.
+def require_layouts(plan: Plan, jobs: Iterable[Any]) -> dict[str, float]:
+    """Stop where a training cannot be shared out among its GPUs, or needs more memory than they have.
+
+    How much they have is known where `gpu_type` in site.yaml is one of planning/assumptions.yaml; the job looks at its own.
 
     Args:
         jobs: Snakemake's, that are to run.
 
+    Returns:
+        by rule, the bytes that its trainings need of each GPU, estimated, where the model's shape is known.
+
     Raises:
         UserError: which training, and what to do.
     """
+    needed: dict[str, float] = {}
     for job in jobs:
         gpus = int(job.resources.get("gpu") or 0)
         if job.rule.name not in TRAININGS or not gpus or plan.config.training.devices.kind == "cpu":
             continue
         try:
-            _require_layout(plan, job, gpus)
+            of_one = _require_layout(plan, job, gpus)
         except UserError as error:
             raise UserError(
                 f"on {gpus} GPUs: {error.reason}",
                 record=f"model {job.wildcards.model}",
                 cure=f"training_gpus in site.yaml; {error.cure}",
             ) from error
+        if of_one is not None:
+            needed[job.rule.name] = max(needed.get(job.rule.name, 0.0), of_one)
+    return needed
 
 
-def _require_layout(plan: Plan, job: Any, gpus: int) -> None:
-    settings = plan.training(job.wildcards.model)
-    asks = "rewards" in settings and bool(plan.reward_prompts(job.wildcards))
+def _require_layout(plan: Plan, job: Any, gpus: int) -> float | None:
+    name = job.wildcards.model
+    settings = cast(Sft | Grpo, plan.config.settings_of(name))
+    asks = isinstance(settings, Grpo) and bool(plan.reward_prompts(job.wildcards))
     served = plan.config.judge.serve.gpus if asks and plan.config.judge.serve else 0
     own = layout_of(plan.config.training.devices, job.resources, gpus, served)
-    batch, rollouts = settings.get("global_batch") or settings["prompts_per_step"], settings.get("group_size", 1)
-    share_of(batch, settings["per_device_batch"], own.processes, rollouts)
+    rollouts = settings.group_size if isinstance(settings, Grpo) else 1
+    share_of(getattr(settings, settings.step_batch), settings.per_device_batch, own.processes, rollouts)
+    assumed = read_assumptions()
+    shape = _shape_of(plan, name, assumed)
+    if shape is None:
+        return None
+    parts = needed_by(shape, settings, own)
+    if gpu := assumed.known_gpu(read_site().gpu_type):
+        require_memory(parts, own, assumed.gpus[gpu].memory * 2**30)
+    return at_its_peak(parts)
+
+
+def _shape_of(plan: Plan, name: str, assumed: Assumptions) -> Shape | None:
+    """The shape of a model: that of what its training starts from, as far as that is there or known."""
+    entry = plan.config.models[name]
+    while entry.start is not None:
+        name, entry = entry.start, plan.config.models[entry.start]
+    there = shape_in(plan.checkpoint(name, plan.config.seeds[0]))
+    known = assumed.shapes.get(entry.hub or "")
+    return there or (Shape.of(known) if known else None)

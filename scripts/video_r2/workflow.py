@@ -172,7 +172,7 @@ class Plan:
         site = read_site()
         return {
             "gpu": judge.serve.gpus,
-            "mem_mb": judge.serve.memory,
+            "mem_mb": twice_when_again(judge.serve.memory),
             "cpus_per_task": judge.serve.cores,
             "runtime": site.minutes(JUDGE_MINUTES),
             **(site.gpus if judge.serve.gpus else {}),
@@ -537,6 +537,14 @@ class Plan:
             for seed in self.seeds(evaluation)[: 1 if first_seed else None]
             for benchmark in names
         ]
+
+
+def twice_when_again(megabytes: int) -> Callable[[Any, int], int]:
+    """Memory of a job with GPUs, for a rule's resources: it may come again because it was killed for its memory.
+
+    It also comes again when its time was up, so that what it asks for must stay within what nodes have.
+    """
+    return lambda wildcards, attempt: megabytes * min(attempt, 2)
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -149,3 +149,22 @@ def test_a_truncated_archive_is_refused(tmp_path: Path, name: str, mode: str, ke
     made = tar_of({"a.mp4": bytes(range(256)) * 40}, mode)
     assert len(made) > kept
     assert "cannot be unpacked" in refusal(tmp_path, name, made[:kept])
+
+
+@pytest.mark.parametrize("kind", ["a.tar", "a.zip"])
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (["a", "a/b.mp4"], "a.*: holds 'a/b.mp4', and a file where that needs a folder"),
+        (["a/b.mp4", "a"], "a.*: holds 'a', and a file where that needs a folder, or a folder where it is a file"),
+        (["x" * 300], rf"a.*: holds '{'x' * 80}…', of a name that is too long for this file system"),
+        (["x" * 300 + "/a.mp4"], "too long for this file system"),
+    ],
+)
+def test_a_member_that_no_file_can_be_made_of_is_named(
+    tmp_path: Path, kind: str, names: list[str], reason: str
+) -> None:
+    members = dict.fromkeys(names, b"x")
+    (tmp_path / kind).write_bytes((zip_of if kind == "a.zip" else tar_of)(members))
+    with pytest.raises(UserError, match=reason):
+        unpack([tmp_path / kind], tmp_path / "target")

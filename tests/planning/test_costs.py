@@ -16,7 +16,10 @@ FRAMES = {"fps": 2.0, "max_frames": 100, "max_pixels": 50_000}
 # Round figures. A token that is read: 2 x (4e9 + 4 x 0.25e9) = 1e10 operations, which takes 0.1 s at a tenth of 1e12 a second.
 # One that is written: 8e9 bytes, which takes 0.5 s at 0.16 of 1e11 a second. One that is learnt: 8e9 operations a pass.
 ASSUMED = {
-    "gpus": {"round": {"tflops": 1, "bandwidth": 100}, "a100": {"tflops": 2, "bandwidth": 100}},
+    "gpus": {
+        "round": {"tflops": 1, "bandwidth": 100, "memory": 10},
+        "a100": {"tflops": 2, "bandwidth": 100, "memory": 10},
+    },
     "usual_gpu": "round",
     "reached": {"training": 0.2, "reading": 0.1, "writing": 0.16},
     "model": {
@@ -29,6 +32,7 @@ ASSUMED = {
         "frames_per_token": 2,
         "patches_per_token": 4,
     },
+    "shapes": {},
     "tokens": {"text": 50, "thought": 40, "longest": 1.5, "direct": 2},
     "training_sets": {
         "sft": {"rows": 640, "videos": 10, "seconds": 40},
@@ -52,7 +56,8 @@ ASSUMED = {
 
 @pytest.fixture
 def costs(tmp_path: Path) -> Costs:
-    return Costs(Assumptions.model_validate(ASSUMED), "round", tmp_path, {"mine": "videomme"})
+    adapters = {"mine": "videomme", "sized": "videomme"}
+    return Costs(Assumptions.model_validate(ASSUMED), "round", tmp_path, adapters, {"of/known-size": 8e9})
 
 
 def job(rule: str, *inputs: str, gpus: int = 0, threads: int = 1, **params: Any) -> Job:
@@ -66,13 +71,22 @@ def test_a_short_video_has_fewer_frames() -> None:
 
 
 def test_downloads(costs: Costs) -> None:
-    # 3 videos of 1000 s at half a megabyte a second: 1.5 GB, in 30 s.
-    fetched = costs.of(job("fetch_benchmark", benchmark="mine"))
-    assert fetched == Cost(30, kept=1.5e9, passing=1.5e9)
+    of = {"source": {"hub": "of/unknown-size"}}
+    # 3 videos of 1000 s at half a megabyte a second: 1.5 GB, in 30 s; they stay in their archives and beside them.
+    assert costs.of(job("fetch_benchmark", benchmark="mine", **of)) == Cost(30, kept=3e9)
     # 10 x 40 s and 20 x 10 s.
-    assert costs.of(job("fetch_dataset")) == Cost(6, kept=0.3e9, passing=0.3e9)
-    assert costs.of(job("fetch_model")) == Cost(170, kept=8.5e9)
-    assert costs.of(job("fetch_judge")) == Cost(400, kept=20e9)  # 10 thousand million of two bytes
+    assert costs.of(job("fetch_dataset", **of)) == Cost(6, kept=0.6e9)
+    # 4.25e9 weights of two bytes, under two names.
+    assert costs.of(job("fetch_model", **of)) == Cost(170, kept=8.5e9)
+    # 10 thousand million of two bytes.
+    assert costs.of(job("fetch_judge", **of)) == Cost(400, kept=20e9)
+
+
+def test_a_size_that_sources_yaml_knows_is_used(costs: Costs) -> None:
+    known = {"source": {"hub": "of/known-size"}}
+    assert costs.of(job("fetch_benchmark", benchmark="sized", **known)) == Cost(160, kept=16e9)
+    assert costs.of(job("fetch_dataset", **known)) == Cost(160, kept=16e9)
+    assert costs.of(job("fetch_model", **known)) == Cost(160, kept=8e9)
 
 
 def test_frames(costs: Costs) -> None:
@@ -116,6 +130,8 @@ def test_sft(costs: Costs, tmp_path: Path) -> None:
         "frames": {**FRAMES, "fps": 1.0},
         "gradient_checkpointing": True,
         "lora": {"r": 8},
+        "bf16": True,
+        "sharding": "zero3",
     }
     params = {"settings": settings, "upkeep": {"resumption": {"keep": 2}}}
     # 40 frames: 1000 tokens, with text and response 1090. 1280 rows x 1090 x 3 passes x 8e9, by four GPUs at 2e11 a second;
@@ -138,6 +154,8 @@ GRPO = {
     "max_new_tokens": 1024,
     "frames": FRAMES,
     "gradient_checkpointing": True,
+    "bf16": True,
+    "sharding": "zero3",
 }
 
 
@@ -150,6 +168,23 @@ def test_grpo(costs: Costs) -> None:
     settings.update(max_steps=10, max_new_tokens=50)
     step = 50 * 0.5 + (550 + 80) * 5 * 8e9 / 2e11 + 4
     assert costs.of(job("train_grpo", gpus=4, **params)).seconds == 30 + 10 * step
+
+
+@pytest.mark.parametrize(
+    ("sharding", "bf16", "weight", "state"),
+    [
+        ("zero3", True, 2, 12),
+        ("zero2", True, 2, 14),
+        ("none", True, 4, 12),
+        ("zero3", False, 4, 12),
+        ("zero2", False, 4, 16),
+    ],
+)
+def test_what_a_training_keeps_and_leaves(costs: Costs, sharding: str, bf16: bool, weight: int, state: int) -> None:
+    """4e9 weights are trained of 4.25e9; a state more than are kept is there while it is written."""
+    params = {"settings": {**GRPO, "sharding": sharding, "bf16": bf16}, "upkeep": {"resumption": {"keep": 4}}}
+    cost = costs.of(job("train_grpo", gpus=4, **params))
+    assert (cost.kept, cost.passing) == (weight * 4.25e9, 5 * state * 4e9)
 
 
 def test_a_training_has_fewer_gpus_beside_a_server_of_its_judge(costs: Costs) -> None:
@@ -183,5 +218,5 @@ def test_every_adapter_and_every_rule_of_the_model_is_one(root: Path) -> None:
     assumed = read_assumptions()
     assert set(assumed.benchmarks) == set(ADAPTERS)
     named = "".join(path.read_text(encoding="utf-8") for path in (root / "rules").glob("*.smk"))
-    for rule in Costs(assumed, "a100", root, {})._of:
+    for rule in Costs(assumed, "a100", root, {}, {})._of:
         assert f"rule {rule}:" in named or f"as {rule} with:" in named

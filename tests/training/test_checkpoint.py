@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from damages import DAMAGES
 from tiny import tiny_model
 
 from video_r2.checksums import write_sums
 from video_r2.errors import UserError
+from video_r2.model.loading import load_model
 from video_r2.state import state_name
 from video_r2.training.checkpoint import save_checkpoint
 
@@ -29,6 +31,23 @@ def test_a_checkpoint_has_checksums_that_a_user_can_check(checkpoint: Path) -> N
     assert checked.returncode == 0
     listed = {line.split(":")[0] for line in checked.stdout.splitlines()}
     assert listed >= {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"}
+
+
+def test_a_checkpoint_in_bfloat16_has_half_the_bytes_and_is_loaded_as_it_is(tmp_path: Path) -> None:
+    model, processor = tiny_model()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    size = {}
+    for bf16 in (False, True):
+        save_checkpoint(tmp_path / str(bf16), model, processor, {}, [], bf16)
+        size[bf16] = (tmp_path / str(bf16) / "model.safetensors").stat().st_size
+    weights = sum(weight.numel() for weight in model.parameters())
+    assert size[False] - size[True] == pytest.approx(
+        2 * weights, rel=0.02
+    )  # and the file's head, which names each weight
+    loaded = load_model(tmp_path / "True", "eager", bf16=True).state_dict()
+    assert loaded.keys() == before.keys()
+    for name, weight in loaded.items():
+        assert torch.equal(weight, before[name].bfloat16()), name
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "log.jsonl", "SHA256SUMS"])

@@ -1,23 +1,36 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from training_data import write_data
 from training_jobs import GRPO, Training
-from transformers import Qwen2_5_VLConfig
+from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 import train_grpo
 from video_r2.config import Devices, Frames, Grpo, Lora, Sft
 from video_r2.errors import UserError
+from video_r2.planning.assumptions import read_assumptions
 from video_r2.training import launch
 from video_r2.training.grpo import SharedExamples
 from video_r2.training.layout import Layout, Share, layout_of, share_of
-from video_r2.training.memory import at_its_peak, estimate, require_memory, size_of, tokens_of
+from video_r2.training.memory import (
+    Shape,
+    at_its_peak,
+    estimate,
+    needed_by,
+    require_memory,
+    shape_in,
+    size_of,
+    tokens_of,
+)
+from video_r2.training.sft import LANGUAGE_MODEL_LINEAR
 
 GIB = 2**30
-SEVEN = Qwen2_5_VLConfig(  # Qwen2.5-VL-7B-Instruct's config.json
+SEVEN_CONFIG = Qwen2_5_VLConfig(  # Qwen2.5-VL-7B-Instruct's config.json
     text_config={
         "hidden_size": 3584,
         "intermediate_size": 18944,
@@ -38,6 +51,7 @@ SEVEN = Qwen2_5_VLConfig(  # Qwen2.5-VL-7B-Instruct's config.json
     },
     tie_word_embeddings=False,
 )
+SEVEN = Shape.of(SEVEN_CONFIG.to_dict())
 PAPER_SFT = Sft(sharding="zero3", attention="flash_attention_2")
 PAPER_GRPO = Grpo(sharding="zero3", attention="flash_attention_2")
 
@@ -120,6 +134,32 @@ def test_weights_are_counted_by_hand() -> None:
     assert size_of(SEVEN, PAPER_SFT.model_copy(update={"lora": Lora(r=1)})).trained == 28 * widths
 
 
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_weights_are_those_of_the_model_itself(tmp_path: Path, is_tied: bool) -> None:
+    made = SEVEN_CONFIG.to_dict()
+    made["text_config"] |= {"num_hidden_layers": 3, "layer_types": None, "hidden_size": 1792, "num_attention_heads": 14}
+    made |= {"tie_word_embeddings": is_tied}
+    made["vision_config"] |= {"depth": 5, "out_hidden_size": 1792}
+    shape = Qwen2_5_VLConfig.from_dict(made)
+    with torch.device("meta"):
+        model = Qwen2_5_VLForConditionalGeneration(shape)
+    shape.save_pretrained(tmp_path)
+    known = shape_in(tmp_path)
+    assert known == Shape.of(shape.to_dict())
+    size = size_of(known, PAPER_SFT)
+    assert size.tower == sum(weight.numel() for weight in model.model.visual.parameters())
+    assert size.tower + size.language == sum(weight.numel() for weight in model.parameters())
+    adapted = [module for name, module in model.named_modules() if re.fullmatch(LANGUAGE_MODEL_LINEAR, name)]
+    assert size.trained == 64 * sum(sum(module.weight.shape) for module in adapted)
+    assert shape_in(tmp_path / "nothing") is None
+
+
+def test_the_published_form_of_a_config_is_read_too() -> None:
+    told = SEVEN_CONFIG.to_dict()
+    flat = {**told["text_config"], "vision_config": told["vision_config"], "tie_word_embeddings": False}
+    assert Shape.of(flat) == SEVEN == Shape.of(read_assumptions().shapes["Qwen/Qwen2.5-VL-7B-Instruct"])
+
+
 def test_tokens_of_a_video_are_those_of_the_facts() -> None:
     # 192 tokens a pair of frames at the pixel cap.
     assert tokens_of(Frames(fps=1.0, max_frames=128), SEVEN) == 64 * 192
@@ -141,15 +181,15 @@ def test_states_of_zero_are_counted_by_hand() -> None:
     assert zero3["gradients and optimizer"] == 18 * weights / 8
 
 
-def test_the_paper_fits_on_eight_gpus_of_80_gb_and_not_without_sharding(tmp_path: Path) -> None:
-    SEVEN.save_pretrained(tmp_path)
+def test_the_paper_fits_on_eight_gpus_of_80_gb_and_not_without_sharding() -> None:
     for settings in (PAPER_SFT, PAPER_GRPO):
-        require_memory(tmp_path, settings, Layout(1, 8, "gpu"), 79 * GIB)
+        eight = Layout(1, 8, "gpu")
+        assert "of 79.0 GiB" in require_memory(needed_by(SEVEN, settings, eight), eight, 79 * GIB)
     alone = PAPER_GRPO.model_copy(update={"sharding": "none"})
     with pytest.raises(
         UserError, match=r"would need about \d{3}\.\d GiB on each of 8 GPUs, which have 79.0 .*use sharding"
     ):
-        require_memory(tmp_path, alone, Layout(1, 8, "gpu"), 79 * GIB)
+        require_memory(needed_by(SEVEN, alone, eight), eight, 79 * GIB)
 
 
 @pytest.mark.parametrize("settings", [PAPER_SFT, PAPER_GRPO], ids=["sft", "grpo"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,6 +14,7 @@ from snakemake.iocontainers import ResourceList
 from video_r2 import config, packages
 from video_r2.before_run import require_layouts
 from video_r2.errors import UserError
+from video_r2.planning.assumptions import read_assumptions
 from video_r2.sections import merge
 from video_r2.workflow import Plan, one_of, read_config
 
@@ -154,6 +156,59 @@ def test_a_training_that_cannot_be_laid_out_is_refused(
         require_layouts(plan, [job])
 
 
+@pytest.mark.parametrize(
+    ("site", "gpus", "above", "refused"),
+    [
+        # 196 GiB of one GPU, 59 of each of four, 39 of each of eight: the table of docs/training.md.
+        (
+            "gpu_type: h200",
+            1,
+            {},
+            r"would need about 196\.1 GiB on each of 1 GPU, which have 141\.0 .*cure: training_gpus",
+        ),
+        ("gpu_type: nvidia_l40s", 4, {}, r"58\.9 GiB on each of 4 GPUs, which have 48\.0"),
+        ("gpu_type: nvidia_l40s", 8, {}, ""),
+        ("gpu_type: a100", 8, {"training": {"grpo": {"sharding": "none"}}}, r"168\.6 GiB on each of 8 GPUs"),
+        ("gpu_type: a100", 4, {}, ""),
+        ("gpu_type: another", 1, {}, ""),  # the job looks at its own
+        ("{}", 1, {}, ""),
+        ("gpu_type: h200", 1, {"models": {"base": {"hub": "Another/One"}}}, ""),  # of a shape that is not known yet
+    ],
+)
+def test_a_training_that_cannot_fit_its_gpus_is_refused_before_the_first_job(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: str, gpus: int, above: dict, refused: str
+) -> None:
+    (tmp_path / "site.yaml").write_text(site, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    job = SimpleNamespace(
+        rule=SimpleNamespace(name="train_grpo"),
+        resources=ResourceList(fromdict={"gpu": gpus}),
+        wildcards=SimpleNamespace(model="grpo_tar_gate"),
+    )
+    plan = Plan(read_config([root / "config.yaml"], above), root / "scripts")
+    with pytest.raises(UserError, match=refused) if refused else nullcontext():
+        require_layouts(plan, [job])
+
+
+def test_the_shape_of_a_start_that_is_there_counts(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One layer has little beside it: the estimate is that of the files, and not of the table."""
+    (tmp_path / "site.yaml").write_text("gpu_type: a100", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    plan = Plan(read_config([root / "config.yaml"], {}), root / "scripts")
+    job = SimpleNamespace(
+        rule=SimpleNamespace(name="train_grpo"),
+        resources=ResourceList(fromdict={"gpu": 1}),
+        wildcards=SimpleNamespace(model="grpo"),
+    )
+    with pytest.raises(UserError, match=r"196\.1 GiB"):
+        require_layouts(plan, [job])
+    there = Path(plan.checkpoint("base", 0))
+    there.mkdir(parents=True)
+    known = read_assumptions().shapes["Qwen/Qwen2.5-VL-7B-Instruct"]
+    (there / "config.json").write_text(json.dumps({**known, "num_hidden_layers": 1}), encoding="utf-8")
+    require_layouts(plan, [job])
+
+
 def test_a_section_can_be_cut_to_the_keys_that_a_rule_uses(plan: Plan) -> None:
     assert plan.section("data", "decoder", "max_rejected") == {"decoder": "decord", "max_rejected": 0.2}
     assert set(plan.section("temporal_alignment")) == set(config.TemporalAlignment.model_fields)
@@ -217,10 +272,13 @@ def test_jobs_of_scores_ask_for_gpus_only_where_each_starts_a_server(
     assert plan_of(root, judge=SERVER).judge_resources() == {}
     assert plan_of(root, judge={"kind": "rules", "serve": {}}).judge_resources() == {}
     served = plan_of(root, judge={"serve": {"gpus": 2, "memory": 90_000, "cores": 6}, "model": "m"})
-    asked = {"gpu": 2, "mem_mb": 90_000, "cpus_per_task": 6, "runtime": 120}
-    assert served.judge_resources() == {**asked, "slurm_partition": "gpu", "gpu_model": "h100"}
+    asked = {"gpu": 2, "cpus_per_task": 6, "runtime": 120}
+    resources = served.judge_resources()
+    memory = resources.pop("mem_mb")
+    assert [memory(None, attempt) for attempt in (1, 2, 3)] == [90_000, 180_000, 180_000]
+    assert resources == {**asked, "slurm_partition": "gpu", "gpu_model": "h100"}
     on_cpus = plan_of(root, judge={"serve": {"gpus": 0, "memory": 90_000, "cores": 6}, "model": "m"})
-    assert on_cpus.judge_resources() == {**asked, "gpu": 0}
+    assert {**on_cpus.judge_resources(), "mem_mb": 90_000} == {**asked, "mem_mb": 90_000, "gpu": 0}
     # Who judges is the same.
     assert served.judge() == plan_of(root, judge=SERVER).judge()
 

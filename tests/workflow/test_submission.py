@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -40,8 +41,12 @@ def submitted(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     paper = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
     fewer = {kind: {name: None for name in paper[kind] if name not in kept} for kind, kept in KEPT.items()}
     (folder / "fewer.yaml").write_text(yaml.safe_dump(fewer), encoding="utf-8")
+    return submit(folder, "all", "--profile", "slurm", "--configfile", "fewer.yaml")
+
+
+def submit(folder: Path, *arguments: str) -> dict[str, set[str]]:
+    """Have stand-ins for SLURM take all jobs of a repository's copy; by rule, what they asked sbatch for."""
     (folder / "site.yaml").write_text(yaml.safe_dump(SITE), encoding="utf-8")
-    arguments = ["all", "--profile", "slurm", "--configfile", "fewer.yaml"]
     planned = snakemake(folder, *arguments, "--dry-run", "--quiet", "host")
     lists = re.findall(r"^    (?:output|benchmark): (.+)$", planned, flags=re.MULTILINE)
     outputs = [path for paths in lists for path in paths.split(", ")]
@@ -108,3 +113,65 @@ def test_every_rule_of_the_paper_was_submitted(root: Path, submitted: dict[str, 
         root, "all", "--profile", "slurm", "--dry-run", "--forceall", "--quiet", "host", "rules", "--nolock"
     )
     assert {*submitted, "all"} == rules_in(planned)
+
+
+def test_a_training_over_two_nodes_asks_for_what_the_docs_say(root: Path, tmp_path: Path) -> None:
+    """By the recipe of docs/training.md: no total of GPUs, which SLURM would spread as it likes, and a task on each node."""
+    (recipe,) = re.findall(
+        r"```yaml\n(  train_sft:\n.+?)```", (root / "docs/training.md").read_text("utf-8"), re.DOTALL
+    )
+    folder = copy_repository(root, tmp_path)
+    profile = folder / "profiles/slurm/config.yaml"
+    edited, count = re.subn(
+        r"  train_sft:\n(?:    .+\n)+?(?=  train_grpo:)", recipe, profile.read_text(encoding="utf-8")
+    )
+    assert count == 1
+    profile.write_text(edited, encoding="utf-8")
+    asked = submit(folder, "results/paper/models/sft/seed-0", "--profile", "slurm")
+    assert asked["train_sft"] == {
+        "-A lab -p gpu -t 720 --qos=normal --mem 400000 --nodes=2 --requeue --ntasks=2 --cpus-per-task=32 "
+        "--gpus-per-node=h100:8"
+    }
+
+
+AGAIN = """
+import json, sys
+from video_r2.dry_run import dry_run
+
+def asked(workflow):
+    memory = {}
+    for job in workflow.dag.jobs:
+        if job.resources.get("gpu"):
+            memory[job.rule.name] = []
+            for attempt in (1, 2, 3, 4):
+                job.attempt = attempt
+                memory[job.rule.name].append(job.resources["mem_mb"])
+    return memory
+
+print(json.dumps(dry_run(sys.argv[1:], asked)))
+"""
+
+
+def test_a_gpu_job_that_comes_again_asks_for_twice_the_memory_and_no_more(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("prediction_gpus: 2\n", encoding="utf-8")
+    (tmp_path / "serve.yaml").write_text("judge: {url: null, serve: {gpus: 4, memory: 200000}}\n", encoding="utf-8")
+    done = subprocess.run(
+        [
+            *[sys.executable, "-c", AGAIN],
+            *(f"results/paper/scores/{metric}/grpo/seed-0/mmvu.json" for metric in ("tac", "vas_attention")),
+            *["--profile", "slurm", "--configfile", str(tmp_path / "serve.yaml")],
+        ],
+        cwd=root,
+        env=os.environ | {"VIDEO_R2_SITE": str(tmp_path / "site.yaml"), "PYTHONPATH": "scripts"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "train_sft": [400_000, 800_000, 800_000, 800_000],
+        "train_grpo": [480_000, 960_000, 960_000, 960_000],
+        "predict": [120_000, 240_000, 240_000, 240_000],
+        "score_vas_attention": [60_000, 120_000, 120_000, 120_000],
+        "score_tac": [200_000, 400_000, 400_000, 400_000],
+    }

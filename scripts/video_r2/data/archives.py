@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
@@ -23,6 +25,7 @@ BLOCK = 1 << 20
 MOST_GROWTH = 100
 GROWTH_ALLOWED = 10**9  # bytes that any archive may unpack to
 MOST_MEMBERS = 1_000_000
+SHOWN = 80  # characters of a name that is too long
 
 
 def is_archive(name: str) -> bool:
@@ -64,7 +67,7 @@ def unpack(pieces: Sequence[Path], target: Path, without: str = "") -> None:
 
     Raises:
         UserError: if the archive is damaged, does not fit on the disk, or holds a path or a link out of its folder, a
-            device, or far more than its own size.
+            device, far more than its own size, a name that the file system does not take, or a file below a file.
     """
     target.mkdir(parents=True, exist_ok=True)
     allowance = _Allowance(pieces, target)
@@ -90,7 +93,8 @@ def _unzip(pieces: Sequence[Path], target: Path, without: str, allowance: _Allow
             name = _inner(entry.filename, without, pieces[0])
             if name:
                 entry.filename = name
-                archive.extract(entry, target)
+                with _told(name, pieces[0]):
+                    archive.extract(entry, target)
 
 
 def _untar(pieces: Sequence[Path], target: Path, without: str, allowance: _Allowance) -> None:
@@ -103,7 +107,8 @@ def _untar(pieces: Sequence[Path], target: Path, without: str, allowance: _Allow
             if member.issym():
                 # One that stays within could still be written through by a later member.
                 raise _refused(f"holds a link, {member.name!r}", pieces[0])
-            tar.extract(member.replace(name=name), target, filter="data")
+            with _told(name, pieces[0]):
+                tar.extract(member.replace(name=name), target, filter="data")
 
 
 def _inner(name: str, without: str, archive: Path) -> str:
@@ -115,6 +120,25 @@ def _inner(name: str, without: str, archive: Path) -> str:
         return ""
     inner = "/".join(path.parts[1:] if without and path.parts[:1] == (without,) else path.parts)
     return f"{inner}/" if inner and name.endswith("/") else inner
+
+
+@contextmanager
+def _told(name: str, archive: Path) -> Iterator[None]:
+    """Say of a member that no file can be made of which one it is."""
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        why = "and a file where that needs a folder, or a folder where it is a file"
+        raise _refused(f"holds {name!r}, {why}", archive) from error
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        shown = name if len(name) <= SHOWN else f"{name[:SHOWN]}…"
+        raise UserError(
+            f"holds {shown!r}, of a name that is too long for this file system",
+            file=archive,
+            cure="have the results on another file system, or check where the archive comes from",
+        ) from error
 
 
 def _refused(reason: str, archive: Path) -> UserError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -18,6 +19,7 @@ class Gpu(Section):
 
     tflops: Positive = Field(description="Dense bfloat16 TFLOP/s.")
     bandwidth: Positive = Field(description="GB/s of its memory.")
+    memory: Positive = Field(description="GiB, of the largest of this name.")
 
 
 class Reached(Section):
@@ -88,14 +90,21 @@ class Assumptions(Section):
     usual_gpu: Name
     reached: Reached
     model: Weights
+    shapes: dict[str, dict[str, Any]] = Field(
+        description="By hub id, of a config.json what `training.memory.Shape` reads."
+    )
     tokens: Tokens
     training_sets: dict[Name, TrainingSet]
     benchmarks: dict[Name, Questions]
     machine: Machine
 
+    def known_gpu(self, site_type: str | None) -> str | None:
+        """The kind of GPU that a site's own name for it contains; None where it contains none of these."""
+        return next((name for name in self.gpus if name in (site_type or "").lower()), None)
+
     def gpu(self, site_type: str | None) -> str:
-        """The kind of GPU that a site's own name for it contains."""
-        return next((name for name in self.gpus if name in (site_type or "").lower()), self.usual_gpu)
+        """The same, or the usual one."""
+        return self.known_gpu(site_type) or self.usual_gpu
 
 
 def read_assumptions() -> Assumptions:

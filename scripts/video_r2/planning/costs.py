@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from video_r2.judge import gpus_of_server
 from video_r2.planning.assumptions import Assumptions, Questions
 
-BYTES_OF_A_STATE = 12  # a weight and two moments, in float32
+SHORT, LONG = 2, 4  # bytes of bfloat16 and float32
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Cost:
 
     Args:
         seconds: from its begin to its end.
-        kept: bytes that stay.
+        kept: bytes that stay; of what is downloaded, archives as they came and what was in them.
         passing: bytes that it needs besides, while it runs.
     """
 
@@ -63,10 +63,19 @@ class Costs:
         gpu: kind of GPU, of `assumed`.
         results: the experiment's folder; what is there of its data is counted, and not assumed.
         benchmarks: by name, the reader of each.
+        sizes: bytes to download, by hub id, as far as they are known.
     """
 
-    def __init__(self, assumed: Assumptions, gpu: str, results: Path, benchmarks: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        assumed: Assumptions,
+        gpu: str,
+        results: Path,
+        benchmarks: Mapping[str, str],
+        sizes: Mapping[str, float],
+    ) -> None:
         self._assumed = assumed
+        self._sizes = sizes
         self._results = results
         self._adapters = benchmarks
         self._flops = assumed.gpus[gpu].tflops * 1e12
@@ -95,19 +104,22 @@ class Costs:
     # --- data ---------------------------------------------------------------------------------------------------------
 
     def _fetch_dataset(self, job: Job) -> Cost:
-        return self._fetched(sum(of.videos * of.seconds for of in self._assumed.training_sets.values()))
+        return self._fetched_videos(job, sum(of.videos * of.seconds for of in self._assumed.training_sets.values()))
 
     def _fetch_benchmark(self, job: Job) -> Cost:
         of = self._benchmark(job.wildcards["benchmark"])
-        return self._fetched(of.videos * of.seconds)
+        return self._fetched_videos(job, of.videos * of.seconds)
 
-    def _fetched(self, seconds: float) -> Cost:
-        """Of so many seconds of video; what is downloaded lies there packed until it is unpacked."""
-        size = seconds * self._assumed.machine.video * 1e6
-        return Cost(size / (self._assumed.machine.download * 1e6), kept=size, passing=size)
+    def _fetched_videos(self, job: Job, seconds: float) -> Cost:
+        """Of so many seconds of video. Its archives stay in cache/hub beside what they held, so that both are there."""
+        return self._fetched(job, seconds * self._assumed.machine.video * 1e6, copies=2)
 
     def _fetch_model(self, job: Job) -> Cost:
-        return Cost(self._checkpoint / (self._assumed.machine.download * 1e6), kept=self._checkpoint)
+        return self._fetched(job, self._weights * SHORT, copies=1)
+
+    def _fetched(self, job: Job, assumed: float, copies: int) -> Cost:
+        size = self._sizes.get(job.params.source["hub"], assumed)
+        return Cost(size / (self._assumed.machine.download * 1e6), kept=copies * size)
 
     def _fetch_judge(self, job: Job) -> Cost:
         size = self._assumed.model.judge_weights * self._assumed.model.bytes_per_weight
@@ -175,9 +187,15 @@ class Costs:
         steps = prompts / settings["prompts_per_step"]
         return self._trained(job, seconds + steps * self._assumed.machine.step, self._assumed.model.language_weights)
 
-    def _trained(self, job: Job, seconds: float, weights: float) -> Cost:
-        states = weights * BYTES_OF_A_STATE * (job.params.upkeep["resumption"]["keep"] + 1)
-        return Cost(self._assumed.machine.start + seconds, kept=self._checkpoint, passing=states)
+    def _trained(self, job: Job, seconds: float, trained: float) -> Cost:
+        """Of so many trained weights: a state has each in float32 with two moments, and of zero2 as it is computed in, too."""
+        settings = job.params.settings
+        number, sharding = SHORT if settings["bf16"] else LONG, settings["sharding"]
+        state = trained * (3 * LONG + (number if sharding == "zero2" else 0))
+        checkpoint = self._weights * (LONG if sharding == "none" else number)
+        # One more is there while it is written.
+        states = state * (job.params.upkeep["resumption"]["keep"] + 1)
+        return Cost(self._assumed.machine.start + seconds, kept=checkpoint, passing=states)
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -214,9 +232,8 @@ class Costs:
     # --- parts --------------------------------------------------------------------------------------------------------
 
     @property
-    def _checkpoint(self) -> float:
-        model = self._assumed.model
-        return (model.language_weights + model.vision_weights) * model.bytes_per_weight
+    def _weights(self) -> float:
+        return self._assumed.model.language_weights + self._assumed.model.vision_weights
 
     def _prompt(self, frames: Mapping[str, Any], seconds: float) -> float:
         """Tokens of a prompt on a video."""

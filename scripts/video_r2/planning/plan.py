@@ -55,7 +55,7 @@ class Line:
         hours: what each takes, from the shortest to the longest; none where nothing is known.
         gpu_hours: of all of them.
         kept: bytes that all of them leave.
-        passing: bytes that each needs besides, while it runs.
+        passing: bytes that they need besides while they run, all at once.
         factor: what the model's seconds are multiplied with, as the `measured` jobs tell.
         over: how many may take longer than their limit, which is `limit` hours.
     """
@@ -84,12 +84,14 @@ class Plan:
         lines: in the order of the stages.
         least_hours: from the first job's begin to the last one's end, however many GPUs there are.
         free: bytes that the disk of the results has.
+        memory: by rule, the bytes that its trainings need of each GPU.
     """
 
     gpu: str
     lines: list[Line]
     least_hours: float
     free: float
+    memory: Mapping[str, float]
 
     @property
     def gpu_hours(self) -> float:
@@ -100,6 +102,11 @@ class Plan:
     def kept(self) -> float:
         """Bytes that all jobs leave."""
         return sum(line.kept for line in self.lines)
+
+    @property
+    def peak(self) -> float:
+        """Bytes that are there at most: what is left, and what is there while jobs run, should all of them at once."""
+        return self.kept + sum(line.passing for line in self.lines)
 
 
 # --- from the workflow ------------------------------------------------------------------------------------------------
@@ -130,10 +137,13 @@ def _plan(workflow: Any, site: Site) -> Plan:
     plan = workflow.globals["PLAN"]
     assumed = read_assumptions()
     gpu = assumed.gpu(site.gpu_type)
-    costs = Costs(assumed, gpu, Path(plan.results), plan.adapters()) if plan.config.data.source == "hub" else None
+    sizes = {hub: known.gigabytes * 1e9 for hub, known in plan.sources.table.items() if known.gigabytes}
+    costs = (
+        Costs(assumed, gpu, Path(plan.results), plan.adapters(), sizes) if plan.config.data.source == "hub" else None
+    )
     dag = workflow.dag
     ordered = [job for level in dag.toposorted() for job in level if not job.rule.norun and job.output]
-    require_layouts(plan, (job for job in ordered if dag.needrun(job)))
+    memory = require_layouts(plan, (job for job in ordered if dag.needrun(job)))
     numbers = {job: number for number, job in enumerate(ordered)}
     jobs = []
     for job in ordered:
@@ -153,7 +163,7 @@ def _plan(workflow: Any, site: Site) -> Plan:
             )
         )
     there = next(path for path in Path(plan.results).absolute().parents if path.exists())
-    return summed(jobs, gpu, shutil.disk_usage(there).free)
+    return summed(jobs, gpu, shutil.disk_usage(there).free, memory)
 
 
 def _measured(benchmark: str | None) -> float | None:
@@ -167,13 +177,14 @@ def _measured(benchmark: str | None) -> float | None:
 # --- corrected and summed ---------------------------------------------------------------------------------------------
 
 
-def summed(jobs: Sequence[Planned], gpu: str, free: float) -> Plan:
+def summed(jobs: Sequence[Planned], gpu: str, free: float, memory: Mapping[str, float] | None = None) -> Plan:
     """The jobs by rule; the seconds of those that are to run are the model's, times what the rule's done jobs have shown.
 
     Args:
         jobs: each behind those that it waits for.
         gpu: the kind of GPU that the model is about.
         free: bytes that the disk has.
+        memory: by rule, the bytes that its trainings need of each GPU.
     """
     by_rule: dict[tuple[str, str], list[int]] = {}
     for number, job in enumerate(jobs):
@@ -202,14 +213,14 @@ def summed(jobs: Sequence[Planned], gpu: str, free: float) -> Plan:
                 hours=tuple(hours[number] for number in known),
                 gpu_hours=sum(hours[number] * jobs[number].gpus for number in known),
                 kept=sum(cost.kept for cost in costs),
-                passing=max((cost.passing for cost in costs), default=0.0),
+                passing=sum(cost.passing for cost in costs),
                 factor=factor,
                 measured=measured,
                 over=sum(limit is not None and hours[number] > limit for number in known),
                 limit=limit,
             )
         )
-    return Plan(gpu, lines, _longest_way(jobs, hours), free)
+    return Plan(gpu, lines, _longest_way(jobs, hours), free, memory or {})
 
 
 def _shown(jobs: Iterable[Planned]) -> tuple[float, float | None, int]:
@@ -254,13 +265,17 @@ def told(plan: Plan) -> str:
     ]
     if any(line.gpus and line.jobs for line in plan.lines):
         lines.append(f"GPU-hours are those of {plan.gpu.upper()}s.")
+    if plan.memory:
+        each = ", ".join(f"{needed / 2**30:.0f} GiB for {rule}" for rule, needed in plan.memory.items())
+        lines.append(f"Of each GPU's memory a training needs about {each}.")
     lines.append(f"With as many GPUs at once as it can use, it takes {_time(plan.least_hours)}.")
-    passing = [line for line in plan.lines if line.passing and line.jobs]
+    passing = [line for line in plan.lines if line.passing]
     if passing:
         each = ", ".join(f"{_size(line.passing)} of {line.rule}" for line in passing)
-        lines.append(f"While they run, jobs need besides: {each}.")
-    needed = plan.kept + max((line.passing for line in passing), default=0.0)
-    if needed > plan.free:
+        lines.append(
+            f"While they run, jobs need besides, should all run at once: {each}; so {_size(plan.peak)} at the most."
+        )
+    if plan.peak > plan.free:
         lines.append(f"The disk has {_size(plan.free)} free, which may not be enough.")
     for line in plan.lines:
         if line.over:

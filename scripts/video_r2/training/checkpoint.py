@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from video_r2.checksums import write_sums
@@ -20,14 +21,19 @@ def save_checkpoint(
     processor: Qwen2_5_VLProcessor,
     manifest: Mapping[str, Any],
     log: Sequence[Mapping[str, Any]],
+    bf16: bool = False,
 ) -> None:
     """Write weights (safetensors), processor, checksums, manifest.json and log.jsonl; move the folder into place when whole.
+
+    With `bf16` the model is rounded to bfloat16: half the bytes, and what whoever trained it so computed with.
 
     Of several processes the first one does. Whoever asks for a state that begins with the checkpoint compares it with the
     checksums (`video_r2.state`).
     """
     if place()[0] > 0:
         return
+    if bf16:
+        model.to(torch.bfloat16)  # type: ignore[arg-type]  # its decorator hides the argument
     with replacing_folder(folder) as temporary:
         model.save_pretrained(temporary)
         processor.save_pretrained(temporary)

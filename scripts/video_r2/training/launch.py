@@ -24,6 +24,7 @@ from types import FrameType
 from typing import IO, Any, NoReturn, cast
 
 import torch
+from transformers import Qwen2_5_VLConfig
 
 from video_r2 import config
 from video_r2.errors import Interrupted, UserError
@@ -31,7 +32,7 @@ from video_r2.judge import gpus_of_server
 from video_r2.run import Job
 from video_r2.training import agent
 from video_r2.training.layout import Layout, layout_of
-from video_r2.training.memory import require_memory
+from video_r2.training.memory import Shape, needed_by, require_memory
 from video_r2.training.processes import LOOPBACK
 from video_r2.training.shared_folder import JOB, LAUNCH, read_endings, write_job
 from video_r2.training.upkeep import Train, train_to_the_end
@@ -56,7 +57,10 @@ def launch(train: Train, job: Job, settings: config.Sft | config.Grpo) -> None:
     sharded = settings.sharding != "none"
     print(f"training on {layout}")
     if layout.kind == "gpu":
-        require_memory(job.input.start, settings, layout, memory_of_gpu())
+        shape = Shape.of(
+            Qwen2_5_VLConfig.from_pretrained(job.input.start).to_dict()
+        )  # with what config.json leaves out
+        print(require_memory(needed_by(shape, settings, layout), layout, memory_of_gpu()))
     if layout.processes == 1 and not sharded and (layout.kind == "cpu" or visible == 1):
         train_to_the_end(job, train, layout)
         return

@@ -5,18 +5,15 @@ What is counted, and how, is told in docs/training.md; nobody has compared it wi
 
 from __future__ import annotations
 
-import re
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
-
-import torch
-from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+from typing import Any
 
 from video_r2.config import Frames, Grpo, Optimizer, Sft
 from video_r2.errors import UserError
 from video_r2.training.layout import Layout, Share, share_of
-from video_r2.training.sft import LANGUAGE_MODEL_LINEAR
 
 TEXT_TOKENS = 1024  # of a prompt, and of a trace
 RUNTIME = 2 * 2**30  # bytes: CUDA's context, NCCL's and DeepSpeed's buffers
@@ -24,6 +21,65 @@ LIVE_WEIGHTS = 10**9  # of stage 3, whole on a device at once: DeepSpeed's stage
 BUCKETS = 2 * 5 * 10**8  # gradients on their way, of stage 2: twice DeepSpeed's reduce_bucket_size
 ADAM = 8  # bytes: two figures of float32
 SHORT, LONG = 2, 4  # bytes of bfloat16 and float32
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A Qwen2.5-VL's measures: of the language model, of a picture's patches, and the weights of the tower (and its merger)."""
+
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    key_value_heads: int
+    vocabulary: int
+    is_tied: bool
+    patch: int
+    merge: int
+    temporal_patch: int
+    tower: int
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Shape:
+        """Of a checkpoint's config.json, in the published form or in the one that transformers writes.
+
+        Raises:
+            KeyError: if it does not tell.
+        """
+        text, vision = told.get("text_config", told), told["vision_config"]
+        wide, inner, merged = vision["hidden_size"], vision["intermediate_size"], vision["spatial_merge_size"] ** 2
+        channels = vision.get("in_channels", vision.get("in_chans", 3))
+        embedding = channels * vision["temporal_patch_size"] * vision["patch_size"] ** 2 * wide
+        # Two norms, one matrix for queries, keys and values, one after; three of the feed-forward; all with biases.
+        layer = 2 * wide + 4 * (wide + 1) * wide + 3 * wide * inner + 2 * inner + wide
+        at_once = merged * wide
+        merger = wide + (at_once + 1) * at_once + (at_once + 1) * vision["out_hidden_size"]
+        return cls(
+            hidden=text["hidden_size"],
+            intermediate=text["intermediate_size"],
+            layers=text["num_hidden_layers"],
+            heads=text["num_attention_heads"],
+            key_value_heads=text["num_key_value_heads"],
+            vocabulary=text["vocab_size"],
+            is_tied=bool(told.get("tie_word_embeddings", text.get("tie_word_embeddings", False))),
+            patch=vision["patch_size"],
+            merge=vision["spatial_merge_size"],
+            temporal_patch=vision["temporal_patch_size"],
+            tower=embedding + vision["depth"] * layer + merger,
+        )
+
+    @property
+    def keys(self) -> int:
+        """Width of a layer's keys, and of its values."""
+        return self.hidden // self.heads * self.key_value_heads
+
+
+def shape_in(folder: str | Path) -> Shape | None:
+    """The shape of a checkpoint; None where there is none, or its config.json does not tell."""
+    try:
+        return Shape.of(json.loads(Path(folder, "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -35,19 +91,19 @@ class Size:
     trained: int
 
 
-def size_of(shape: Qwen2_5_VLConfig, settings: Optimizer) -> Size:
+def size_of(shape: Shape, settings: Optimizer) -> Size:
     """Count the weights of a model of this shape; of adapters those that are added."""
-    with torch.device("meta"):
-        model = Qwen2_5_VLForConditionalGeneration(shape)
-    tower = sum(weight.numel() for weight in model.model.visual.parameters())
-    language = sum(weight.numel() for weight in model.parameters()) - tower
+    wide, keys, inner = shape.hidden, shape.keys, shape.intermediate
+    # Queries, keys and values with biases, what follows them, the feed-forward's three, two norms.
+    layer = 2 * wide * wide + 2 * wide * keys + wide + 2 * keys + 3 * wide * inner + 2 * wide
+    language = shape.layers * layer + (1 if shape.is_tied else 2) * shape.vocabulary * wide + wide
     if not isinstance(settings, Sft):
-        return Size(tower, language, language)
-    adapted = [module for name, module in model.named_modules() if re.fullmatch(LANGUAGE_MODEL_LINEAR, name)]
-    return Size(tower, language, settings.lora.r * sum(sum(module.weight.shape) for module in adapted))
+        return Size(shape.tower, language, language)
+    adapted = 2 * (wide + wide) + 2 * (wide + keys) + 3 * (wide + inner)  # both widths of the seven matrices
+    return Size(shape.tower, language, settings.lora.r * shape.layers * adapted)
 
 
-def estimate(shape: Qwen2_5_VLConfig, settings: Sft | Grpo, share: Share, processes: int) -> dict[str, float]:
+def estimate(shape: Shape, settings: Sft | Grpo, share: Share, processes: int) -> dict[str, float]:
     """Bytes that a training needs on each GPU, by what they are for."""
     size = size_of(shape, settings)
     sharded, in_shares = settings.sharding != "none", settings.sharding == "zero3"
@@ -64,7 +120,6 @@ def estimate(shape: Qwen2_5_VLConfig, settings: Sft | Grpo, share: Share, proces
         parts["gradients and optimizer"] = own * (number + LONG + LONG + ADAM)
         if not in_shares:
             parts["gradients and optimizer"] += min(BUCKETS, size.trained) * number
-    text = shape.get_text_config()
     prompt = tokens_of(settings.frames, shape) + TEXT_TOKENS
     if isinstance(settings, Grpo):
         prompt = min(prompt, settings.max_prompt_tokens)
@@ -73,35 +128,32 @@ def estimate(shape: Qwen2_5_VLConfig, settings: Sft | Grpo, share: Share, proces
         tokens = share.at_once * prompt + said
         if settings.kl_weight:
             parts["reference model"] = held * size.language / (processes if in_shares else 1)
-        heads = text.hidden_size // text.num_attention_heads * text.num_key_value_heads
-        cache = 2 * text.num_hidden_layers * heads * rollouts * (prompt + settings.max_new_tokens) * number
+        cache = 2 * shape.layers * shape.keys * rollouts * (prompt + settings.max_new_tokens) * number
         parts["generation"] = cache + (held * size.language if in_shares else 0)
         # Attention with a shared prefix keeps its scores, before and after the softmax, and their gradient.
         scores = share.at_once * prompt**2 + said * (prompt + settings.max_new_tokens)
-        attention = 3 * number * text.num_attention_heads * scores
-        logits = said * text.vocab_size * (number + 4 * LONG)  # in float32: scaled, log-softmax, entropy, gradient
+        attention = 3 * number * shape.heads * scores
+        logits = said * shape.vocabulary * (number + 4 * LONG)  # in float32: scaled, log-softmax, entropy, gradient
     else:
         tokens = share.at_once * (prompt + TEXT_TOKENS)
         quadratic = settings.attention == "eager"
-        attention = 3 * number * text.num_attention_heads * share.at_once * (tokens / share.at_once) ** 2 * quadratic
-        logits = tokens * text.vocab_size * (number + 3 * LONG)  # in float32: logits, shifted, gradient
+        attention = 3 * number * shape.heads * tokens**2 // share.at_once * quadratic
+        logits = tokens * shape.vocabulary * (number + 3 * LONG)  # in float32: logits, shifted, gradient
     # Of a layer: its norms, projections and residuals, and three times the width between the feed-forward's matrices.
-    layer = tokens * (10 * text.hidden_size + 4 * text.intermediate_size) * number + attention
+    layer = tokens * (10 * shape.hidden + 4 * shape.intermediate) * number + attention
     if settings.gradient_checkpointing:
-        kept = text.num_hidden_layers * tokens * text.hidden_size * number
+        kept = shape.layers * tokens * shape.hidden * number
         parts["activations"] = kept + layer
     else:
-        parts["activations"] = text.num_hidden_layers * layer
+        parts["activations"] = shape.layers * layer
     parts["logits"] = logits
     parts["CUDA and communication"] = RUNTIME
     return parts
 
 
-def tokens_of(frames: Frames, shape: Qwen2_5_VLConfig) -> int:
+def tokens_of(frames: Frames, shape: Shape) -> int:
     """Tokens of the longest video."""
-    vision = cast(Any, shape.vision_config)
-    side = vision.patch_size * vision.spatial_merge_size
-    return -(-frames.max_frames // vision.temporal_patch_size) * (frames.max_pixels // side**2)
+    return -(-frames.max_frames // shape.temporal_patch) * (frames.max_pixels // (shape.patch * shape.merge) ** 2)
 
 
 def at_its_peak(parts: dict[str, float]) -> float:
@@ -111,19 +163,26 @@ def at_its_peak(parts: dict[str, float]) -> float:
     return sum(parts.values()) - min(generating, learning)
 
 
-def require_memory(start: str | Path, settings: Sft | Grpo, layout: Layout, there: int) -> None:
-    """Print the estimate for each GPU, which has `there` bytes.
+def needed_by(shape: Shape, settings: Sft | Grpo, layout: Layout) -> dict[str, float]:
+    """The estimate for each GPU of a layout.
 
     Raises:
-        UserError: if it cannot fit, or the layout cannot share a step out.
+        UserError: if the layout cannot share a step out.
     """
     batch = getattr(settings, settings.step_batch)
     rollouts = settings.group_size if isinstance(settings, Grpo) else 1
     share = share_of(batch, settings.per_device_batch, layout.processes, rollouts)
-    parts = estimate(Qwen2_5_VLConfig.from_pretrained(start), settings, share, layout.processes)
+    return estimate(shape, settings, share, layout.processes)
+
+
+def require_memory(parts: dict[str, float], layout: Layout, there: float) -> str:
+    """The estimate for each GPU, which has `there` bytes, in words.
+
+    Raises:
+        UserError: if it cannot fit.
+    """
     needed = at_its_peak(parts)
     told = ", ".join(f"{name} {part / 2**30:.1f}" for name, part in parts.items())
-    print(f"memory of each GPU, estimated: {needed / 2**30:.1f} of {there / 2**30:.1f} GiB ({told})")
     if needed > there:
         raise UserError(
             f"the training would need about {needed / 2**30:.1f} GiB on each of {layout}, which have {there / 2**30:.1f} "
@@ -131,3 +190,4 @@ def require_memory(start: str | Path, settings: Sft | Grpo, layout: Layout, ther
             cure="use sharding: zero3, gradient_checkpointing: true, bf16: true, more GPUs, per_device_batch: 1, or fewer "
             "frames and tokens",
         )
+    return f"memory of each GPU, estimated: {needed / 2**30:.1f} of {there / 2**30:.1f} GiB ({told})"

@@ -74,9 +74,14 @@ def sharding_arguments(settings: Optimizer, layout: Layout) -> dict[str, Any]:
     return arguments
 
 
+def is_held_in_bf16(settings: Optimizer) -> bool:
+    """Whether weights are bfloat16 on the devices, as DeepSpeed has them, and in the checkpoint that is left."""
+    return settings.bf16 and settings.sharding != "none"
+
+
 def load_to_train(start: str | Path, settings: Optimizer) -> Qwen2_5_VLForConditionalGeneration:
     """Load the checkpoint that training starts from, in the numbers that DeepSpeed would make of it."""
-    return load_model(start, settings.attention, bf16=settings.bf16 and settings.sharding != "none")
+    return load_model(start, settings.attention, bf16=is_held_in_bf16(settings))
 
 
 def tower_alone(model: Qwen2_5_VLForConditionalGeneration) -> Qwen2_5_VLForConditionalGeneration:

@@ -88,9 +88,10 @@ class SavingTrainer(Trainer):
             trained = self.trained().values()
             # The optimizer keeps two figures for each weight in float32, and DeepSpeed the weight besides.
             figures = 3 if self.is_deepspeed_enabled else 2
+            left = 2 if self.is_deepspeed_enabled and self.args.bf16 else 4  # bytes of a weight of the checkpoint
             upkeep.snapshots.make_room(
                 sum(weight.nbytes + 4 * figures * weight.numel() for weight in trained),
-                sum(4 * weight.numel() for weight in cast(torch.nn.Module, self.model).parameters()),
+                sum(left * weight.numel() for weight in cast(torch.nn.Module, self.model).parameters()),
             )
         looking = _Looking(self)
         self.add_callback(looking)
