@@ -22,7 +22,8 @@ from video_r2.site import read_site
 
 PROMPTS = Path("video_r2", "judge", "prompts")
 WORDED_BY = {"no_claims": "without_claims", "other_trace": "conclusion"}  # of evaluation.controls, by control
-UNRECORDED = {"judge": {"url", "serve", "cache"}}  # keys that no record and no archive holds: they may tell of a machine
+# Keys that no record and no archive holds: they may tell of a machine.
+UNRECORDED = {"judge": {"url", "serve", "cache"}}
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 JUDGE_MINUTES = 240  # a quarter of an hour until a server of 80B is up, and then some thousand questions
 
