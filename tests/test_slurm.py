@@ -24,6 +24,8 @@ EXECUTOR: Any = SimpleNamespace(run_uuid="video-r2_new")
 def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder before all others of PATH, whose squeue prints the file "queue" and whose scancel notes what it is told."""
     stand_in(tmp_path, "squeue", f"cat {tmp_path}/queue")
+    # Where jobs are soon forgotten, and there is a sacct, it is asked instead of squeue.
+    stand_in(tmp_path, "scontrol", "echo 'MinJobAge = 300 sec'")
     stand_in(tmp_path, "scancel", f'echo "$@" >> {tmp_path}/told')
     (tmp_path / "queue").touch()
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")

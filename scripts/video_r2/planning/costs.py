@@ -122,8 +122,7 @@ class Costs:
         return Cost(size / (self._assumed.machine.download * 1e6), kept=copies * size)
 
     def _fetch_judge(self, job: Job) -> Cost:
-        size = self._assumed.model.judge_weights * self._assumed.model.bytes_per_weight
-        return Cost(size / (self._assumed.machine.download * 1e6), kept=size)
+        return self._fetched(job, self._assumed.model.judge_weights * SHORT, copies=1)
 
     def _index_videos(self, job: Job) -> Cost:
         sets = self._assumed.training_sets.values()
