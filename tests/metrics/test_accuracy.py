@@ -160,6 +160,25 @@ def test_a_number_of_vsibench_counts_within_five_percent_in_the_released_consist
     assert released.is_right(answer, "100", "number", "vsibench") == right
 
 
+@pytest.mark.parametrize(
+    ("answer", "target", "right"),
+    [
+        ("3.001", "3", True),
+        ("about 3 m", "3.00", True),
+        ("1500", "150", True),  # the one text holds the other
+        ("1500 m", "150 m", True),  # of digits that are not alone, and without a comma, three
+        ("1,500 m", "150 m", False),
+        ("three", "3", False),
+        ("- 5", "5", True),  # a sign that stands apart makes no number, and the text holds the other's
+        ("$5", "5", True),
+        ("blue ball", "ball", True),
+        ("", "3", False),
+    ],
+)
+def test_open_answers_of_the_released_consistency(answer: str, target: str, right: bool) -> None:
+    assert released.is_right(answer, target, "text", "video_mmmu") is right
+
+
 @pytest.mark.parametrize("adapter", ["longvideobench", "scivideobench"])
 def test_release_draws_a_letter_where_it_finds_none(adapter: str) -> None:
     ids = [f"q{number}" for number in range(400)]

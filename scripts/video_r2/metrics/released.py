@@ -279,18 +279,38 @@ def _open_values(text: str) -> list[str | float]:
 # --- consistency ------------------------------------------------------------------------------------------------------
 
 
+_TOLD = re.compile(r"[-+]?[$€£]?\s*(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
+_TOLD_TO_THREE_DIGITS = re.compile(r"[-+]?\$?\s*\d{1,3}(?:,\d{3})*(?:\.\d+)?")
+
+
 def is_right(answer: str, target: str, answer_type: str, adapter: str) -> bool:
     """Whether an answer that a judge read counts as right in the released consistency scripts.
 
     Letters must be equal; VSI-Bench's numbers lie within 5%; other numbers agree to 2 decimals; of texts, one holds
-    the other.
+    the other. Numbers are the first in digits; where a text holds more than a number, of digits without a comma the first
+    three count, but for VSI-Bench.
     """
     if answer_type == "choice":
         return bool(answer) and answer.upper() == target.strip().upper()
-    given, wanted = number_of(answer), number_of(target)
     if adapter == "vsibench":
-        return bool(given is not None and wanted) and abs((given or 0.0) - (wanted or 0.0)) <= 0.05 * abs(wanted or 0.0)
+        given, wanted = _told(answer, _TOLD), _told(target, _TOLD)
+        return given is not None and wanted is not None and wanted != 0 and abs(given - wanted) <= 0.05 * abs(wanted)
+    given, wanted = (
+        _told(text, _TOLD_TO_THREE_DIGITS) if _as_float(text) is None else _as_float(text) for text in (answer, target)
+    )
     if given is not None and wanted is not None and round(given, 2) == round(wanted, 2):
         return True
     one, other = (" ".join(re.sub(r"[,$%€£₹]", "", text.lower()).split()) for text in (answer, target))
     return bool(one and other) and (one in other or other in one)
+
+
+def _told(text: str, pattern: re.Pattern[str]) -> float | None:
+    found = pattern.search(text)
+    return None if found is None else _as_float(re.sub(r"[,$€£]", "", found[0]))
+
+
+def _as_float(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
