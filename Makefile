@@ -14,6 +14,8 @@ TARGET := all
 
 ENVIRONMENT := .venv
 JUDGE := .judge
+# One more than there are cores, up to four: many tests wait for a server, or for what they have started to die.
+WORKERS := $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? cores + 1 : 4)))
 PYTHON := PYTHONPATH=scripts $(ENVIRONMENT)/bin/python
 SNAKEMAKE := $(ENVIRONMENT)/bin/snakemake
 SOURCES := scripts tests
@@ -26,7 +28,7 @@ reproduce: env ## Run the miniature from raw videos to the report, and say what 
 
 .PHONY: test
 test: env lint ## Lint, and all tests
-	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
 	  -m "not devices" --ignore tests/environments
 
 .PHONY: test-devices
