@@ -19,8 +19,8 @@ from video_r2.data.rejected import write_rejected
 from video_r2.data.subtitles import defects_of
 from video_r2.data.videos import lost_end, probe
 from video_r2.errors import RejectedRecord
-from video_r2.files import replacing
-from video_r2.run import Job, paths, run
+from video_r2.files import paths, replacing
+from video_r2.run import Job, run
 from video_r2.space import require_space
 
 Work = tuple[FrameCache, str, str]

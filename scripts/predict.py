@@ -18,8 +18,9 @@ from video_r2.evaluation.kept import kept_results
 from video_r2.evaluation.predictions import answers_size, ask, make_predictions, read_questions
 from video_r2.evaluation.processes import places_of, put_in
 from video_r2.evaluation.prompts import shared_instruction
+from video_r2.files import paths
 from video_r2.records import PREDICTION, read_table, write_table
-from video_r2.run import Job, paths, run
+from video_r2.run import Job, run
 from video_r2.space import require_space
 
 

@@ -11,10 +11,11 @@ from video_r2.evaluation.attention_scores import AttentionShare, evenly_spaced, 
 from video_r2.evaluation.controls import clip_change
 from video_r2.evaluation.kept import Question, kept_results
 from video_r2.evaluation.prefixes import PrefixReader
+from video_r2.files import paths
 from video_r2.metrics.accuracy import Score
 from video_r2.metrics.summaries import score_tables, summarise_without_interval, write_summary
 from video_r2.records import PREDICTION, read_table
-from video_r2.run import Job, paths, run
+from video_r2.run import Job, run
 
 METRIC = "vas_attention"
 

@@ -11,6 +11,7 @@ from video_r2.data.sources import Source
 from video_r2.errors import UserError
 from video_r2.planning.assumptions import Assumptions, read_assumptions
 from video_r2.site import read_site
+from video_r2.slurm import gpus_of
 from video_r2.training.layout import layout_of, share_of
 from video_r2.training.memory import Shape, at_its_peak, needed_by, require_memory, shape_in
 from video_r2.workflow import Plan
@@ -51,16 +52,16 @@ def require_layouts(plan: Plan, jobs: Iterable[Any]) -> dict[str, float]:
     """
     needed: dict[str, float] = {}
     for job in jobs:
-        gpus = int(job.resources.get("gpu") or 0)
+        nodes, gpus = gpus_of(job.resources)
         if job.rule.name not in TRAININGS or not gpus or plan.config.training.devices.kind == "cpu":
             continue
         try:
             of_one = _require_layout(plan, job, gpus)
         except UserError as error:
             raise UserError(
-                f"on {gpus} GPUs: {error.reason}",
+                f"on {f'{nodes} x ' if nodes > 1 else ''}{gpus} GPUs: {error.reason}",
                 record=f"model {job.wildcards.model}",
-                cure=f"training_gpus in site.yaml; {error.cure}",
+                cure=f"{'training_gpus in site.yaml' if nodes == 1 else 'other resources of the rule'}; {error.cure}",
             ) from error
         if of_one is not None:
             needed[job.rule.name] = max(needed.get(job.rule.name, 0.0), of_one)

@@ -80,7 +80,9 @@ def disk(plan: Plan) -> Iterator[Finding]:
             unknown += 1
         else:
             needed += known.gigabytes * (2e9 if source.kind == "dataset" else 1e9)
-    what = f"{size(free)} free for {plan.results}, at least {size(needed)} needed for downloads"
+    what = (
+        f"{size(free)} free for {plan.results}, at least {size(needed)} needed for downloads alone (make plan: for all)"
+    )
     what += f" and {unknown} sources of unknown size" if unknown else ""
     fits = free >= needed
     yield Finding("ok" if fits else "wrong", what, "" if fits else "put results/ on a larger disk (a link will do)")

@@ -16,6 +16,11 @@ import yaml
 from video_r2.errors import RejectedRecord, UserError
 
 
+def paths(entry: Any) -> list[str]:
+    """Paths of one named input or output of a job, which is a single file or a list of files."""
+    return [str(entry)] if isinstance(entry, str | Path) else [str(path) for path in entry]
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path`, moved into place when the block ends well and removed when it does not."""

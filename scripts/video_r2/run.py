@@ -41,11 +41,6 @@ class Job(Protocol):
     rule: str
 
 
-def paths(entry: Any) -> list[str]:
-    """Paths of one named input or output, which is a single file or a list of files."""
-    return [str(entry)] if isinstance(entry, str | Path) else [str(path) for path in entry]
-
-
 class Tee:
     """A text stream that passes everything on to the terminal and keeps finished lines in a log file.
 

@@ -5,6 +5,7 @@ Snakemake's own lock is a list of files that stays when the process dies, and do
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 import time
@@ -99,7 +100,8 @@ class RunLock:
         if not left or (holder := self._lock.last_holder()) is None:
             return
         if self._lock.is_held():
-            self._tell_holder()
+            if not _is_below(holder):
+                self._tell_holder()
         elif f" on {socket.gethostname()}, since" in holder and not _another_is_here():
             for path in left:
                 path.unlink(missing_ok=True)
@@ -141,3 +143,9 @@ class RunLock:
             return any(line.startswith(f"{self._results}/") for line in path.read_text(encoding="utf-8").splitlines())
         except FileNotFoundError:  # the run has just ended
             return False
+
+
+def _is_below(holder: str) -> bool:
+    """Whether this process is at work for the one that is named, as Snakemake is that makes a report in a job."""
+    number = re.match(r"process (\d+) on ", holder)
+    return number is not None and int(number[1]) in {parent.pid for parent in psutil.Process().parents()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,16 @@ def require_programs(executor: Any) -> None:
                 cure="start Snakemake where SLURM's commands are, with --slurm-status-command squeue if sacct alone is "
                 "missing; or use --profile local",
             )
+
+
+_GPUS_PER_NODE = re.compile(r"--gpus-per-node[= ](?:[\w.-]+:)?(\d+)")
+
+
+def gpus_of(resources: Any) -> tuple[int, int]:
+    """Nodes of a job and GPUs on each, from its resources: over several nodes those that `slurm_extra` asks for."""
+    nodes, total = int(resources.get("nodes") or 1), int(resources.get("gpu") or 0)
+    asked = _GPUS_PER_NODE.search(str(resources.get("slurm_extra") or ""))
+    return (nodes, int(asked[1])) if asked and not total else (1, total)
 
 
 # --- jobs of a run that was killed ------------------------------------------------------------------------------------

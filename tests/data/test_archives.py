@@ -83,8 +83,17 @@ def test_a_path_out_of_the_folder_is_refused(tmp_path: Path, name: str, kind: st
 )
 def test_a_link_or_a_device_is_refused(tmp_path: Path, name: str, goal: str, kind: bytes) -> None:
     message = refusal(tmp_path, "a.tar", tar_of_links((name, goal, kind)))
-    assert "holds a link" in message or "cannot be unpacked" in message
+    assert "holds a link" in message or "holds what a data archive does not" in message
+    assert "do not trust this archive" in message
     assert contents(tmp_path / "deep") == {}
+
+
+@pytest.mark.parametrize("at", [0, 150])  # of a header: its name, its checksum
+def test_a_damaged_header_is_not_taken_for_the_end(tmp_path: Path, at: int) -> None:
+    made = bytearray(tar_of({"a.mp4": b"1", "b.mp4": b"2", "c.mp4": b"3"}))
+    second = made.index(b"b.mp4")
+    made[second + at] ^= 0xFF
+    assert "a member's header is damaged" in refusal(tmp_path, "a.tar", bytes(made))
 
 
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:

@@ -209,6 +209,29 @@ def test_the_shape_of_a_start_that_is_there_counts(root: Path, tmp_path: Path, m
     require_layouts(plan, [job])
 
 
+@pytest.mark.parametrize(
+    ("rule", "extra", "refused"),
+    [
+        ("train_sft", "--gpus-per-node=h100:8", ""),
+        (
+            "train_sft",
+            "--gpus-per-node 3",
+            "on 2 x 3 GPUs: an optimizer step's 32 examples cannot be shared out equally among 6",
+        ),
+        ("train_grpo", "--gpus-per-node=8", "1 prompts of 8 rollouts cannot be shared out equally among 16 processes"),
+    ],
+)
+def test_gpus_of_several_nodes_are_those_that_sbatch_is_asked_for(
+    root: Path, rule: str, extra: str, refused: str
+) -> None:
+    resources = ResourceList(fromdict={"gpu": 0, "nodes": 2, "slurm_extra": extra})
+    model = {"train_sft": "sft", "train_grpo": "grpo_tar_gate"}[rule]
+    job = SimpleNamespace(rule=SimpleNamespace(name=rule), resources=resources, wildcards=SimpleNamespace(model=model))
+    plan = Plan(read_config([root / "config.yaml"], {}), root / "scripts")
+    with pytest.raises(UserError, match=refused) if refused else nullcontext():
+        require_layouts(plan, [job])
+
+
 def test_a_section_can_be_cut_to_the_keys_that_a_rule_uses(plan: Plan) -> None:
     assert plan.section("data", "decoder", "max_rejected") == {"decoder": "decord", "max_rejected": 0.2}
     assert set(plan.section("temporal_alignment")) == set(config.TemporalAlignment.model_fields)

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from tqdm import tqdm
 
@@ -76,6 +77,8 @@ def unpack(pieces: Sequence[Path], target: Path, without: str = "") -> None:
             _unzip(pieces, target, without, allowance)
         else:
             _untar(pieces, target, without, allowance)
+    except tarfile.FilterError as error:
+        raise _refused(f"holds what a data archive does not: {error}", pieces[0]) from error
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise UserError(
             f"cannot be unpacked: {error}", file=pieces[0], cure="remove it and run again: it is downloaded anew"
@@ -98,7 +101,7 @@ def _unzip(pieces: Sequence[Path], target: Path, without: str, allowance: _Allow
 
 
 def _untar(pieces: Sequence[Path], target: Path, without: str, allowance: _Allowance) -> None:
-    with tarfile.open(fileobj=io.BufferedReader(_Joined(pieces), BLOCK), mode="r|*") as tar:
+    with tarfile.open(fileobj=io.BufferedReader(_Joined(pieces), BLOCK), mode="r|*", tarinfo=_Member) as tar:
         for member in tar:
             allowance.spend(member.size)
             name = _inner(member.name, without, pieces[0])
@@ -109,6 +112,19 @@ def _untar(pieces: Sequence[Path], target: Path, without: str, allowance: _Allow
                 raise _refused(f"holds a link, {member.name!r}", pieces[0])
             with _told(name, pieces[0]):
                 tar.extract(member.replace(name=name), target, filter="data")
+
+
+class _Member(tarfile.TarInfo):
+    """The library takes a damaged header for the end of an archive: all that follows would be lost without a word."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if not any(buf):  # the end
+                raise
+            raise tarfile.ReadError(f"a member's header is damaged: {error}") from error
 
 
 def _inner(name: str, without: str, archive: Path) -> str:

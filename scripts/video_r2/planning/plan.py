@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from video_r2.errors import UserError
 from video_r2.planning.assumptions import read_assumptions
 from video_r2.planning.costs import Cost, Costs, Job
 from video_r2.site import Site
+from video_r2.slurm import gpus_of
 
 STAGES = ("data", "train", "predict", "score", "paper")
 
@@ -147,7 +149,7 @@ def _plan(workflow: Any, site: Site) -> Plan:
     numbers = {job: number for number, job in enumerate(ordered)}
     jobs = []
     for job in ordered:
-        gpus, runtime = int(job.resources.get("gpu") or 0), job.resources.get("runtime")
+        gpus, runtime = math.prod(gpus_of(job.resources)), job.resources.get("runtime")
         seen = Job(job.rule.name, job.params, [*map(str, job.input)], dict(job.wildcards.items()), gpus, job.threads)
         is_done = not dag.needrun(job)
         jobs.append(
