@@ -75,6 +75,18 @@ def test_what_a_live_run_has_locked_stays(locks: Path, root: Path, capsys: pytes
     assert names(locks) == ["1.output.lock"]
 
 
+def test_what_a_run_has_started_is_told_nothing_of_it(locks: Path, root: Path) -> None:
+    """A report is made by a Snakemake within a job."""
+    run = RunLock("results/one")
+    run.take()
+    child = "from video_r2.run_lock import RunLock\nRunLock('results/one').clear()"
+    environment = {"PYTHONPATH": str(root / "scripts")}
+    done = subprocess.run([sys.executable, "-c", child], env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert len(names(locks)) == 3
+    run.end()
+
+
 SNAKEFILE = """
 from pathlib import Path
 from video_r2.run_lock import RunLock
