@@ -105,10 +105,14 @@ def test_answers(costs: Costs, prompt: str, most: int | None, written: int) -> N
         "benchmarks": {"mine": {"max_new_tokens": most}},
         "decoding": {"max_new_tokens": 1024, "batch": 1},
         "frames": FRAMES,
+        "backend": {"max_frames": None},
     }
     # 100 frames of 50,000 pixels at 2000 pixels a token, and 50 tokens of text: 2550 tokens, 255 s to read.
     assert costs.of(job("predict", gpus=1, **asked)).seconds == pytest.approx(30 + 6 * (1.5 + 255 + 0.5 * written))
     assert costs.of(job("predict", gpus=3, **asked)).seconds == pytest.approx(30 + 2 * (1.5 + 255 + 0.5 * written))
+    # A model that is shown 10 of them: 300 tokens.
+    few = job("predict", gpus=1, **{**asked, "backend": {"max_frames": 10}})
+    assert costs.of(few).seconds == pytest.approx(30 + 6 * (1.5 + 30 + 0.5 * written))
 
 
 def test_questions_that_are_there_are_counted(costs: Costs, tmp_path: Path) -> None:

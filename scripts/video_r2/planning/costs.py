@@ -199,14 +199,15 @@ class Costs:
     # --- answers ------------------------------------------------------------------------------------------------------
 
     def _predict(self, job: Job) -> Cost:
-        evaluation = job.params.evaluation
+        evaluation, shown = job.params.evaluation, job.params.backend["max_frames"]
+        frames = {**job.params.frames, **({"max_frames": min(shown, job.params.frames["max_frames"])} if shown else {})}
         seconds = 0.0
         for name, entry in job.params.benchmarks.items():
             of = self._benchmark(name)
             most = entry["max_new_tokens"] or job.params.decoding["max_new_tokens"]
             response = self._assumed.tokens.thought if evaluation["prompt"] == "think" else self._assumed.tokens.direct
             written = self._writing(min(response, most)) / job.params.decoding["batch"]
-            read = self._reading(self._prompt(job.params.frames, of.seconds))
+            read = self._reading(self._prompt(frames, of.seconds))
             seconds += of.questions * (self._assumed.machine.handling + read + written)
         return Cost(self._assumed.machine.start + seconds / max(job.gpus, 1))
 
