@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from video_r2.config import Grpo, Sft
 from video_r2.data.sources import Source
@@ -16,6 +17,7 @@ from video_r2.training.layout import layout_of, share_of
 from video_r2.training.memory import Shape, at_its_peak, needed_by, require_memory, shape_in
 from video_r2.workflow import Plan
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 TRAININGS = frozenset({"train_sft", "train_grpo"})
 
 
@@ -34,6 +36,31 @@ def require_access(plan: Plan, jobs: Iterable[Any]) -> None:
 
         wanted = {source.key: source for source in (Source.model_validate(job.params.source) for job in fetches)}
         access.require(list(wanted.values()), plan.sources.lock, Path(plan.hub_cache))
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is another machine wherever it is asked from."""
+    return (urlsplit(url).hostname or "") in LOOPBACK
+
+
+def require_judge(plan: Plan, jobs: Iterable[Any]) -> None:
+    """Stop where jobs of a cluster are to ask a judge at an address at which each of its nodes finds itself alone.
+
+    Args:
+        jobs: Snakemake's, that are to run.
+
+    Raises:
+        UserError: with what to set.
+    """
+    judge = plan.config.judge
+    if judge.serve is not None or judge.url is None or not is_loopback(judge.url):
+        return
+    if asking := sorted({job.rule.name for job in jobs if getattr(job.params, "judge_prompts", None)}):
+        raise UserError(
+            f"{', '.join(asking)} ask a judge at {judge.url}, which is another machine on every node",
+            cure="judge: {url: null, serve: {gpus: 4}}, with which jobs start one; or the address of a server that they reach "
+            "(docs/metrics.md); or make only what needs none, such as the target predictions",
+        )
 
 
 def require_layouts(plan: Plan, jobs: Iterable[Any]) -> dict[str, float]:

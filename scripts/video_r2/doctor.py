@@ -12,16 +12,14 @@ import urllib.request
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from video_r2 import config
+from video_r2.before_run import is_loopback
 from video_r2.cluster import cluster
 from video_r2.errors import UserError
 from video_r2.findings import TIMEOUT, Finding, Level, output
 from video_r2.space import size
 from video_r2.workflow import Plan
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def examine(plan: Plan, network: bool) -> Iterator[tuple[str, list[Finding]]]:
@@ -142,7 +140,7 @@ def _served(settings: config.Judge, serve: config.JudgeServer) -> Iterator[Findi
 
 
 def _at_address(settings: config.Judge, url: str, network: bool) -> Iterator[Finding]:
-    if (urlsplit(url).hostname or "") in LOOPBACK and shutil.which("sbatch"):
+    if is_loopback(url) and shutil.which("sbatch"):
         cure = "judge: {url: null, serve: {gpus: 4}}, or the address of a server that they reach (docs/metrics.md)"
         yield Finding("wrong", f"{url} is another machine on every node: jobs of the cluster find no judge there", cure)
     if not network:

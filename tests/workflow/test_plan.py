@@ -12,7 +12,7 @@ import pytest
 from snakemake.iocontainers import ResourceList
 
 from video_r2 import config, packages
-from video_r2.before_run import require_layouts
+from video_r2.before_run import require_judge, require_layouts
 from video_r2.errors import UserError
 from video_r2.planning.assumptions import read_assumptions
 from video_r2.sections import merge
@@ -207,6 +207,24 @@ def test_the_shape_of_a_start_that_is_there_counts(root: Path, tmp_path: Path, m
     known = read_assumptions().shapes["Qwen/Qwen2.5-VL-7B-Instruct"]
     (there / "config.json").write_text(json.dumps({**known, "num_hidden_layers": 1}), encoding="utf-8")
     require_layouts(plan, [job])
+
+
+@pytest.mark.parametrize(
+    ("judge", "prompts", "is_refused"),
+    [
+        ({}, {"answer": "digest"}, True),  # as config.yaml has it
+        ({"url": "http://[::1]:8000/v1"}, {"answer": "digest"}, True),
+        ({}, {}, False),  # it asks nothing
+        ({"url": "http://node7:8000/v1"}, {"answer": "digest"}, False),
+        ({"url": None, "serve": {"gpus": 4}}, {"answer": "digest"}, False),
+    ],
+)
+def test_a_judge_that_no_node_reaches_is_refused(root: Path, judge: dict, prompts: dict, is_refused: bool) -> None:
+    plan = Plan(read_config([root / "config.yaml"], {"judge": judge}), root / "scripts")
+    job = SimpleNamespace(rule=SimpleNamespace(name="score_tac"), params=SimpleNamespace(judge_prompts=prompts))
+    refused = pytest.raises(UserError, match=r"score_tac ask a judge at .*, which is another machine on every node")
+    with refused if is_refused else nullcontext():
+        require_judge(plan, [job, SimpleNamespace(rule=SimpleNamespace(name="bars"), params=SimpleNamespace())])
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def submitted(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     folder = copy_repository(root, tmp_path_factory.mktemp("submission"))
     paper = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
     fewer = {kind: {name: None for name in paper[kind] if name not in kept} for kind, kept in KEPT.items()}
+    fewer["judge"] = {"url": "http://judge:8000/v1"}
     (folder / "fewer.yaml").write_text(yaml.safe_dump(fewer), encoding="utf-8")
     return submit(folder, "all", "--profile", "slurm", "--configfile", "fewer.yaml")
 
