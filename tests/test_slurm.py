@@ -24,8 +24,6 @@ EXECUTOR: Any = SimpleNamespace(run_uuid="video-r2_new")
 def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder before all others of PATH, whose squeue prints the file "queue" and whose scancel notes what it is told."""
     stand_in(tmp_path, "squeue", f"cat {tmp_path}/queue")
-    # Where jobs are soon forgotten, and there is a sacct, it is asked instead of squeue.
-    stand_in(tmp_path, "scontrol", "echo 'MinJobAge = 300 sec'")
     stand_in(tmp_path, "scancel", f'echo "$@" >> {tmp_path}/told')
     (tmp_path / "queue").touch()
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -135,7 +133,8 @@ class Looks:
 
 @pytest.fixture
 def looks(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Looks]:
-    monkeypatch.setattr(plugin, "query_job_status", plugin.query_job_status)  # as it was, after the test
+    for name in ("query_job_status", "is_query_tool_available"):
+        monkeypatch.setattr(plugin, name, getattr(plugin, name))  # as it was, after the test
     return Looks()
 
 
@@ -143,6 +142,17 @@ def test_by_itself_the_plug_in_drops_its_jobs_when_slurm_does_not_answer(command
     """Once it does not any more, `Patience` has half as much to do."""
     stand_in(commands, "squeue", "exit 1")
     assert looks.look("7", "8") == []
+
+
+def test_squeue_is_asked_where_there_are_no_accounts_however_soon_jobs_are_forgotten(
+    commands: Path, looks: Looks
+) -> None:
+    stand_in(commands, "scontrol", "echo 'MinJobAge = 2 sec'")
+    stand_in(commands, "sacct", "exit 1")
+    (commands / "queue").write_text("7|COMPLETED\n8|RUNNING\n")
+    Patience(looks.executor)
+    assert looks.look("7", "8") == ["8"]
+    assert looks.done == ["7"]
 
 
 def test_jobs_are_kept_while_slurm_does_not_answer(

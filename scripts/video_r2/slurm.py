@@ -146,7 +146,8 @@ class Patience:
     """Keeps an executor's jobs while SLURM does not answer, and gives up those that it has forgotten.
 
     By itself the executor (snakemake-executor-plugin-slurm 2.8.0) drops all jobs when five queries have failed, which takes a
-    second, and waits for ever; and it waits for ever for a job that SLURM does not know any more.
+    second, and waits for ever; and it waits for ever for a job that SLURM does not know any more. Where SLURM soon forgets
+    jobs, it asks sacct in place of squeue, also on a cluster that keeps no accounts, and waits for ever.
 
     Args:
         executor: the plug-in's; its queries and checks go through this from now on.
@@ -161,6 +162,9 @@ class Patience:
         self._missing_since: dict[str, float] = {}
         self._plugin.query_job_status = self.query
         executor.check_active_jobs = self.check
+        if executor.get_status_command() == "squeue":
+            is_there = self._plugin.is_query_tool_available
+            self._plugin.is_query_tool_available = lambda tool: tool != "sacct" and is_there(tool)
 
     async def query(self, command: str, logger: Any) -> tuple[dict[str, str] | None, float | None]:
         """As the plug-in's; what SLURM says is remembered."""
