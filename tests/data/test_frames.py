@@ -302,6 +302,25 @@ def test_a_damaged_clip_is_made_again_with_a_warning(
 
 
 @pytest.mark.filterwarnings("ignore:.*the cached clip is damaged")
+def test_no_flipped_bit_where_a_members_shape_stands_gives_another_clip(
+    tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = FRAMES.model_copy(update={"max_frames": 16, "min_pixels": 28 * 28, "max_pixels": 28 * 28})
+    clips = cache(tmp_path / "cache", small)
+    video = make_video(frames=40)
+    clip = clips.load(video, None)
+    monkeypatch.setattr(frames, "build_clip", lambda *arguments: clip)
+    stored = clips.path(video, None)
+    content = stored.read_bytes()
+    for at in range(160, 210):
+        for bit in range(8):
+            damaged = bytearray(content)
+            damaged[at] ^= 1 << bit
+            stored.write_bytes(damaged)
+            assert same(clips.load(video, None), clip), (at, bit)
+
+
+@pytest.mark.filterwarnings("ignore:.*the cached clip is damaged")
 def test_no_damage_to_the_archives_own_fields_gives_another_clip_or_an_error(
     tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
