@@ -17,7 +17,7 @@ from video_r2.errors import UserError
 from video_r2.files import read_yaml
 from video_r2.packages import named_versions, used_version
 from video_r2.provenance.record import exchanged
-from video_r2.rewards.embedding import PACKAGED, is_packaged
+from video_r2.rewards.sentence_models import PACKAGED, is_packaged
 from video_r2.site import read_site
 
 PROMPTS = Path("video_r2", "judge", "prompts")

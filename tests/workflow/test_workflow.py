@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,36 @@ def test_a_rules_packages_are_those_of_its_environment(root: Path) -> None:
     }
     assert len(named) > 25
     assert {rule for rule, (conda, params) in named.items() if conda != params or len(conda) != 1} == set()
+
+
+def test_what_the_snakefiles_import_is_in_the_smallest_environment_that_reads_them(root: Path) -> None:
+    """The report's, whose Snakemake reads the Snakefile again: it holds nothing that computes."""
+    lock = (root / "envs" / "report.post-deploy.sh").read_text(encoding="utf-8")
+    held = {re.sub(r"[-_.]+", "-", name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
+    lacking = {
+        module
+        for module, packages in metadata.packages_distributions().items()
+        if not held & {re.sub(r"[-_.]+", "-", package.lower()) for package in packages}
+    }
+    assert {"numpy", "torch", "pandas"} < lacking
+    files = [*root.glob("rules/*.smk"), *root.glob("profiles/*/Snakefile"), root / "workflow" / "Snakefile"]
+    imported = {
+        name
+        for path in files
+        for name in re.findall(r"^from (video_r2[\w.]*) import", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(imported) > 5
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({sorted(lacking - {'video_r2'})}))\nimport {', '.join(imported)}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(root / "scripts")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_script_begins_with_what_must_come_first(root: Path) -> None:

