@@ -81,7 +81,7 @@ def test_every_rule_of_the_miniature_runs_in_its_own_environment(root: Path, cha
 
 
 def test_only_what_computes_with_torch_has_torch(root: Path, chain: CondaRun) -> None:
-    environments = {path.stem: site_packages(chain, path.with_suffix(".yaml")) for path in (root / "envs").glob("*.in")}
+    environments = {kind: site_packages(chain, root / "envs" / f"{kind}.yaml") for kind in rules_by_environment(root)}
     assert {kind for kind, packages in environments.items() if (packages / "torch").exists()} == WITH_TORCH
 
 
