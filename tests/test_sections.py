@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from video_r2.config import Judge, TemporalAlignment
 from video_r2.errors import UserError
-from video_r2.sections import checked, merge, overlaid
+from video_r2.sections import Part, checked, merge, overlaid
 
 VALUES = st.recursive(
     st.integers() | st.text(max_size=3) | st.booleans() | st.lists(st.integers(), max_size=2),
@@ -54,6 +55,16 @@ def test_keys_laid_over_a_section_are_checked() -> None:
         ValueError, match=r"at\.similarity: .*less than or equal to 1; got 2; at\.nosuch: there is no such key"
     ):
         overlaid(TemporalAlignment(), {"similarity": 2, "nosuch": 1}, "at")
+
+
+def test_a_part_knows_where_each_of_its_values_stands() -> None:
+    values = {"learning_rate": 1, "rewards": {"gate": True, "format": 0.5}}
+    part = Part(values, "training.grpo", ("models.last.settings", {"rewards": {"gate": True}}))
+    assert part.path_to("learning_rate") == "training.grpo.learning_rate"
+    assert part.path_to("rewards", "format") == "training.grpo.rewards.format"
+    assert part.path_to("rewards", "gate") == "models.last.settings.rewards.gate"
+    # Snakemake compares what parameters look like, and hands them to jobs that know no such class.
+    assert (repr(part), type(pickle.loads(pickle.dumps(part)))) == (repr(values), dict)
 
 
 def test_all_that_is_wrong_with_a_section_is_told_with_where_it_stands() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from video_r2 import code_digest, code_record
+from video_r2 import code_digest, code_record, sections
 from video_r2.dry_run import dry_run
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
@@ -30,7 +30,7 @@ class Cause:
         kind: "output missing", "output incomplete", "input changed", "input added", "input gone", "setting", "code",
             "environment" or "forced".
         what: the file, with wildcards in place of what differs between the jobs of a rule; the setting's dotted path in the
-            rule's params; the piece of code.
+            configuration, or in the rule's params where it stands in none; the piece of code.
         change: for code, "changed", "added" or "gone".
         old: the setting's recorded value, as Python writes it; "" where it was not there.
         new: the setting's value now.
@@ -164,7 +164,7 @@ def _changed_params(job: Any, old: set[str], new: set[str], scripts: Path) -> It
         if name == "code":
             yield from _changed_code(job, str(match), str(value), scripts)
         else:
-            yield from _differences(name, match, value)
+            yield from _differences(sections.Part({}, name), (), match, value)
     yield from (Cause("setting", old=_short(value)) for value in before)
 
 
@@ -177,32 +177,35 @@ def _value(text: str) -> Any:
 
 def _likeness(old: Any, new: Any) -> float:
     """How well an old value could be that of the same setting: 0 (not at all) to 2."""
-    if type(old) is not type(new):
-        return 0.1 if {type(old), type(new)} <= {int, float, type(None)} else 0.0
-    if isinstance(old, Mapping):
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
         shared = old.keys() & new.keys()
         return 2 * len(shared) / (len(old.keys() | new.keys()) or 1) + 0.1
+    if type(old) is not type(new):
+        return 0.1 if {type(old), type(new)} <= {int, float, type(None)} else 0.0
     if isinstance(old, str):
         return 1.0 if bool(_DIGEST.fullmatch(old)) == bool(_DIGEST.fullmatch(new)) else 0.0
     return 1.0
 
 
-def _differences(path: str, old: Any, new: Any) -> Iterator[Cause]:
-    """The leaves that differ between two nested values, by their dotted paths."""
+def _differences(part: sections.Part, keys: tuple[str, ...], old: Any, new: Any) -> Iterator[Cause]:
+    """The leaves that differ between two nested values, `keys` below a part of the configuration, by their dotted paths."""
+    if isinstance(new, sections.Part):
+        part, keys = new, ()
+    path = part.path_to(*keys)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in [*old, *(key for key in new if key not in old)]:
-            below = f"{path}.{key}"
+            below = (*keys, str(key))
             if key not in new:
-                yield Cause("setting", below, old=_short(old[key]))
+                yield Cause("setting", part.path_to(*below), old=_short(old[key]))
             elif key not in old:
-                yield Cause("setting", below, new=_short(new[key]))
+                yield Cause("setting", part.path_to(*below), new=_short(new[key]))
             else:
-                yield from _differences(below, old[key], new[key])
+                yield from _differences(part, below, old[key], new[key])
         if old == new and list(old) != list(new):
             yield Cause("setting", f"order of {path}", old=", ".join(map(str, old)), new=", ".join(map(str, new)))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for at, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(f"{path}[{at}]", one, other)
+            yield from _differences(sections.Part({}, f"{path}[{at}]"), (), one, other)
     elif old != new or type(old) is not type(new):
         one, other = repr(old), repr(new)
         same = next((at for at, signs in enumerate(zip(one, other, strict=False)) if signs[0] != signs[1]), 0)

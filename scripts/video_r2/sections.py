@@ -44,6 +44,32 @@ def checked(
         ) from error
 
 
+class Part(dict[str, Any]):
+    """Values of the configuration that know where they stand in it; in all else, and once pickled, a plain dictionary.
+
+    Args:
+        values: the values.
+        path: keys that lead to them.
+        own: keys of these values that have been laid over them, nested, and the path of those.
+    """
+
+    def __init__(self, values: Mapping[str, Any], path: str, own: tuple[str, Mapping[str, Any]] = ("", {})) -> None:
+        super().__init__(values)
+        self.path = path
+        self._own = own
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
+        return dict, (dict(self),)
+
+    def path_to(self, *keys: str) -> str:
+        """The path in the configuration of what these `keys` lead to here."""
+        path, over = self._own
+        found: Any = over
+        for key in keys:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return ".".join([self.path if found is None else path, *keys])
+
+
 def overlaid(section: SectionT, keys: Mapping[str, Any], path: str) -> SectionT:
     """The section with some `keys` over its own, for a validator of the section around it.
 

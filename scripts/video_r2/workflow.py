@@ -111,7 +111,9 @@ class Plan:
         at: Any = self.config
         for key in path.split("."):
             at = getattr(at, key)
-        return at.model_dump(mode="json", include=set(keys) or None) if isinstance(at, sections.Section) else at
+        if not isinstance(at, sections.Section):
+            return at
+        return sections.Part(at.model_dump(mode="json", include=set(keys) or None), path)
 
     # --- raw data -----------------------------------------------------------------------------------------------------
 
@@ -324,7 +326,9 @@ class Plan:
         settings = self.config.settings_of(name)
         if settings is None:
             raise UserError(f"model {name!r} is downloaded, so that there are no settings of a training stage")
-        return settings.model_dump(mode="json")
+        entry = self.config.models[name]
+        own = (f"models.{name}.settings", entry.settings)
+        return sections.Part(settings.model_dump(mode="json"), f"training.{entry.stage}", own)
 
     def training_frames(self) -> list[dict[str, Any]]:
         """The ways in which the training stages sample frames, each once."""
@@ -333,27 +337,38 @@ class Plan:
 
     def evaluation(self, name: str) -> dict[str, Any]:
         """The entry of an evaluation, with its decoding complete."""
-        entry = self.config.evaluations[name].model_dump(mode="json")
-        return {**entry, "decoding": self.config.decoding_of(name).model_dump(mode="json")}
+        entry = self.config.evaluations[name]
+        decoding = sections.Part(
+            self.config.decoding_of(name).model_dump(mode="json"),
+            "evaluation.decoding",
+            (f"evaluations.{name}.decoding", entry.decoding),
+        )
+        return sections.Part(entry.model_dump(mode="json") | {"decoding": decoding}, f"evaluations.{name}")
 
     def asked(self, name: str) -> dict[str, Any]:
         """What of an evaluation its answers depend on; how it is shown is left out."""
         shown = {"family", "exhibits", "components"}
-        return {key: value for key, value in self.evaluation(name).items() if key not in shown} | {"label": name}
+        entry = self.evaluation(name)
+        kept = {key: value for key, value in entry.items() if key not in shown} | {"label": name}
+        return sections.Part(kept, f"evaluations.{name}")
 
     def backend(self, evaluation: str) -> dict[str, Any]:
         """What the model of an evaluation is asked by."""
-        return self.config.models[self.config.evaluations[evaluation].model].backend.model_dump(mode="json")
+        model = self.config.evaluations[evaluation].model
+        return sections.Part(self.config.models[model].backend.model_dump(mode="json"), f"models.{model}.backend")
 
     def prompts(self, evaluation: str) -> dict[str, Any]:
         """Wording of an evaluation's questions: what its way of asking needs."""
         other = "direct" if self.config.evaluations[evaluation].prompt == "think" else "think"
         worded: dict[str, Any] = self.config.prompts_of(evaluation).model_dump(mode="json")
-        return {key: value for key, value in worded.items() if not key.startswith(other)}
+        needed = {key: value for key, value in worded.items() if not key.startswith(other)}
+        own = (f"evaluations.{evaluation}.prompts", self.config.evaluations[evaluation].prompts)
+        return sections.Part(needed, "prompts", own)
 
     def benchmark(self, name: str) -> dict[str, Any]:
         """What of a benchmark its questions and answers depend on; its name in the exhibits is left out."""
-        return self.config.benchmarks[name].model_dump(mode="json", exclude={"questions"}) | {"label": name}
+        entry = self.config.benchmarks[name].model_dump(mode="json", exclude={"questions"})
+        return sections.Part(entry | {"label": name}, f"benchmarks.{name}")
 
     def asked_overlay(self) -> dict[str, Any]:
         """What is drawn on the frames that models are asked about; nothing where nothing is."""
@@ -394,8 +409,10 @@ class Plan:
 
     def shown_benchmarks(self) -> dict[str, dict[str, Any]]:
         """The entries of the benchmarks; how many questions they were published with is no part of any exhibit."""
+        entries = self.config.benchmarks.items()
         return {
-            name: entry.model_dump(mode="json", exclude={"questions"}) for name, entry in self.config.benchmarks.items()
+            name: sections.Part(entry.model_dump(mode="json", exclude={"questions"}), f"benchmarks.{name}")
+            for name, entry in entries
         }
 
     def adapters(self) -> dict[str, str]:
@@ -413,7 +430,8 @@ class Plan:
     def _row(self, name: str, exhibit: str) -> dict[str, Any]:
         entry = self.evaluation(name)
         shown = {"exhibits": [exhibit] if exhibit in entry["exhibits"] else []}
-        return entry | shown | ({} if "ablation" in shown["exhibits"] else {"components": []})
+        plain: dict[str, Any] = {} if "ablation" in shown["exhibits"] else {"components": []}
+        return sections.Part(entry | shown | plain, f"evaluations.{name}")
 
     def uncontrolled_rows(self) -> dict[str, dict[str, Any]]:
         """The entries of the evaluations that nothing is taken away from."""

@@ -125,6 +125,18 @@ def test_a_model_has_its_stages_settings_and_its_own_over_them(plan: Plan) -> No
     assert plan.training_rows(SimpleNamespace(model="grpo")) == "results/e/data/grpo.jsonl"
 
 
+def test_parts_of_the_configuration_say_by_which_key_a_value_was_set(plan: Plan) -> None:
+    training, asked = plan.training("grpo"), plan.asked("sampled")
+    assert training.path_to("kl_weight") == "models.grpo.settings.kl_weight"
+    assert training.path_to("optimizer", "learning_rate") == "training.grpo.optimizer.learning_rate"
+    assert asked.path_to("label") == "evaluations.sampled.label"
+    assert asked["decoding"].path_to("temperature") == "evaluations.sampled.decoding.temperature"
+    assert asked["decoding"].path_to("max_new_tokens") == "evaluation.decoding.max_new_tokens"
+    assert plan.section("data.overlay").path_to("font") == "data.overlay.font"
+    assert plan.rows()["base"].path_to("label") == "evaluations.base.label"
+    assert plan.benchmarks_of(SimpleNamespace(benchmark="one"))["one"].path_to("adapter") == "benchmarks.one.adapter"
+
+
 @pytest.mark.parametrize(
     ("rule", "gpus", "above", "refused"),
     [

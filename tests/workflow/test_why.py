@@ -50,7 +50,7 @@ def test_where_nothing_is_to_do_one_line_says_so(made: Path) -> None:
 def test_a_changed_setting_is_told_by_its_path_with_both_values(made: Path) -> None:
     with edited(made, "profiles/local/smoke.yaml", "benchmark_questions: 20", "benchmark_questions: 21"):
         assert why(made, QUESTIONS, *SMOKE).splitlines() == [
-            "world.benchmark_questions: 20 -> 21",
+            "data.world.benchmark_questions: 20 -> 21",
             f"  generate_benchmark: {RAW}",
             "  … and 1 job (1 prepare_benchmark) that follow",
             "",
@@ -119,7 +119,7 @@ def test_as_json_every_job_has_its_causes_and_what_it_follows_from(made: Path) -
         plan = json.loads(why(made, QUESTIONS, *SMOKE, "--json"))
     first, second = plan["jobs"]
     assert (first["rule"], first["outputs"], first["follows"]) == ("generate_benchmark", [RAW], [])
-    setting = {"kind": "setting", "what": "world.benchmark_questions", "change": "", "old": "20", "new": "21"}
+    setting = {"kind": "setting", "what": "data.world.benchmark_questions", "change": "", "old": "20", "new": "21"}
     assert first["causes"] == [setting]
     assert (second["rule"], second["causes"], second["follows"]) == ("prepare_benchmark", [], [0])
     assert plan["unrecorded"] == []
