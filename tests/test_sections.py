@@ -64,7 +64,7 @@ def test_a_part_knows_where_each_of_its_values_stands() -> None:
     assert part.path_to("rewards", "format") == "training.grpo.rewards.format"
     assert part.path_to("rewards", "gate") == "models.last.settings.rewards.gate"
     # Snakemake compares what parameters look like, and hands them to jobs that know no such class.
-    assert (repr(part), type(pickle.loads(pickle.dumps(part)))) == (repr(values), dict)
+    assert (repr(part), type(pickle.loads(pickle.dumps(part)))) == (repr(values), dict)  # noqa: S301
 
 
 def test_all_that_is_wrong_with_a_section_is_told_with_where_it_stands() -> None:
