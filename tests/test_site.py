@@ -61,7 +61,7 @@ def test_a_name_that_yaml_takes_for_a_number_is_a_name(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["acount: lab", "account: my lab", "gpu_type: a-100", "jobs: 0", "training_gpus: none"]
+    "wrong", ["acount: lab", "account: my lab", "gpu_type: a-100", "jobs: 0", "jobs: yes", "training_gpus: none"]
 )
 def test_what_cannot_be_is_refused_with_where_to_look(here: Path, wrong: str) -> None:
     (here / "site.yaml").write_text(wrong)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from snakemake.api import SnakemakeApi
@@ -19,6 +20,8 @@ from snakemake.settings.types import (
     ResourceSettings,
 )
 
+from video_r2.errors import UserError
+
 Told = TypeVar("Told")
 
 
@@ -31,8 +34,14 @@ def dry_run(arguments: Sequence[str], read: Callable[[Any], Told]) -> Told | Non
 
     Returns:
         None where Snakemake cannot plan; it has said why.
+
+    Raises:
+        UserError: if an overlay is missing.
     """
     _, given = parse_args([*arguments, "--dry-run"])
+    for path in given.configfile or ():
+        if not Path(path).is_file():
+            raise UserError("there is no such file", file=path, cure="--configfile names overlays that exist")
     # With this quietness Snakemake stops when the plan is made.
     output = OutputSettings(dryrun=True, quiet={Quietness.RULES, Quietness.PROGRESS}, log_level_override=logging.ERROR)
     with SnakemakeApi(output) as api:

@@ -25,7 +25,7 @@ EXAMPLE = "profiles/slurm/site.example.yaml"
 NUMBERS = frozenset({"max_hours", "jobs", "training_gpus", "prediction_gpus"})
 
 Word = Annotated[str, Field(pattern=r"^[^\s'\"]+$")]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]  # "jobs: yes" is no 1
 
 
 class Site(Section):

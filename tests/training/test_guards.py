@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from pathlib import Path
@@ -128,6 +129,21 @@ def test_what_was_seen_before_an_interruption_counts() -> None:
         watching.remember({VARIANCE: 1.0})
     with pytest.raises(UserError, match="for 4 steps"):
         watching.check(4, {VARIANCE: 1.0})
+
+
+@pytest.mark.parametrize("interrupted", range(1, 12))
+def test_an_interruption_at_any_step_changes_nothing(interrupted: int) -> None:
+    # The median of five steps falls to 1.0 and has grown to three times that at step 12.
+    losses = [2.0, 1.0, 1.0, 1.0, 1.1, 1.3, 1.8, 2.4, 2.9, 3.1, 3.2, 3.3]
+    before, after = guard(exploding_loss=3, steps_without_variance=99), guard(exploding_loss=3, steps_without_variance=99)
+    for step, loss in enumerate(losses[:interrupted], 1):
+        before.check(step, {"loss": loss, VARIANCE: 1.0})
+    after.recall(json.loads(json.dumps(before.memory)))
+    for step, loss in enumerate(losses[interrupted:-1], interrupted + 1):
+        after.check(step, {"loss": loss, VARIANCE: 1.0})
+    assert after.memory["without_variance"] == 11
+    with pytest.raises(UserError, match="at step 12: the loss"):
+        after.check(12, {"loss": losses[-1], VARIANCE: 1.0})
 
 
 def test_curves_like_the_miniatures_do_not_stop() -> None:

@@ -86,6 +86,7 @@ def train_base(
         first, said, seconds = _load_state(upkeep.snapshots.last, model, optimizers, rng)
         log += said["log"]
         losses.update(said["losses"])
+        upkeep.guard.recall(said["guard"])
         started -= seconds
     if rank == 0:
         weights = sum(weight.nbytes for weight in model.parameters())
@@ -140,7 +141,7 @@ def train_base(
             why = watch.why
             leaving, due = any_of_them(why is not None, rank == 0 and watch.due(done))
             if (leaving or due) and done < len(schedule):
-                said = {"log": log, "losses": losses}
+                said = {"log": log, "losses": losses, "guard": upkeep.guard.memory}
                 _save_state(upkeep, done, model, matrices, optimizers, rng, said, seconds)
                 if leaving and rank > 0:
                     return log
@@ -164,7 +165,7 @@ def _save_state(
     """Save all that the next step depends on; the first process writes what all of them have.
 
     Args:
-        said: what has been logged, and the losses since then.
+        said: what has been logged, the losses since then, and what the guard has seen.
         seconds: that training has taken.
     """
     of_muon = {id(weight): state for optimizer, _ in optimizers[1:] for weight, state in optimizer.state.items()}
@@ -194,7 +195,7 @@ def _load_state(
     The number of processes may be another one than then: what each sees to is found by its name.
 
     Returns:
-        the step, what had been logged with the losses since then, and the seconds that training had taken.
+        the step, what had been said with it, and the seconds that training had taken.
     """
     tensors = load_file(folder / TENSORS)
     rest = json.loads((folder / REST).read_text(encoding="utf-8"))
@@ -213,7 +214,7 @@ def _load_state(
     torch.set_rng_state(tensors["random"])
     version, numbers, gauss = rest["random"]
     rng.setstate((version, tuple(numbers), gauss))
-    return rest["step"], {"log": rest["log"], "losses": rest["losses"]}, rest["seconds"]
+    return rest["step"], {name: rest[name] for name in ("log", "losses", "guard")}, rest["seconds"]
 
 
 def _matrices(model: Qwen2_5_VLForConditionalGeneration) -> list[torch.Tensor]:

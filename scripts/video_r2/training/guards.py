@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import fmean, median
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from video_r2.config import Guards
 from video_r2.errors import UserError
@@ -41,6 +41,22 @@ class Guard:
                 self._lowest[name] = min(self._lowest[name], usual)
         if VARIANCE in figures:
             self._without_variance = self._without_variance + 1 if figures[VARIANCE] == 1.0 else 0
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What it knows of the steps so far, as JSON has it."""
+        return {
+            "seen": {name: list(values) for name, values in self._seen.items()},
+            "lowest": dict(self._lowest),
+            "without_variance": self._without_variance,
+        }
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Take up the `memory` of another guard, of the same training before it was interrupted."""
+        for name, values in memory["seen"].items():
+            self._seen[name].extend(values)
+        self._lowest.update(memory["lowest"])
+        self._without_variance = memory["without_variance"]
 
     def check(self, step: int, figures: Mapping[str, float]) -> None:
         """Look at a step's figures, and take them in.
