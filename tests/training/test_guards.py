@@ -135,7 +135,10 @@ def test_what_was_seen_before_an_interruption_counts() -> None:
 def test_an_interruption_at_any_step_changes_nothing(interrupted: int) -> None:
     # The median of five steps falls to 1.0 and has grown to three times that at step 12.
     losses = [2.0, 1.0, 1.0, 1.0, 1.1, 1.3, 1.8, 2.4, 2.9, 3.1, 3.2, 3.3]
-    before, after = guard(exploding_loss=3, steps_without_variance=99), guard(exploding_loss=3, steps_without_variance=99)
+    before, after = (
+        guard(exploding_loss=3, steps_without_variance=99),
+        guard(exploding_loss=3, steps_without_variance=99),
+    )
     for step, loss in enumerate(losses[:interrupted], 1):
         before.check(step, {"loss": loss, VARIANCE: 1.0})
     after.recall(json.loads(json.dumps(before.memory)))
