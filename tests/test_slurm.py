@@ -15,7 +15,7 @@ import snakemake_executor_plugin_slurm as plugin
 
 from video_r2 import slurm
 from video_r2.errors import UserError
-from video_r2.slurm import Jobs, Patience
+from video_r2.slurm import Jobs, Patience, Submitter
 
 EXECUTOR: Any = SimpleNamespace(run_uuid="video-r2_new")
 
@@ -94,6 +94,79 @@ def test_where_slurm_does_not_answer_no_run_begins(commands: Path, left: Jobs, d
     ):
         left.begin(EXECUTOR)
     assert (commands / "one.slurm").read_text() == "video-r2_old\n"
+
+
+# --- jobs that SLURM does not take ------------------------------------------------------------------------------------
+
+AWAY = "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)"
+
+
+@pytest.fixture
+def pauses(commands: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that a submitter makes, which take no time."""
+    monkeypatch.setattr(plugin, "subprocess", plugin.subprocess)  # as it was, after the test
+    now, made = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        made.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(slurm, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    Submitter(Looks().executor)
+    return made
+
+
+def submit() -> tuple[int, str, str]:
+    """Submit as the plug-in does."""
+    process = plugin.subprocess.Popen(  # noqa: S604
+        "sbatch --parsable /dev/stdin",
+        shell=True,
+        text=True,
+        stdin=plugin.subprocess.PIPE,
+        stdout=plugin.subprocess.PIPE,
+        stderr=plugin.subprocess.PIPE,
+    )
+    said, complaint = process.communicate(input="#!/bin/sh\ntrue")
+    return process.returncode, said, complaint
+
+
+def failing(commands: Path, times: int, complaint: str) -> str:
+    """A stand-in for sbatch that takes the script it is given once it has failed so often."""
+    count = f"{commands}/calls"
+    return f"echo x >> {count}; [ $(wc -l < {count}) -gt {times} ] || {{ echo '{complaint}' >&2; exit 1; }}; cat >&2; echo 7"
+
+
+def test_a_job_is_submitted_again_until_the_controller_is_there(
+    commands: Path, pauses: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    stand_in(commands, "sbatch", failing(commands, 5, AWAY))
+    assert submit() == (0, "7\n", "#!/bin/sh\ntrue")
+    assert pauses == [5, 10, 20, 40, 60]
+    assert (
+        f"SLURM does not take a job ({AWAY}): it is submitted again in 5 seconds, for 15 minutes at most" in caplog.text
+    )
+
+
+def test_what_is_wrong_with_a_job_is_told_at_once(commands: Path, pauses: list[float]) -> None:
+    wrong = "sbatch: error: invalid partition specified: nowhere"
+    stand_in(commands, "sbatch", failing(commands, 1, wrong))
+    assert submit() == (1, "", f"{wrong}\n")
+    assert pauses == []
+
+
+def test_a_controller_that_stays_away_ends_the_attempts(commands: Path, pauses: list[float]) -> None:
+    stand_in(commands, "sbatch", failing(commands, 1000, AWAY))
+    assert submit() == (1, "", f"{AWAY}\n")
+    assert slurm.UNREACHED < sum(pauses) <= slurm.UNREACHED + 60
+
+
+def test_a_job_whose_answer_was_lost_is_not_submitted_twice(commands: Path, pauses: list[float]) -> None:
+    stand_in(commands, "sbatch", "echo 7")
+    assert submit()[:2] == (0, "7\n")
+    (commands / "queue").write_text("7\n9\n")
+    stand_in(commands, "sbatch", failing(commands, 1000, "sbatch: error: Socket timed out on send/recv operation"))
+    assert submit()[:2] == (0, "9\n")
+    assert (commands / "calls").read_text() == "x\n"
 
 
 # --- jobs that SLURM does not tell about ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A run's jobs in SLURM: those that a killed run has left there, and those that SLURM does not tell about for a while."""
+"""A run's jobs in SLURM: those of a run that was killed, and those that SLURM does not take, or tell about, for a while."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
+from types import SimpleNamespace
 from typing import Any, cast
 
 from snakemake_interface_common.exceptions import WorkflowError
@@ -21,6 +23,8 @@ LEAVE = 180.0  # seconds that jobs have to save and leave, before they are cance
 END = 120.0  # seconds that SLURM has to end what is cancelled
 FORGOTTEN = 600.0  # seconds after which a job that SLURM does not know counts as failed
 LOOK = 1.0  # seconds between looks at jobs that are to end
+UNREACHED = 900.0  # seconds that a job is submitted again and again where SLURM cannot be reached
+PAUSES = (5.0, 60.0)  # seconds before the next attempt: doubled each time, up to the second
 
 
 def executor_of(workflow: Any) -> Any | None:
@@ -137,6 +141,82 @@ class Jobs:
             file=self._results,
             cure=f"run where SLURM is, when it answers again; or, if these jobs have ended for sure, delete {self._file}",
         )
+
+
+# --- jobs that SLURM does not take ------------------------------------------------------------------------------------
+
+# What sbatch says where nothing is wrong with the job.
+_UNREACHED = re.compile(
+    r"unable to contact slurm controller|socket timed out|connection (?:refused|timed out)|slurm controller not responding"
+    r"|communication connection failure|temporarily unable to accept job|resource temporarily unavailable"
+    r"|zero bytes were transmitted",
+    re.IGNORECASE,
+)
+
+
+class Submitter:
+    """Submits jobs in an executor's place: where SLURM cannot be reached it waits, and submits again.
+
+    By itself the executor (snakemake-executor-plugin-slurm 2.8.0) counts the job as failed, at once: a controller that is
+    restarted would use up all attempts of every job.
+
+    Args:
+        executor: the plug-in's; it starts `sbatch` through this from now on.
+    """
+
+    def __init__(self, executor: Any) -> None:
+        self._executor = executor
+        self._known: set[str] = set()
+        self._one_at_a_time = Lock()
+        plugin = cast(Any, sys.modules[type(executor).__module__])
+        plugin.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": self._popen})
+
+    def _popen(self, call: str, **options: Any) -> _Submission:
+        return _Submission(lambda given: self._submit(call, options, given))
+
+    def _submit(self, call: str, options: dict[str, Any], given: str | None) -> tuple[str, str, int]:
+        with self._one_at_a_time:
+            begun, pause = time.monotonic(), PAUSES[0]
+            while True:
+                process = subprocess.Popen(call, **options)
+                said, complaint = process.communicate(given)
+                if process.returncode == 0:
+                    self._known.add(said.strip().split(";")[0])
+                    return said, complaint, 0
+                waited = time.monotonic() - begun
+                if not _UNREACHED.search(complaint) or waited > UNREACHED:
+                    return said, complaint, process.returncode
+                self._executor.logger.warning(
+                    f"SLURM does not take a job ({complaint.strip()}): it is submitted again in {pause:.0f} seconds, for "
+                    f"{UNREACHED / 60:.0f} minutes at most"
+                )
+                time.sleep(pause)
+                pause = min(2 * pause, PAUSES[1])
+                # The answer alone may have been lost.
+                if taken := self._taken():
+                    self._known.add(taken)
+                    return f"{taken}\n", complaint, 0
+
+    def _taken(self) -> str | None:
+        """A job of this run that SLURM has and that nobody was told of."""
+        name = f"--name={self._executor.run_uuid}"
+        with suppress(FileNotFoundError, subprocess.TimeoutExpired):
+            command = ("squeue", "--noheader", "--format=%F", name)
+            done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
+            return next((job for job in done.stdout.split() if job not in self._known), None)
+        return None
+
+
+class _Submission:
+    """What the executor takes for a process."""
+
+    def __init__(self, submit: Callable[[str | None], tuple[str, str, int]]) -> None:
+        self._submit = submit
+        self.returncode: int | None = None
+
+    def communicate(self, input: str | None = None) -> tuple[str, str]:
+        said, complaint, self.returncode = self._submit(input)
+        return said, complaint
 
 
 # --- jobs that SLURM does not tell about ------------------------------------------------------------------------------
