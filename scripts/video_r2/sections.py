@@ -67,7 +67,7 @@ class Part(dict[str, Any]):
         found: Any = over
         for key in keys:
             found = found.get(key) if isinstance(found, Mapping) else None
-        return ".".join([self.path if found is None else path, *keys])
+        return ".".join([path if keys and found is not None else self.path, *keys])
 
 
 def overlaid(section: SectionT, keys: Mapping[str, Any], path: str) -> SectionT:

@@ -489,7 +489,7 @@ def test_why_tells_hundreds_of_jobs_in_a_few_lines(finished: Path) -> None:
     text(CONFIG, "learning_rate: 1.0e-5", "learning_rate: 2.0e-5").do(finished / CONFIG)
     said = why(finished, *ARGUMENTS["slurm"]).splitlines()
     restore(before)
-    assert said[:2] == ["settings.learning_rate: 1e-05 -> 2e-05", "  train_sft: results/paper/models/sft/seed-0"]
+    assert said[:2] == ["training.sft.learning_rate: 1e-05 -> 2e-05", "  train_sft: results/paper/models/sft/seed-0"]
     assert said[2].startswith("  … and ")
     # SFT and the four models of it on three benchmarks, GRPO's three on the held-out videos too, are asked again.
     assert "3 train_grpo" in said[2]

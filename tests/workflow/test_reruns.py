@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from video_r2.reruns import Cause, Plan, Rerun, _changed_params, _differences, told
+from video_r2.sections import Part
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,19 @@ from video_r2.reruns import Cause, Plan, Rerun, _changed_params, _differences, t
     ],
 )
 def test_only_the_leaves_that_differ_are_told(old: object, new: object, lines: list[str]) -> None:
-    assert [str(cause) for cause in _differences("p", old, new)] == lines
+    assert [str(cause) for cause in _differences(Part({}, "p"), (), old, new)] == lines
+
+
+def test_a_setting_is_told_by_its_key_in_the_configuration() -> None:
+    part = Part({"rate": 1, "rewards": {"gate": True}}, "training.grpo", ("models.m.settings", {"rewards": {"gate": True}}))
+    params = {"settings": part, "rows": {"m": Part({"label": "B"}, "evaluations.m")}}
+    job = SimpleNamespace(params=params)
+    old = {"{'rate': 2, 'rewards': {'gate': False}}", "{'m': {'label': 'A'}}"}
+    assert [str(cause) for cause in _changed_params(job, old, set(map(repr, params.values())), None)] == [
+        "training.grpo.rate: 2 -> 1",
+        "models.m.settings.rewards.gate: False -> True",
+        "evaluations.m.label: 'A' -> 'B'",
+    ]
 
 
 def test_recorded_values_have_no_names_and_are_matched_by_what_they_hold() -> None:

@@ -134,6 +134,7 @@ def test_every_rule_has_its_script_and_every_script_its_rule(root: Path) -> None
         "benchmark_decoders",
         "benchmark_rules",
         "doctor",
+        "fit_order_weights",
         "freeze",
         "from_frozen",
         "fuzz_parsers",

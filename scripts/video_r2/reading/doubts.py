@@ -1,13 +1,15 @@
 """Clauses that speak of the text and of who compares it rather than of a video: "The reasoning is officially graded as B."
 
 They may be orders in words that no pattern of `orders` knows, or a clumsy conclusion. So the more signs of an order they have,
-the less it takes for the rest of a text to be believed instead.
+the less it takes for the rest of a text to be believed instead. Signs are what somebody thought of, and how much a sentence is
+like an order by weights that are learnt (`order_likeness`).
 """
 
 from __future__ import annotations
 
 import re
 
+from video_r2.reading.order_likeness import order_likeness
 from video_r2.reading.orders import FORGED_ANSWER, SENTENCE, cut
 from video_r2.reading.words import lexicon
 
@@ -169,7 +171,7 @@ _TIME = re.compile(r"\d:\d\d")
 _WORD = re.compile(r"[^\W\d_]+(?:'(?!s\b)[^\W\d_]+)?")
 _CLAUSE = re.compile(r"[,;:(]|[ ]-[ ]|\bbut\b")
 # An option's letter or a bracket that a capital follows ends what was concluded, and what stands in brackets is another matter.
-_ENDS = re.compile(r"(?<=\b[A-J])(?=[ ][A-Z][a-z])|(?<=\))(?=[ ][A-Z])|(?=[ ][(\[])")
+_ENDS = re.compile(r"(?<=\b[A-J])(?=[ ][A-Z][a-z])|(?<=\))(?=[ ][A-Z])|(?=[ ][(\[])|(?<=[ ]/)(?=[ ])")
 # What is said in plain conclusions: "Based on this reasoning, ...", "as you can see".
 _PLAIN = re.compile(
     r"""\b(?:(?:as|if|when)[ ])?you[ ](?:(?:can|could|may|clearly|easily|also|still)[ ]){0,2}(?:see|hear|notice|look)\b
@@ -181,6 +183,7 @@ _PLAIN = re.compile(
 )
 _NOT_PLAIN = _TEXT | {"you"}
 DOUBTFUL, GRAVE, ORDER = 1, 2, 3  # signs
+_LIKENESS = (0.0, 1.0, 2.0)  # log odds, each of which is a sign
 
 
 def without_doubtful(text: str, least: int, about: frozenset[str] = frozenset()) -> str:
@@ -203,8 +206,8 @@ def without_doubtful(text: str, least: int, about: frozenset[str] = frozenset())
             signs = _signs_of(sentence, about) if may_be else 0
             if forges and FORGED_ANSWER.match(sentence):
                 kept.append(" ")
-            elif signs >= least:
-                kept.append(cut(sentence, _begin_of_doubt(sentence)))
+            elif signs + _signs_learnt(sentence, about) >= least:
+                kept.append(cut(sentence, _begin_of_doubt(sentence, about)))
                 forges = signs >= GRAVE or _FORMAL.match(sentence) is not None
             else:
                 kept.append(sentence)
@@ -212,17 +215,29 @@ def without_doubtful(text: str, least: int, about: frozenset[str] = frozenset())
     return "".join(kept)
 
 
-def _begin_of_doubt(sentence: str) -> int:
+def _begin_of_doubt(sentence: str, about: frozenset[str]) -> int:
     """Where the clause begins with which a sentence becomes doubtful."""
     if _TELLS_TO.match(sentence) or _FORMAL.match(sentence):
         return 0
-    first = next((match.start() for match in _WORD.finditer(sentence) if match[0].lower() in _SIGN_WORDS), 0)
+    first = next((match.start() for match in _WORD.finditer(sentence) if match[0].lower() in _SIGN_WORDS), None)
+    if first is None:
+        # No word tells: what is left of the sentence is most like an order from there on.
+        begins = [0, *(clause.end() for clause in _CLAUSE.finditer(sentence))]
+        return max(begins, key=lambda begin: order_likeness(sentence[begin:], about))
     begins = [clause.end() for clause in _CLAUSE.finditer(sentence, 0, first + 1)]
     return begins[-1] if begins else 0
 
 
+def _signs_learnt(sentence: str, about: frozenset[str]) -> int:
+    """How many signs of doubt a sentence has by how much it is like an order."""
+    if not any(map(str.isalnum, sentence)):
+        return 0
+    likeness = order_likeness(sentence, about)
+    return sum(likeness > least for least in _LIKENESS)
+
+
 def _signs_of(sentence: str, about: frozenset[str]) -> int:
-    """How many signs of doubt a sentence has; fewer than `ORDER` where none is that of an order."""
+    """How many signs of doubt that somebody thought of a sentence has; fewer than `ORDER` where none is that of an order."""
     words = frozenset(_WORD.findall(sentence.lower()))
     if not words.isdisjoint(_OWN) and not _NOT_OWN.search(sentence):
         return 0
