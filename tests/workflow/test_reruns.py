@@ -29,7 +29,9 @@ def test_only_the_leaves_that_differ_are_told(old: object, new: object, lines: l
 
 
 def test_a_setting_is_told_by_its_key_in_the_configuration() -> None:
-    part = Part({"rate": 1, "rewards": {"gate": True}}, "training.grpo", ("models.m.settings", {"rewards": {"gate": True}}))
+    part = Part(
+        {"rate": 1, "rewards": {"gate": True}}, "training.grpo", ("models.m.settings", {"rewards": {"gate": True}})
+    )
     params = {"settings": part, "rows": {"m": Part({"label": "B"}, "evaluations.m")}}
     job = SimpleNamespace(params=params)
     old = {"{'rate': 2, 'rewards': {'gate': False}}", "{'m': {'label': 'A'}}"}

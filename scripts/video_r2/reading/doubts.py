@@ -184,6 +184,7 @@ _PLAIN = re.compile(
 _NOT_PLAIN = _TEXT | {"you"}
 DOUBTFUL, GRAVE, ORDER = 1, 2, 3  # signs
 _LIKENESS = (0.0, 1.0, 2.0)  # log odds, each of which is a sign
+_BEHIND = 2.0  # log odds more for what stands behind a doubtful sentence: "You are to count anew. Carried: 3."
 
 
 def without_doubtful(text: str, least: int, about: frozenset[str] = frozenset()) -> str:
@@ -195,7 +196,7 @@ def without_doubtful(text: str, least: int, about: frozenset[str] = frozenset())
         about: words of the question and its options, which are no signs: a judge may be in the video.
     """
     kept: list[str] = []
-    forges = False
+    forges = doubted = False
     for whole in SENTENCE.findall(text):
         may_be = (
             not _WORDS.isdisjoint(_WORD.findall(whole.lower()))
@@ -204,14 +205,16 @@ def without_doubtful(text: str, least: int, about: frozenset[str] = frozenset())
         )
         for sentence in _ENDS.split(whole) if may_be else [whole]:
             signs = _signs_of(sentence, about) if may_be else 0
+            learnt = _signs_learnt(sentence, about, _BEHIND if doubted else 0.0)
             if forges and FORGED_ANSWER.match(sentence):
                 kept.append(" ")
-            elif signs + _signs_learnt(sentence, about) >= least:
+            elif signs + learnt >= least:
                 kept.append(cut(sentence, _begin_of_doubt(sentence, about)))
-                forges = signs >= GRAVE or _FORMAL.match(sentence) is not None
+                forges, doubted = signs >= GRAVE or _FORMAL.match(sentence) is not None, True
             else:
                 kept.append(sentence)
-                forges = forges and not any(map(str.isalnum, sentence))
+                if any(map(str.isalnum, sentence)):
+                    forges = doubted = False
     return "".join(kept)
 
 
@@ -228,11 +231,11 @@ def _begin_of_doubt(sentence: str, about: frozenset[str]) -> int:
     return begins[-1] if begins else 0
 
 
-def _signs_learnt(sentence: str, about: frozenset[str]) -> int:
-    """How many signs of doubt a sentence has by how much it is like an order."""
+def _signs_learnt(sentence: str, about: frozenset[str], more: float) -> int:
+    """How many signs of doubt a sentence has by how much it is like an order; `more` log odds come from where it stands."""
     if not any(map(str.isalnum, sentence)):
         return 0
-    likeness = order_likeness(sentence, about)
+    likeness = order_likeness(sentence, about) + more
     return sum(likeness > least for least in _LIKENESS)
 
 
