@@ -71,7 +71,9 @@ def dry_run(arguments: Sequence[str], read: Callable[[Any], Told]) -> Told | Non
                     max_checksum_file_size=given.max_checksum_file_size,
                 )
             )
-            dag_api.execute_workflow(executor="dryrun", execution_settings=ExecutionSettings(lock=False))
+            dag_api.execute_workflow(
+                executor="dryrun", execution_settings=ExecutionSettings(lock=False, retries=given.retries)
+            )
             return read(workflow_api._workflow)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the plan, Snakemake words it
             api.print_exception(error)

@@ -105,13 +105,13 @@ def test_answers(costs: Costs, prompt: str, most: int | None, written: int) -> N
         "benchmarks": {"mine": {"max_new_tokens": most}},
         "decoding": {"max_new_tokens": 1024, "batch": 1},
         "frames": FRAMES,
-        "backend": {"max_frames": None},
+        "backend": {"max_frames": None, "kind": "transformers"},
     }
     # 100 frames of 50,000 pixels at 2000 pixels a token, and 50 tokens of text: 2550 tokens, 255 s to read.
     assert costs.of(job("predict", gpus=1, **asked)).seconds == pytest.approx(30 + 6 * (1.5 + 255 + 0.5 * written))
     assert costs.of(job("predict", gpus=3, **asked)).seconds == pytest.approx(30 + 2 * (1.5 + 255 + 0.5 * written))
     # A model that is shown 10 of them: 300 tokens.
-    few = job("predict", gpus=1, **{**asked, "backend": {"max_frames": 10}})
+    few = job("predict", gpus=1, **{**asked, "backend": {"max_frames": 10, "kind": "vllm"}})
     assert costs.of(few).seconds == pytest.approx(30 + 6 * (1.5 + 30 + 0.5 * written))
 
 
@@ -201,7 +201,9 @@ def test_a_training_has_fewer_gpus_beside_a_server_of_its_judge(costs: Costs) ->
 def test_scores_wait_for_a_server_that_a_job_starts(costs: Costs) -> None:
     asked = {"benchmarks": {"mine": {}}, "judge": {"kind": "cascade"}}
     assert costs.of(job("score_tac", **asked, judge_service={"serve": {"gpus": 4}})).seconds == 90 + 500 + 6 * 0.25
-    assert costs.of(job("score_tac", **asked, judge_service={"serve": None})) == Cost(90)
+    assert costs.of(job("score_tac", **asked, judge_service={"serve": None})).seconds == 90 + 6 * 0.25
+    ruled = {**asked, "judge": {"kind": "rules"}}
+    assert costs.of(job("score_tac", **ruled, judge_service={"serve": None})) == Cost(90)
 
 
 def test_what_it_is_not_about_takes_what_other_jobs_take(costs: Costs) -> None:

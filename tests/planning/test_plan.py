@@ -39,6 +39,16 @@ def test_what_done_jobs_took_corrects_the_model() -> None:
     assert "2 measured, model x 0.75" in told(plan)
 
 
+def test_jobs_tell_of_their_like_first() -> None:
+    # Those with a trace took half of what the model says, those without one three times as long: 1 + 1 hours, 0.5 + 1.5 told.
+    thinks, answers = Cost(7200, alike="think"), Cost(1200, alike="direct")
+    done = [job(cost=thinks, is_done=True, measured=3600.0), job(cost=answers, is_done=True, measured=3600.0)]
+    (line,) = summed([*done, job(cost=thinks), job(cost=answers)], "a100", free=0).lines
+    assert line.hours == (1.0, 1.0)
+    other = summed([*done, job(cost=Cost(8400, alike="think vllm"))], "a100", free=0)
+    assert other.lines[0].hours == (2.0,)  # as all of them: 7,200 s where the model says 8,400
+
+
 def test_another_rules_times_correct_nothing() -> None:
     plan = summed([job("index_videos", stage="data", is_done=True, measured=1.0), job()], "a100", free=0)
     assert [line.hours for line in plan.lines] == [(), (2.0,)]
@@ -49,6 +59,12 @@ def test_without_a_model_a_job_takes_what_others_of_its_rule_took() -> None:
     plan = summed([*done, job(cost=None), job("train_sft", stage="train", cost=None)], "a100", free=0)
     assert [(line.rule, line.hours) for line in plan.lines] == [("train_sft", ()), ("predict", (1.0,))]
     assert "What has no hours is not known" in told(plan)
+
+
+def test_where_no_times_are_known_none_are_told() -> None:
+    said = told(summed([job(cost=None, gpus=0)], "a100", free=1e12))
+    assert "0 s" not in said
+    assert "A100" not in said
 
 
 def test_the_longest_way_goes_through_what_waits_for_one_another() -> None:
@@ -67,7 +83,9 @@ def test_stages_come_in_their_order_and_are_named_once() -> None:
 def test_what_does_not_fit_is_said() -> None:
     cost = Cost(13 * 3600, kept=60e9, passing=50e9)
     said = told(summed([job(cost=cost), job(), job("train_sft", stage="train", cost=cost)], "a100", free=219e9))
-    assert "1 of predict may take longer than the 12 hours that they are given" in said
+    assert "1 of predict may take longer than the 12 hours that they are given; what they have done is kept" in said
+    assert "they come again, 2 times in all; the command is to be given 2 times." in said
+    assert "they come again, 2 times in all." in told(summed([job(cost=cost)], "a100", free=219e9, retries=1))
     assert "should all run at once: 50.0 GB of train_sft, 50.0 GB of predict; so 220.0 GB at the most." in said
     assert "The disk has 219.0 GB free, which may not be enough." in said
     assert "not be enough" not in told(summed([job(cost=cost), job(cost=cost)], "a100", free=220e9))

@@ -48,11 +48,13 @@ class Cost:
         seconds: from its begin to its end.
         kept: bytes that stay; of what is downloaded, archives as they came and what was in them.
         passing: bytes that it needs besides, while it runs.
+        alike: what it has in common with the jobs of its rule whose measured times tell about its own.
     """
 
     seconds: float
     kept: float = 0.0
     passing: float = 0.0
+    alike: str = ""
 
 
 class Costs:
@@ -209,7 +211,9 @@ class Costs:
             written = self._writing(min(response, most)) / job.params.decoding["batch"]
             read = self._reading(self._prompt(frames, of.seconds))
             seconds += of.questions * (self._assumed.machine.handling + read + written)
-        return Cost(self._assumed.machine.start + seconds / max(job.gpus, 1))
+        # A trace is some hundred times as long as an answer, and another backend another program.
+        alike = f"{evaluation['prompt']} {job.params.backend['kind']}"
+        return Cost(self._assumed.machine.start + seconds / max(job.gpus, 1), alike=alike)
 
     def _score_vas_attention(self, job: Job) -> Cost:
         asked = job.params.attention["attention_questions"]
@@ -222,11 +226,12 @@ class Costs:
         return Cost(self._assumed.machine.start + seconds / max(job.gpus, 1))
 
     def _judged(self, job: Job) -> Cost:
-        """Scores by a judge; what takes long is a server of the job's own."""
+        """Scores by a judge; what takes long is what a model is asked, and a server of the job's own to begin."""
         seconds = self._assumed.machine.other_job
-        if job.params.judge["kind"] != "rules" and job.params.judge_service["serve"]:
+        if job.params.judge["kind"] != "rules":
             questions = sum(self._benchmark(name).questions for name in job.params.benchmarks)
-            seconds += self._assumed.machine.judge_start + questions * self._assumed.machine.judging
+            seconds += questions * self._assumed.machine.judging
+            seconds += self._assumed.machine.judge_start if job.params.judge_service["serve"] else 0.0
         return Cost(seconds)
 
     # --- parts --------------------------------------------------------------------------------------------------------

@@ -58,8 +58,9 @@ class Line:
         gpu_hours: of all of them.
         kept: bytes that all of them leave.
         passing: bytes that they need besides while they run, all at once.
-        factor: what the model's seconds are multiplied with, as the `measured` jobs tell.
+        factor: what the model's seconds are multiplied with on the whole, as the `measured` jobs tell.
         over: how many may take longer than their limit, which is `limit` hours.
+        times: how often one of them comes, at most, until it is done.
     """
 
     stage: str
@@ -75,6 +76,7 @@ class Line:
     measured: int
     over: int
     limit: float | None
+    times: int
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Plan:
         least_hours: from the first job's begin to the last one's end, however many GPUs there are.
         free: bytes that the disk of the results has.
         memory: by rule, the bytes that its trainings need of each GPU.
+        retries: how often a job comes again in one run.
     """
 
     gpu: str
@@ -94,6 +97,7 @@ class Plan:
     least_hours: float
     free: float
     memory: Mapping[str, float]
+    retries: int
 
     @property
     def gpu_hours(self) -> float:
@@ -165,7 +169,8 @@ def _plan(workflow: Any, site: Site) -> Plan:
             )
         )
     there = next(path for path in Path(plan.results).absolute().parents if path.exists())
-    return summed(jobs, gpu, shutil.disk_usage(there).free, memory)
+    retries = workflow.execution_settings.retries
+    return summed(jobs, gpu, shutil.disk_usage(there).free, memory, retries)
 
 
 def _measured(benchmark: str | None) -> float | None:
@@ -179,14 +184,17 @@ def _measured(benchmark: str | None) -> float | None:
 # --- corrected and summed ---------------------------------------------------------------------------------------------
 
 
-def summed(jobs: Sequence[Planned], gpu: str, free: float, memory: Mapping[str, float] | None = None) -> Plan:
-    """The jobs by rule; the seconds of those that are to run are the model's, times what the rule's done jobs have shown.
+def summed(
+    jobs: Sequence[Planned], gpu: str, free: float, memory: Mapping[str, float] | None = None, retries: int = 0
+) -> Plan:
+    """The jobs by rule; the seconds of those that are to run are the model's, times what done jobs like them have shown.
 
     Args:
         jobs: each behind those that it waits for.
         gpu: the kind of GPU that the model is about.
         free: bytes that the disk has.
         memory: by rule, the bytes that its trainings need of each GPU.
+        retries: how often a job comes again in one run.
     """
     by_rule: dict[tuple[str, str], list[int]] = {}
     for number, job in enumerate(jobs):
@@ -199,7 +207,7 @@ def summed(jobs: Sequence[Planned], gpu: str, free: float, memory: Mapping[str, 
         waiting = [number for number in numbers if not jobs[number].is_done]
         for number in waiting:
             cost = jobs[number].cost
-            seconds = mean if cost is None else cost.seconds * factor
+            seconds = mean if cost is None else cost.seconds * _factor(own, cost.alike)
             if seconds is not None:
                 hours[number] = seconds / 3600
         known = sorted((number for number in waiting if number in hours), key=hours.__getitem__)
@@ -220,9 +228,17 @@ def summed(jobs: Sequence[Planned], gpu: str, free: float, memory: Mapping[str, 
                 measured=measured,
                 over=sum(limit is not None and hours[number] > limit for number in known),
                 limit=limit,
+                times=math.ceil(hours[known[-1]] / limit) if known and limit else 1,
             )
         )
-    return Plan(gpu, lines, _longest_way(jobs, hours), free, memory or {})
+    return Plan(gpu, lines, _longest_way(jobs, hours), free, memory or {}, retries)
+
+
+def _factor(jobs: Sequence[Planned], alike: str) -> float:
+    """What the model's seconds of a job are multiplied with: as done jobs like it tell, or else all of its rule."""
+    of_its_like = [job for job in jobs if job.cost and job.cost.alike == alike]
+    found = next((each for each in (_shown(of_its_like), _shown(jobs)) if each[2]), (1.0, None, 0))
+    return found[0]
 
 
 def _shown(jobs: Iterable[Planned]) -> tuple[float, float | None, int]:
@@ -265,12 +281,13 @@ def told(plan: Plan) -> str:
         _COLUMNS.format("in all", "", jobs, done, "", "", f"{plan.gpu_hours:,.0f}", _size(plan.kept), "").rstrip(),
         "",
     ]
-    if any(line.gpus and line.jobs for line in plan.lines):
+    if plan.gpu_hours:
         lines.append(f"GPU-hours are those of {plan.gpu.upper()}s.")
     if plan.memory:
         each = ", ".join(f"{needed / 2**30:.0f} GiB for {rule}" for rule, needed in plan.memory.items())
         lines.append(f"Of each GPU's memory a training needs about {each}.")
-    lines.append(f"With as many GPUs at once as it can use, it takes {_time(plan.least_hours)}.")
+    if plan.least_hours:
+        lines.append(f"With as many GPUs at once as it can use, it takes {_time(plan.least_hours)}.")
     passing = [line for line in plan.lines if line.passing]
     if passing:
         each = ", ".join(f"{_size(line.passing)} of {line.rule}" for line in passing)
@@ -281,9 +298,11 @@ def told(plan: Plan) -> str:
         lines.append(f"The disk has {_size(plan.free)} free, which may not be enough.")
     for line in plan.lines:
         if line.over:
+            commands = math.ceil(line.times / (plan.retries + 1))
+            again = f"; the command is to be given {commands} times" if commands > 1 else ""
             lines.append(
                 f"{line.over} of {line.rule} may take longer than the {line.limit:g} hours that they are given; what they "
-                "have done is kept, and they come again."
+                f"have done is kept, and they come again, {line.times} times in all{again}."
             )
     if any(line.jobs and not line.hours for line in plan.lines):
         lines.append("What has no hours is not known: the model is about the paper, and no such job has run here yet.")
