@@ -174,14 +174,25 @@ def test_the_chain_gives_what_the_local_profile_gives(root: Path, tmp_path: Path
 # --- jobs that are broken off -----------------------------------------------------------------------------------------
 
 
+SUBMISSION_FAILED = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+
+
 @contextmanager
-def squeue_that_can_fail(folder: Path) -> Iterator[Path]:
-    """Put a squeue before SLURM's own that fails, as where slurmctld is away, while a file exists; that file."""
+def commands_that_can_fail(folder: Path) -> Iterator[Path]:
+    """Put a squeue before SLURM's own that fails, as where slurmctld is away, while a file exists; that file.
+
+    The first sbatch fails with what it says where slurmctld does not answer in time.
+    """
     folder.mkdir()
-    away, real = folder / "away", shutil.which("squeue")
-    stand_in = folder / "squeue"
-    stand_in.write_text(f'#!/bin/sh\n[ -e {away} ] && {{ date +%s >> {away}; exit 1; }}\nexec {real} "$@"\n')
-    stand_in.chmod(0o755)
+    away, tried = folder / "away", folder / "tried"
+    fails = {
+        "squeue": f"[ -e {away} ] && {{ date +%s >> {away}; exit 1; }}",
+        "sbatch": f"[ -e {tried} ] || {{ touch {tried}; echo '{SUBMISSION_FAILED}' >&2; exit 1; }}",
+    }
+    for name, failing in fails.items():
+        stand_in = folder / name
+        stand_in.write_text(f'#!/bin/sh\n{failing}\nexec {shutil.which(name)} "$@"\n')
+        stand_in.chmod(0o755)
     before = os.environ["PATH"]
     os.environ["PATH"] = f"{folder}:{before}"
     try:
@@ -209,7 +220,7 @@ def test_jobs_that_are_cancelled_too_long_or_too_big_come_again(
     def running_jobs(rule: str) -> list[Job]:
         return [job for job in jobs(cluster, run.folder) if (job.rule, job.state) == (rule, "RUNNING")]
 
-    with squeue_that_can_fail(tmp_path / "bin") as away, run.running("--set-resources", *limits) as process:
+    with commands_that_can_fail(tmp_path / "bin") as away, run.running("--set-resources", *limits) as process:
         wait_for(lambda: script_of(run, "generate_world"), process)
         held = script_of(run, "generate_world")
         assert held is not None
@@ -225,6 +236,7 @@ def test_jobs_that_are_cancelled_too_long_or_too_big_come_again(
         assert process.wait(timeout=300) == 0, run.said[-6000:]
     assert asked >= 5
     assert "SLURM does not answer (squeue, for 0 minutes): its jobs are kept" in run.said
+    assert f"SLURM does not take a job ({SUBMISSION_FAILED}): it is submitted again in 5 seconds" in run.said
 
     states = {rule: [job.state for job in jobs(cluster, run.folder) if job.rule == rule] for rule in RULES}
     assert states == {
