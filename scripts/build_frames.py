@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from video_r2 import config, records
 from video_r2.data.conversations import read_jsonl
-from video_r2.data.frames import FrameCache, is_image
+from video_r2.data.frames import FrameCache, is_image, room_for
 from video_r2.data.rejected import write_rejected
 from video_r2.data.subtitles import defects_of
 from video_r2.data.videos import lost_end, probe
@@ -56,15 +56,31 @@ def main(job: Job) -> None:
     # A file fails in the same way however it is sampled.
     damaged = {str(defect): defect for defect in found if isinstance(defect, RejectedRecord)}
     print(f"{len(made)} of {len(work)} clips are in the cache; {len(damaged)} defects of videos and subtitles")
-    write_rejected(job.output.rejected, list(damaged.values()))
+    crowded = [row for path in shown for cache in caches for row in too_many(path, cache.frames)]
+    write_rejected(job.output.rejected, [*damaged.values(), *crowded])
 
 
 def videos_of(path: str) -> set[tuple[str, str]]:
     """Videos and images with their subtitles, "" for none, out of conversations (.jsonl) or questions (.parquet)."""
     if path.endswith(".jsonl"):
-        return {(row.shown, row.subtitle or "") for row in read_jsonl(path) if row.shown}
+        return {(medium.path, medium.subtitle or "") for row in read_jsonl(path) for medium in row.media}
     questions = records.read_table(path, records.QUESTION)
     return set(zip(questions["video"], questions["subtitle"], strict=True))
+
+
+def too_many(path: str, frames: config.Frames) -> list[RejectedRecord]:
+    """Conversations that show more videos or images than a prompt has room for."""
+    return [
+        RejectedRecord(
+            f"has {len(row.media)} {row.kind}s, of which max_frames = {frames.max_frames} has room for {room_for(frames)}; "
+            "left out where this holds",
+            file=path,
+            record=row.id,
+            cure="raise max_frames, or leave the row out",
+        )
+        for row in (read_jsonl(path) if path.endswith(".jsonl") else [])
+        if len(row.media) > room_for(frames)
+    ]
 
 
 def require_room(pool: Executor, work: list[Work], folder: Path) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Container
 from pathlib import Path
 
 from video_r2 import config, records
-from video_r2.data.conversations import SUPPORTED, Conversation, held_out_videos, read_conversations, write_jsonl
+from video_r2.data.conversations import Conversation, held_out_videos, read_conversations, write_jsonl
 from video_r2.data.frames import model_size, read_image
 from video_r2.data.rejected import require_few, write_rejected
-from video_r2.errors import RejectedRecord, UnsupportedRecord, UserError
+from video_r2.errors import RejectedRecord, UserError
 from video_r2.run import Job, run
 
 ANY_SIZE = config.Frames()  # that an image is too narrow does not depend on it
@@ -31,24 +31,24 @@ def main(job: Job) -> None:
                 sets[name].append(conversation)
             else:
                 unusable.append(defect)
-        damaged = [defect for defect in unusable if not isinstance(defect, UnsupportedRecord)]
-        require_few(path, damaged, len(sets[name]) + len(unusable), job.params.max_rejected)
+        require_few(path, unusable, len(sets[name]) + len(unusable), job.params.max_rejected)
         rejected.extend(unusable)
 
-    names = {one.video: str(Path(one.video).relative_to(media)) for one in sets["grpo"] if one.video and one.grounding}
+    grounded = [one for one in sets["grpo"] if one.video and one.grounding]
+    names = {one.media[0].path: str(Path(one.media[0].path).relative_to(media)) for one in grounded}
     held_out = held_out_videos(names.values(), data.heldout_fraction)
     out = {video for video, name in names.items() if name in held_out}
     for name, conversations in sets.items():
-        kept = [one for one in conversations if one.video not in out]
-        images = sum(one.video is None for one in kept)
+        kept = [one for one in conversations if not any(medium.path in out for medium in one.media)]
+        images, several = sum(one.kind == "image" for one in kept), sum(len(one.media) > 1 for one in kept)
         print(
-            f"{name}: {len(kept)} rows, {images} of them over images; {len(conversations) - len(kept)} of videos that are "
-            "held out"
+            f"{name}: {len(kept)} rows, {images} of them over images, {several} over several videos or images; "
+            f"{len(conversations) - len(kept)} of videos that are held out"
         )
         if not kept:
             raise UserError("no row is left to train on", file=job.input[name], cure="lower data.heldout_fraction")
         write_jsonl(job.output[name], kept)
-    write_jsonl(job.output.heldout, [one for one in sets["grpo"] if one.video in out and one.grounding])
+    write_jsonl(job.output.heldout, [one for one in grounded if one.media[0].path in out])
     write_rejected(job.output.rejected, rejected)
 
 
@@ -59,19 +59,17 @@ def defect_of(path: str, conversation: Conversation, readable: Container[str]) -
         path: the training set that it is of.
         readable: the videos that can be read.
     """
-    if conversation.shown is None:
-        reason = f"has {len(conversation.images)} images; {SUPPORTED}"
-        return UnsupportedRecord(reason, file=path, record=conversation.id, cure="nothing; the others are trained on")
-    if conversation.video is None:
-        try:
-            model_size(*read_image(conversation.shown).shape[1:3], ANY_SIZE)
-        except RejectedRecord as error:
-            reason = f"its image {conversation.shown} {error.reason}"
-            return RejectedRecord(reason, file=path, record=conversation.id, cure=error.cure)
-    elif conversation.video not in readable:
-        reason = f"its video {conversation.video} cannot be read; data/rejected/videos.jsonl says why"
-        cure = "fetch the video again, or leave the row out"
-        return RejectedRecord(reason, file=path, record=conversation.id, cure=cure)
+    for medium in conversation.media:
+        if conversation.kind == "image":
+            try:
+                model_size(*read_image(medium.path).shape[1:3], ANY_SIZE)
+            except RejectedRecord as error:
+                reason = f"its image {medium.path} {error.reason}"
+                return RejectedRecord(reason, file=path, record=conversation.id, cure=error.cure)
+        elif medium.path not in readable:
+            reason = f"its video {medium.path} cannot be read; data/rejected/videos.jsonl says why"
+            cure = "fetch the video again, or leave the row out"
+            return RejectedRecord(reason, file=path, record=conversation.id, cure=cure)
     return None
 
 

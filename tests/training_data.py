@@ -8,7 +8,7 @@ from pathlib import Path
 from tiny import FRAMES, tiny_model
 
 from video_r2 import config
-from video_r2.data.conversations import Conversation, write_jsonl
+from video_r2.data.conversations import Conversation, Medium, write_jsonl
 from video_r2.data.encode import write_video
 from video_r2.data.frames import FrameCache
 from video_r2.data.world import make_film
@@ -30,6 +30,6 @@ def write_data(folder: Path) -> None:
         colour, letter = ("red", "A") if number % 2 else ("blue", "B")
         question = f"What colour is the circle at 00:0{number}?\nOptions:\nA. red\nB. blue"
         trace = f"<think>00:0{number}-00:08: {colour}.</think><answer>{letter}</answer>"
-        video = str(folder / f"{number % 4}.mp4")
-        rows.append(Conversation(str(number), video, [], question, trace, f"{colour}.", letter, {}, None))
+        video = Medium(str(folder / f"{number % 4}.mp4"))
+        rows.append(Conversation(str(number), "video", [video], question, trace, f"{colour}.", letter, {}))
     write_jsonl(folder / "rows.jsonl", rows)

@@ -53,7 +53,3 @@ class Interrupted(Exception):
     def __init__(self, step: int, steps: int, why: str) -> None:
         self.step, self.steps, self.why = step, steps, why
         super().__init__(f"saved at step {step} of {steps}; run again to go on ({why})")
-
-
-class UnsupportedRecord(RejectedRecord):
-    """A sound record of a kind that is not used: counted and told like the others, and no reason to stop."""

@@ -16,7 +16,7 @@ from benchmark_folders import benchmark, only, store
 
 from video_r2 import config
 from video_r2.data.benchmarks import read_benchmark
-from video_r2.data.conversations import Conversation, write_jsonl
+from video_r2.data.conversations import Conversation, Medium, write_jsonl
 from video_r2.data.miniature_benchmarks import PLANS, make_benchmark
 from video_r2.data.subtitles import read_srt
 from video_r2.workflow import read_config
@@ -314,14 +314,13 @@ def conversation(tmp_path: Path, **keys: Any) -> Conversation:
     (tmp_path / "film.mp4").touch()
     fields: dict[str, Any] = {
         "id": "sum-0001",
-        "video": str(tmp_path / "film.mp4"),
-        "images": [],
+        "kind": "video",
+        "media": [Medium(str(tmp_path / "film.mp4"))],
         "question": "What colour?\nOptions:\n(A) red\n(B) blue\nThink inside <think> </think> first.",
         "trace": "<think>t</think><answer>B</answer>",
         "think": "t",
         "answer": "B",
         "grounding": {"00:01-00:03": "a red circle"},
-        "subtitle": None,
     }
     return Conversation(**{**fields, **keys})
 
@@ -330,7 +329,7 @@ def test_held_out_conversations(tmp_path: Path) -> None:
     rows = [
         conversation(tmp_path),
         conversation(tmp_path, id="sum-0002", question="How many?\nThink in <think> tags.", answer="12"),
-        conversation(tmp_path, id="sum-0003", video=None, images=["picture.png"]),
+        conversation(tmp_path, id="sum-0003", kind="image", media=[Medium("picture.png")]),
     ]
     write_jsonl(tmp_path / "heldout.jsonl", rows)
     table, rejected = read_benchmark("heldout", tmp_path / "heldout.jsonl", benchmark("conversations"))

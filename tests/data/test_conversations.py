@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from video_r2.data.conversations import (
     Conversation,
+    Medium,
     held_out_videos,
     parse_span,
     read_conversations,
@@ -85,20 +86,18 @@ def test_paths_start_from_the_folder_of_videos_as_in_the_release(media: Path, wr
     ]
     found, rejected = read_conversations(write(rows), media)
     assert not rejected
-    assert [one.video for one in found] == [
-        str(media / "videos/CLEVRER/video_1.mp4"),
-        str(media / "videos/academic_source/deep/x.mkv"),
-        None,
-        str(media / "videos/a.mp4"),
+    assert [(one.kind, one.media) for one in found] == [
+        ("video", [Medium(str(media / "videos/CLEVRER/video_1.mp4"))]),
+        ("video", [Medium(str(media / "videos/academic_source/deep/x.mkv"), str(cues))]),
+        ("image", [Medium(str(media / "videos/images/c.png"))]),
+        ("video", [Medium(str(media / "videos/a.mp4"))]),
     ]
-    assert [one.subtitle for one in found] == [None, str(cues), None, None]
-    assert found[2].images == [str(media / "videos/images/c.png")]
 
 
 def test_an_empty_subtitle_is_none(media: Path, write: Write) -> None:
     (media / "videos/a.srt").write_bytes(b"\xef\xbb\xbf\r\n")
     (found,), rejected = read_conversations(write([row()]), media)
-    assert (found.subtitle, rejected) == (None, [])
+    assert (found.media, rejected) == ([Medium(str(media / "videos/a.mp4"))], [])
 
 
 def test_read_conversations_of_videos_and_images(media: Path, write: Write) -> None:
@@ -115,38 +114,66 @@ def test_read_conversations_of_videos_and_images(media: Path, write: Write) -> N
     assert conversations == [
         Conversation(
             id="set-000000",
-            video=str(media / "videos/a.mp4"),
-            images=[],
+            kind="video",
+            media=[Medium(str(media / "videos/a.mp4"))],
             question=question,
             trace=RESPONSE,
             think="At 00:02 a fox.",
             answer="B",
             grounding={"00:02-00:04": "a fox"},
-            subtitle=None,
         ),
         Conversation(
             id="set-000001",
-            video=str(media / "videos/b.mp4"),
-            images=[],
+            kind="video",
+            media=[Medium(str(media / "videos/b.mp4"), str(media / "videos/b.srt"))],
             question=question,
             trace=RESPONSE,
             think="At 00:02 a fox.",
             answer="B",
             grounding={"00:02-00:04": "a fox"},
-            subtitle=str(media / "videos/b.srt"),
         ),
         Conversation(
             id="pictures",
-            video=None,
-            images=[str(media / "images/c.png")] * 2,
+            kind="image",
+            media=[Medium(str(media / "images/c.png"))] * 2,
             question="Which?",
             trace=RESPONSE,
             think="At 00:02 a fox.",
             answer="B",
             grounding={},
-            subtitle=None,
         ),
     ]
+
+
+def test_a_row_over_several_videos_has_each_with_its_subtitle_and_no_times(media: Path, write: Write) -> None:
+    both = row(video=["videos/b.mp4", "videos/a.mp4"], conversations=turns("<video>\n<video>\nWhich is longer?"))
+    (found,), rejected = read_conversations(write([both]), media)
+    assert not rejected
+    subtitled = Medium(str(media / "videos/b.mp4"), str(media / "videos/b.srt"))
+    assert (found.kind, found.media) == ("video", [subtitled, Medium(str(media / "videos/a.mp4"))])
+    assert (found.question, found.grounding) == ("Which is longer?", {})  # 00:02 of which?
+
+
+@pytest.mark.parametrize(
+    ("human", "parts"),
+    [
+        ("<image><image>\nWhich?", ["", "", "Which?"]),
+        (" <image>\n\n<image> Which?", ["", "", "Which?"]),
+        ("Which?\nA. <image>\nB. <image>", ["Which?\nA. ", "\nB. ", ""]),
+        ("<image> or <image> with a <video>?", ["", " or ", " with a <video>?"]),
+    ],
+)
+def test_placeholders_within_the_text_keep_their_places(
+    media: Path, write: Write, human: str, parts: list[str]
+) -> None:
+    images = row(video=None, image=["images/c.png"] * 2, conversations=turns(human))
+    (found,), _ = read_conversations(write([images]), media)
+    assert found.parts == parts
+
+
+def test_a_single_video_comes_first_wherever_its_placeholder_stands(media: Path, write: Write) -> None:
+    (found,), _ = read_conversations(write([row(conversations=turns("What is in <video> here?"))]), media)
+    assert found.parts == ["", "What is in  here?"]
 
 
 def test_a_byte_order_mark_and_space_between_the_blocks_do_no_harm(media: Path, write: Write) -> None:
@@ -164,10 +191,12 @@ BAD_ROWS: dict[str, tuple[Any, str]] = {
     "no media": (row(video=None), "needs a field 'video' or 'image'"),
     "both media": (row(image="images/c.png"), "both 'video' and 'image'"),
     "media is a number": (row(video=3), "neither a path nor a list"),
-    "two videos": (
-        row(video=["videos/a.mp4", "videos/b.mp4"], conversations=turns("<video><video>What?")),
-        "has 2 videos",
+    "one placeholder": (row(video=["videos/a.mp4", "videos/b.mp4"]), "has 1 placeholders <video> for 2 files"),
+    "one missing file": (
+        row(video=["videos/a.mp4", "videos/none.mp4"], conversations=turns("<video><video>What?")),
+        "there is no file",
     ),
+    "no path": (row(video=[""]), "neither a path nor a list"),
     "missing file": (row(video="videos/none.mp4"), "there is no file"),
     "outside": (row(video="../a.mp4"), "outside of the data set's folder"),
     "absolute": (row(video="/a.mp4"), "outside of the data set's folder"),
@@ -329,14 +358,13 @@ conversations_of_all_kinds = st.lists(
     st.builds(
         Conversation,
         id=texts,
-        video=st.none() | texts,
-        images=st.lists(texts),
+        kind=st.sampled_from(["video", "image"]),
+        media=st.lists(st.builds(Medium, path=texts, subtitle=st.none() | texts), min_size=1),
         question=texts,
         trace=texts,
         think=texts,
         answer=texts,
         grounding=st.dictionaries(texts, texts),
-        subtitle=st.none() | texts,
     )
 )
 
@@ -350,14 +378,13 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, writt
 
 GOOD_LINE: Row = {
     "id": "x",
-    "video": "a.mp4",
-    "images": [],
+    "kind": "video",
+    "media": [{"path": "a.mp4", "subtitle": None}],
     "question": "What?",
     "trace": RESPONSE,
     "think": "a",
     "answer": "B",
     "grounding": {},
-    "subtitle": None,
 }
 
 
@@ -367,7 +394,9 @@ GOOD_LINE: Row = {
         (json.dumps({**GOOD_LINE, "more": 1}), "its fields are not"),
         (json.dumps({name: value for name, value in GOOD_LINE.items() if name != "think"}), "its fields are not"),
         (json.dumps({**GOOD_LINE, "answer": None}), "field 'answer' is null"),
-        (json.dumps({**GOOD_LINE, "images": "a.png"}), "field 'images'"),
+        (json.dumps({**GOOD_LINE, "kind": "sound"}), "field 'kind'"),
+        (json.dumps({**GOOD_LINE, "media": ["a.mp4"]}), "field 'media'"),
+        (json.dumps({**GOOD_LINE, "media": []}), "field 'media'"),
         (json.dumps({**GOOD_LINE, "grounding": {"00:01": 3}}), "field 'grounding'"),
         ("[]", "its fields are not"),
         ("{", "not a training example"),

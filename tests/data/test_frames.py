@@ -19,7 +19,7 @@ from transformers.models.qwen2_vl.video_processing_qwen2_vl import smart_resize
 
 from video_r2.config import Frames, Overlay
 from video_r2.data import frames, overlay
-from video_r2.data.frames import PATCH, Clip, FrameCache, build_clip, model_size, resize
+from video_r2.data.frames import PATCH, Clip, FrameCache, build_clip, model_size, resize, room_for, share_room
 from video_r2.errors import RejectedRecord, UserError
 
 MakeVideo = Callable[..., Path]
@@ -44,6 +44,50 @@ def subtitle(tmp_path: Path) -> Path:
     path = tmp_path / "film.srt"
     path.write_text("1\n00:00:01,000 --> 00:00:01,900\nfox\n", encoding="utf-8")
     return path
+
+
+# --- several clips of one prompt --------------------------------------------------------------------------------------
+
+
+def numbered(frames: int, fps: float = 1.0) -> Clip:
+    """A clip whose frames show their numbers."""
+    pictures = np.broadcast_to(np.arange(frames, dtype=np.uint8)[:, None, None, None], (frames, 2, 2, 3))
+    return Clip(pictures, np.arange(frames) / fps, fps)
+
+
+def test_clips_share_the_room_of_one() -> None:
+    room = Frames(fps=1.0, max_frames=16)
+    # 12 + 4 frames fit. Of 16 + 8, each has a pair, and six pairs are shared out as 7 to 3: 4 and 1.
+    for lengths, kept in (([12, 4], [12, 4]), ([16, 8], [10, 4]), ([16, 16], [8, 8]), ([16, 1, 1], [12, 1, 1])):
+        shared = share_room([numbered(length) for length in lengths], room)
+        assert [len(clip.frames) for clip in shared] == kept
+    long, short = share_room([numbered(16), numbered(8, fps=2.0)], room)
+    assert long.frames[:, 0, 0, 0].tolist() == [0, 1, 3, 4, 6, 8, 9, 11, 12, 14]
+    assert long.times.tolist() == [0, 1, 3, 4, 6, 8, 9, 11, 12, 14]
+    assert long.fps_effective == pytest.approx(10 / 16)
+    assert short.times.tolist() == [0, 1, 2, 3]
+    assert short.fps_effective == 1.0
+    # To the model an image is two frames: eight take the room of sixteen.
+    assert room_for(room) == len(share_room([numbered(1)] * 8, room)) == 8
+
+
+@given(
+    clips=st.lists(
+        st.integers(1, 40).map(lambda pairs: 2 * pairs) | st.sampled_from([1, 3, 9]), min_size=1, max_size=20
+    ),
+    most=st.integers(1, 80),
+)
+def test_no_prompt_has_more_pairs_of_frames_than_one_video(clips: list[int], most: int) -> None:
+    room = Frames(fps=1.0, max_frames=most)
+    if len(clips) == 1 or len(clips) > room_for(room):
+        return
+    shared = share_room([numbered(length) for length in clips], room)
+    assert sum(-(-len(clip.frames) // 2) for clip in shared) <= max(1, most // 2)
+    for length, clip in zip(clips, shared, strict=True):
+        shown = clip.frames[:, 0, 0, 0].tolist()
+        assert shown
+        assert shown == sorted(set(shown)) == clip.times.astype(int).tolist()  # frames that are there, each once
+        assert len(shown) == length or len(shown) % 2 == 0
 
 
 # --- images -----------------------------------------------------------------------------------------------------------

@@ -315,7 +315,7 @@ def test_the_training_sets_are_read_as_the_release_is(tmp_path: Path) -> None:
     assert {kind_of(conversation.id) for conversation in conversations} == set(KINDS)
     by_name = {film.name: film for film in films}
     for conversation in conversations:
-        film = by_name[Path(str(conversation.video)).stem]
+        film = by_name[Path(conversation.media[0].path).stem]
         spans = [parse_span(span) for span in conversation.grounding]
         assert spans == [(scene.start, scene.end) for scene in film.scenes]
         assert conversation.answer in conversation.think

@@ -196,7 +196,7 @@ def test_prepare_training_holds_videos_out_of_every_set(raw: Path) -> None:
     rows = [row(number) for number in range(10)]
     outputs = prepare(raw, [*rows, *rows], rows, heldout_fraction=0.3)
     sets = {name: read_jsonl(outputs[name]) for name in ("sft", "grpo", "heldout")}
-    videos = {name: {one.video for one in conversations} for name, conversations in sets.items()}
+    videos = {name: {one.media[0].path for one in conversations} for name, conversations in sets.items()}
     assert videos["heldout"]
     assert videos["grpo"]
     assert not videos["heldout"] & (videos["sft"] | videos["grpo"])
@@ -217,7 +217,7 @@ def test_prepare_training_sets_rows_aside_with_their_reason(raw: Path) -> None:
     assert "film-7.mp4 cannot be read" in no_video["reason"]
 
 
-def test_prepare_training_takes_images_and_counts_what_it_has_no_use_for(raw: Path) -> None:
+def test_prepare_training_takes_images_and_several_videos(raw: Path) -> None:
     """The released columns: `image` is a path or a list of them, below the folder of the videos."""
     Image.new("RGB", (64, 48), "red").save(raw / "videos" / "red.png")
     (raw / "videos" / "broken.jpg").write_bytes(b"no image")
@@ -228,18 +228,47 @@ def test_prepare_training_takes_images_and_counts_what_it_has_no_use_for(raw: Pa
         given = images[0] if len(images) == 1 else list(images)
         return {"image": given, "conversations": [human, answer], "temporal_grounding": None}
 
-    human = {"from": "human", "value": "<video><video>\nWhich is longer?"}
-    films = row(1, video=["film-1.mp4", "film-2.mp4"], conversations=[human, row(1)["conversations"][1]])
-    rows = [pictured("red.png"), row(1), pictured("red.png", "red.png"), films, films, films]
-    # Four of six are of a kind that is not trained on, which is no damage; one more of seven is: more than a tenth.
-    outputs = prepare(raw, rows, [row(1)], heldout_fraction=0, max_rejected=0.1)
-    image, video = read_jsonl(outputs["sft"])
-    assert (image.shown, image.video, image.question) == (str(raw / "videos/red.png"), None, "Which colour?")
-    assert video.shown == video.video == str(raw / "videos/film-1.mp4")
-    reasons = [entry["reason"].partition(";")[0] for entry in lines(outputs["rejected"])]
-    assert sorted(reasons) == ["has 2 images", "has 2 videos", "has 2 videos", "has 2 videos"]
-    with pytest.raises(UserError, match=r"1 of 7 records cannot be used.*broken\.jpg is not an image that can be read"):
-        prepare(raw, [*rows, pictured("broken.jpg")], [row(1)], max_rejected=0.1)
+    rows = [pictured("red.png"), row(1), pictured("red.png", "red.png"), both(1, 2)]
+    outputs = prepare(raw, rows, [row(1)], heldout_fraction=0)
+    assert [[Path(medium.path).name for medium in one.media] for one in read_jsonl(outputs["sft"])] == [
+        ["red.png"],
+        ["film-1.mp4"],
+        ["red.png", "red.png"],
+        ["film-1.mp4", "film-2.mp4"],
+    ]
+    assert lines(outputs["rejected"]) == []
+    # One that cannot be read is one too many, whichever it is.
+    (raw / "videos" / "film-7.mp4").write_bytes(b"no video")
+    outputs = prepare(
+        raw, [*rows, both(1, 7), pictured("red.png", "broken.jpg")], [row(1)], heldout_fraction=0, max_rejected=0.9
+    )
+    assert [
+        (entry["record"], entry["reason"].partition(":")[0].partition(";")[0]) for entry in lines(outputs["rejected"])
+    ] == [
+        ("sft-000004", f"its video {raw / 'videos/film-7.mp4'} cannot be read"),
+        ("sft-000005", f"its image {raw / 'videos/broken.jpg'} is not an image that can be read"),
+    ]
+
+
+def both(*numbers: int) -> dict[str, Any]:
+    """A row over several films, in the released columns."""
+    turns = row(0)["conversations"]
+    turns[0]["value"] = "<video>\n" * len(numbers) + "Which is longer?"
+    return row(0, video=[f"film-{number}.mp4" for number in numbers], conversations=turns)
+
+
+def test_a_row_over_several_videos_is_left_out_where_one_of_them_is_held_out(raw: Path) -> None:
+    rows = [row(number) for number in range(8)]
+    rows_of_two = [both(one, other) for one in range(10) for other in range(one)]
+    outputs = prepare(raw, rows_of_two, [*rows, *rows_of_two], heldout_fraction=0.3)
+    sets = {name: read_jsonl(outputs[name]) for name in ("sft", "grpo", "heldout")}
+    held_out = {one.media[0].path for one in sets["heldout"]}
+    assert 0 < len(held_out) == len(sets["heldout"])  # a question about two videos is none about times
+    # 8 and 9 have no row of their own, and no known times: they are never held out.
+    left = 10 - len(held_out)
+    for name, of_one in (("sft", 0), ("grpo", 8 - len(held_out))):
+        assert not held_out & {medium.path for one in sets[name] for medium in one.media}
+        assert len(sets[name]) == left * (left - 1) // 2 + of_one
 
 
 def test_prepare_training_stops_where_too_much_is_unusable(raw: Path) -> None:

@@ -31,7 +31,7 @@ from video_r2.evaluation.backends import require_trust
 from video_r2.evaluation.clips import Clips
 from video_r2.evaluation.lmms_models import LmmsAnswerer, internvl2_tiles
 from video_r2.evaluation.vllm_engine import VllmAnswerer, build_request, engine_settings, sampling_settings
-from video_r2.model.inputs import expand_video_token, make_patches
+from video_r2.model.inputs import expand_video_tokens, make_patches
 from video_r2.records import PREDICTION, QUESTION, read_table, write_table
 
 Job = Callable[..., Any]
@@ -224,7 +224,7 @@ def test_a_request_to_vllm_is_to_a_processor_what_this_project_decodes() -> None
     assert tuple(made["video_grid_thw"][0].tolist()) == patches.grid
     assert float(made["second_per_grid_ts"][0]) == pytest.approx(patches.seconds_per_grid)
     ids = processor.tokenizer.encode(request["prompt"], add_special_tokens=False)
-    assert made["input_ids"][0].tolist() == expand_video_token(processor, ids, patches)
+    assert made["input_ids"][0].tolist() == expand_video_tokens(processor, ids, [patches])
 
 
 def test_vllm_is_told_what_is_configured() -> None:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 import predict
 from video_r2.checksums import write_sums
-from video_r2.data.conversations import Conversation, write_jsonl
+from video_r2.data.conversations import Conversation, Medium, write_jsonl
 from video_r2.data.encode import write_video
 from video_r2.data.videos import probe
 from video_r2.data.world import make_film
@@ -267,13 +267,12 @@ def test_an_empty_instruction_is_taken_from_the_training_set(make_job: Job, sett
     with pytest.raises(UserError, match="think is empty"):
         predict.main(job)
     given = {
-        "video": "v.mp4",
-        "images": [],
+        "kind": "video",
+        "media": [Medium("v.mp4")],
         "trace": "t",
         "think": "t",
         "answer": "A",
         "grounding": {},
-        "subtitle": None,
     }
     turns = [Conversation(id=f"{at}", question=f"Question {at}?\nThink hard.", **given) for at in range(4)]
     write_jsonl(tmp_path / "sft.jsonl", turns)

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from video_r2.model import attention
 from video_r2.model.attention import AttentionReadout, attention_to_video
 from video_r2.model.generation import Prompt, make_prefix, make_suffix
-from video_r2.model.inputs import compute_features, make_batch, make_patches
+from video_r2.model.inputs import Media, compute_features, make_batch, make_patches
 
 QUESTIONS = ["What colour is the square?", "How many?", "When does it appear, and for how long?"]
 RESPONSES = ["<think>00:02-00:04: a red circle.</think><answer>A</answer>", "A", "<answer>red circle</answer>"]
@@ -23,7 +23,7 @@ RESPONSES = ["<think>00:02-00:04: a red circle.</think><answer>A</answer>", "A",
 def read(tiny, layer: int = -1) -> list[AttentionReadout]:
     features = compute_features(tiny.model, tiny.clips)
     prompts = [
-        Prompt(make_prefix(tiny.model, tiny.processor, clip), make_suffix(tiny.processor, question), 0)
+        Prompt(make_prefix(tiny.model, tiny.processor, Media((clip,))), make_suffix(tiny.processor, question), 0)
         for clip, question in zip(features, QUESTIONS, strict=True)
     ]
     tokens = [tiny.processor.tokenizer.encode(response, add_special_tokens=False) for response in RESPONSES]
@@ -32,7 +32,7 @@ def read(tiny, layer: int = -1) -> list[AttentionReadout]:
 
 def eager_weights(tiny, at: int, layer: int) -> tuple[torch.Tensor, torch.Tensor, int]:
     """Weights of the response's rows averaged over heads, the row's token ids, and the number of response tokens."""
-    batch = make_batch(tiny.processor, [QUESTIONS[at]], [RESPONSES[at]], [tiny.clips[at]], end=False)
+    batch = make_batch(tiny.processor, [QUESTIONS[at]], [RESPONSES[at]], [Media((tiny.clips[at],))], end=False)
     before = tiny.model.config.text_config._attn_implementation
     tiny.model.set_attn_implementation("eager")
     try:
@@ -98,7 +98,7 @@ def test_memory_grows_with_generated_tokens_times_all_tokens(tiny) -> None:
     clips = [make_patches(tiny.processor, np.zeros((frames, 56, 56, 3), dtype=np.uint8), 1.0) for frames in (900, 600)]
     features = compute_features(tiny.model, clips)
     suffix = make_suffix(tiny.processor, QUESTIONS[0])
-    prompts = [Prompt(make_prefix(tiny.model, tiny.processor, clip), suffix, 0) for clip in features]
+    prompts = [Prompt(make_prefix(tiny.model, tiny.processor, Media((clip,))), suffix, 0) for clip in features]
     length = len(prompts[0])
     assert length > 1800
     with LargestTensor() as largest:

@@ -22,7 +22,7 @@ from video_r2.model.generation import (
     pad_left,
     pad_right,
 )
-from video_r2.model.inputs import compute_features, make_batch
+from video_r2.model.inputs import Media, compute_features, make_batch
 
 QUESTIONS = ["What colour is the square?", "When does it appear, and for how long?", "How many circles are shown?"]
 STEPS = 14
@@ -30,7 +30,8 @@ STEPS = 14
 
 def prompts_of(tiny, start: str = "", limit: int = STEPS) -> list[Prompt]:
     """Every question about every clip; the questions on a clip share its prefix."""
-    prefixes = [make_prefix(tiny.model, tiny.processor, clip) for clip in compute_features(tiny.model, tiny.clips)]
+    features = compute_features(tiny.model, tiny.clips)
+    prefixes = [make_prefix(tiny.model, tiny.processor, Media((clip,))) for clip in features]
     pairs = [(prefix, question) for prefix in prefixes for question in QUESTIONS]
     return [
         Prompt(prefix, make_suffix(tiny.processor, question, start), limit, seed=at)
@@ -40,7 +41,7 @@ def prompts_of(tiny, start: str = "", limit: int = STEPS) -> list[Prompt]:
 
 def reference(tiny, clip, question: str, start: str = "") -> Completion:
     """The same continuation by transformers, one prompt at a time, without any sharing."""
-    batch = make_batch(tiny.processor, [question], [start], [clip], end=False, padding_side="left")
+    batch = make_batch(tiny.processor, [question], [start], [Media((clip,))], end=False, padding_side="left")
     ids = tiny.model.generate(**batch.model_inputs(), max_new_tokens=STEPS, do_sample=False)[0].tolist()
     new = ids[batch.input_ids.shape[1] :]
     ends = [at for at, token in enumerate(new) if token in end_tokens(tiny.model)]
@@ -92,7 +93,7 @@ def test_a_row_ends_at_its_end_token_and_at_its_own_limit(tiny) -> None:
 @pytest.mark.parametrize("tiny", ["sdpa"], indirect=True)
 def test_sampling_draws_from_the_models_distribution(tiny) -> None:
     prompt = prompts_of(tiny, limit=1)[0]
-    batch = make_batch(tiny.processor, QUESTIONS[:1], [""], tiny.clips[:1], end=False)
+    batch = make_batch(tiny.processor, QUESTIONS[:1], [""], [Media((tiny.clips[0],))], end=False)
     with torch.no_grad():
         logits = tiny.model(**batch.model_inputs()).logits[0, -1]
     temperature, top_k, number = 4.0, 3, 3000

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny import clip, tiny_model
 
-from video_r2.model.inputs import IGNORED, compute_features, make_batch
+from video_r2.model.inputs import IGNORED, NOTHING, Media, compute_features, make_batch
 from video_r2.model.loading import attention_implementation, training_implementation
 from video_r2.model.shared_prefix import encode_tree, make_shared_prefix_batch
 
@@ -23,12 +23,13 @@ QUESTIONS = [
 @pytest.mark.parametrize("as_features", [True, False])
 def test_a_branch_is_what_it_would_be_alone(prefix: str, with_video: bool, as_features: bool) -> None:
     model, processor = tiny_model()
-    videos = [clip(processor, 6, 1), clip(processor, 4, 2)] if with_video else [None, None]
-    if as_features and with_video:
+    videos = [clip(processor, 6, 1), clip(processor, 4, 2)]
+    if as_features:
         videos = compute_features(model, videos)
+    media = [Media((video,)) if with_video else NOTHING for video in videos]
 
     model.set_attn_implementation(training_implementation("eager"))
-    trees = [encode_tree(processor, video, prefix, asked) for video, asked in zip(videos, QUESTIONS, strict=True)]
+    trees = [encode_tree(processor, shown, prefix, asked) for shown, asked in zip(media, QUESTIONS, strict=True)]
     batch = make_shared_prefix_batch(processor, model, trees)
     assert batch.batch.input_ids.shape == (1, sum(tree.tokens for tree in trees))  # no padding
     assert len(batch.layout.groups) > 1  # branches of several lengths
@@ -42,8 +43,8 @@ def test_a_branch_is_what_it_would_be_alone(prefix: str, with_video: bool, as_fe
     model.set_attn_implementation("eager")
     model.zero_grad()
     rows = [
-        (prefix + ask, given + said, video)
-        for video, asked in zip(videos, QUESTIONS, strict=True)
+        (prefix + ask, given + said, shown)
+        for shown, asked in zip(media, QUESTIONS, strict=True)
         for ask, given, said in asked
     ]
     alone = make_batch(processor, *map(list, zip(*rows, strict=True)))

@@ -15,7 +15,7 @@ from video_r2 import config
 from video_r2.data.corpus import VALUES, make_rows
 from video_r2.data.traces import LETTERS, write_response, write_trace
 from video_r2.data.world import make_film
-from video_r2.model.inputs import make_batch
+from video_r2.model.inputs import NOTHING, make_batch
 from video_r2.model.loading import training_implementation
 from video_r2.model.scratch import make_model, make_processor, make_tokenizer
 from video_r2.training.base import train_base
@@ -54,7 +54,7 @@ def trained_on_options(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 def right_tokens(trained: Trained, prompts: list[str], responses: list[str], tokens: list[str]) -> torch.Tensor:
     """Whether each of `tokens` in the responses is what the model would have said there."""
     model, processor, _ = trained
-    batch = make_batch(processor, prompts, responses, [None] * len(prompts))
+    batch = make_batch(processor, prompts, responses, [NOTHING] * len(prompts))
     with torch.no_grad():
         predicted = model(**batch.model_inputs()).logits[:, :-1].argmax(-1)
     labels = batch.labels[:, 1:]

@@ -12,7 +12,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 import train_grpo
 from video_r2.config import RewardWeights, TemporalAlignment
-from video_r2.data.conversations import Conversation
+from video_r2.data.conversations import Conversation, Medium
 from video_r2.judge.rules import RuleJudge
 from video_r2.model.loading import attention_implementation, training_implementation
 from video_r2.model.shared_prefix import Branch, Tree, make_shared_prefix_batch
@@ -97,7 +97,7 @@ def test_loss_and_gradients_equal_those_of_trl(tmp_path, kl_weight: float, weigh
         each.set_attn_implementation(training_implementation("eager"))
     ours = VideoGRPOTrainer(model, reference if kl_weight else None, processor, None, None, arguments, [], 100)
     trees = [
-        Tree(tuple(prompt.tolist()), None, tuple(Branch((), tuple(said.tolist())) for said in completions[at : at + 3]))
+        Tree(tuple(prompt.tolist()), (), tuple(Branch((), tuple(said.tolist())) for said in completions[at : at + 3]))
         for at, prompt in zip((0, 3), prompts, strict=True)
     ]
     model.zero_grad()
@@ -128,14 +128,13 @@ def test_the_judge_of_the_gate_is_given_the_question() -> None:
     examples = [
         Conversation(
             id=unit,
-            video=None,
-            images=[],
+            kind="video",
+            media=[Medium("v.mp4")],
             question=f"How many {unit} does it last?\nThink first, then answer.",
             trace="",
             think="",
             answer="120",
             grounding={},
-            subtitle=None,
         )
         for unit in ("seconds", "hours")
     ]
@@ -168,7 +167,7 @@ def test_no_two_rollouts_of_a_step_share_their_random_numbers(tmp_path, monkeypa
     prefix = SimpleNamespace(embeddings=torch.zeros(3, 4))
     monkeypatch.setattr("video_r2.training.grpo.generate", generate)
     monkeypatch.setattr("video_r2.training.grpo.make_prefix", lambda *_: prefix)
-    examples = [SimpleNamespace(question="Which?", video="v", id=str(at)) for at in range(2)]
+    examples = [Conversation(str(at), "video", [Medium("v.mp4")], "Which?", "", "", "", {}) for at in range(2)]
     for step in (0, 0, 0, 1, 1):
         trainer.state.global_step = step
         assert [len(group) for group in trainer.generate_groups(examples, [None, None])] == [2, 2]

@@ -100,7 +100,9 @@ def _rows(
     known = ADAPTERS[benchmark.adapter]
     if benchmark.adapter == "conversations":
         for index, conversation in enumerate(read_jsonl(folder)):
-            yield known, str(folder), index, benchmark.configs[0], vars(conversation)
+            shown = vars(conversation.video) if conversation.video else {}
+            row = {**vars(conversation), "video": shown.get("path"), "subtitle": shown.get("subtitle")}
+            yield known, str(folder), index, benchmark.configs[0], row
         return
     for name in benchmark.configs:
         table = _load(folder, name, benchmark.split)

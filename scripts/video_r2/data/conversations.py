@@ -8,19 +8,27 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal, get_args
 
 from video_r2.data.rejected import refuse_signs_of_models
 from video_r2.data.subtitles import read_srt
-from video_r2.errors import RejectedRecord, UnsupportedRecord, UserError
+from video_r2.errors import RejectedRecord, UserError
 from video_r2.files import is_file, replacing
 
 MEDIA_FOLDER = "videos"  # below which the release keeps images, too
-SUPPORTED = "examples over one video or one image are trained on"
-PLACEHOLDERS = {"video": "<video>", "image": "<image>"}
+Kind = Literal["video", "image"]
+PLACEHOLDERS: dict[Kind, str] = {kind: f"<{kind}>" for kind in get_args(Kind)}
 _RESPONSE = re.compile(r"<think>(.*)</think>\s*<answer>(.*)</answer>\s*", re.DOTALL)
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 _TIME = re.compile(r"(?:(\d{1,2}):([0-5]\d)|(\d{1,3})):([0-5]\d)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Medium:
+    """A video or an image: its path, and that of a video's `.srt` file, None if it has none."""
+
+    path: str
+    subtitle: str | None = None
 
 
 @dataclass(frozen=True)
@@ -29,30 +37,36 @@ class Conversation:
 
     Attributes:
         id: unique within its file.
-        video: path of the video file; None for an example over images.
-        images: paths of the images; empty for an example over a video.
-        question: the human turn, with the instruction to think and without the placeholder of the video.
+        kind: whether it is over videos or over images.
+        media: what the model sees, in order; at least one.
+        question: the human turn, with the instruction to think. Without placeholders, all media come before it; placeholders
+            that stand within the text stay in it, one for each medium.
         trace: the whole response: think block and answer block.
         think: what the think block holds.
         answer: what the answer block holds.
-        grounding: sentence of what happens, by its time (MM:SS, HH:MM:SS, or a range A-B); empty where not known.
-        subtitle: path of the video's `.srt` file; None if it has none.
+        grounding: sentence of what happens, by its time (MM:SS, HH:MM:SS, or a range A-B); empty where not known, or not known
+            of which video.
     """
 
     id: str
-    video: str | None
-    images: list[str]
+    kind: Kind
+    media: list[Medium]
     question: str
     trace: str
     think: str
     answer: str
     grounding: dict[str, str]
-    subtitle: str | None
 
     @property
-    def shown(self) -> str | None:
-        """Path of what the model sees: the video or the one image; None where there are several images."""
-        return self.images[0] if len(self.images) == 1 else self.video
+    def video(self) -> Medium | None:
+        """The video of an example over one; None of any other."""
+        return self.media[0] if self.kind == "video" and len(self.media) == 1 else None
+
+    @property
+    def parts(self) -> list[str]:
+        """The question around its media: the text before each of them, then what follows them all."""
+        within = self.question.split(PLACEHOLDERS[self.kind]) if len(self.media) > 1 else []
+        return within if len(within) > 1 else [*[""] * len(self.media), self.question]
 
 
 class _Repeated(dict[str, Any]):
@@ -222,23 +236,21 @@ def _read_row(row: dict[str, Any], identity: str, media_root: Path) -> Conversat
     kinds = [kind for kind in PLACEHOLDERS if row.get(kind)]
     if len(kinds) != 1:
         raise _unusable("needs a field 'video' or 'image'" if not kinds else "has both 'video' and 'image'")
-    media = [_media(path, media_root) for path in _strings(row[kinds[0]], kinds[0])]
-    video = media[0] if kinds == ["video"] else None
-    if video is not None and len(media) > 1:
-        raise UnsupportedRecord(f"has {len(media)} videos; {SUPPORTED}", cure="nothing; the others are trained on")
+    (kind,) = kinds
+    paths = [_media(path, media_root) for path in _strings(row[kind], kind)]
     human, response = _turns(row)
     refuse_signs_of_models(human, response)
     think, answer = _blocks(response)
+    grounding = _grounding(row.get("temporal_grounding"))
     return Conversation(
         id=identity,
-        video=None if video is None else str(video),
-        images=[str(path) for path in media] if video is None else [],
-        question=_question(human, PLACEHOLDERS[kinds[0]], len(media)),
+        kind=kind,
+        media=[Medium(str(path), _subtitle(path) if kind == "video" else None) for path in paths],
+        question=_question(human, PLACEHOLDERS[kind], len(paths)),
         trace=response.strip(),
         think=think,
         answer=answer,
-        grounding=_grounding(row.get("temporal_grounding")),
-        subtitle=None if video is None else _subtitle(video),
+        grounding=grounding if len(paths) == 1 else {},  # a time does not say of which video it is
     )
 
 
@@ -283,7 +295,8 @@ def _question(human: str, placeholder: str, media: int) -> str:
     question = human.replace(placeholder, "").strip()
     if not question:
         raise _unusable("the human turn asks nothing")
-    return question
+    *before, _ = human.split(placeholder)
+    return human.strip() if media > 1 and "".join(before).strip() else question
 
 
 def _blocks(response: str) -> tuple[str, str]:
@@ -338,21 +351,22 @@ def _from_json(entry: Any) -> Conversation:
     for name, value in entry.items():
         if not _FITS[name](value):
             raise ValueError(f"field {name!r} is {json.dumps(value)[:60]}")
-    return Conversation(**entry)
+    return Conversation(**{**entry, "media": [Medium(**medium) for medium in entry["media"]]})
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _is_text_or_none(value: Any) -> bool:
-    return value is None or isinstance(value, str)
+def _is_medium(value: Any) -> bool:
+    if not isinstance(value, dict) or value.keys() != {"path", "subtitle"}:
+        return False
+    return _is_text(value["path"]) and (value["subtitle"] is None or _is_text(value["subtitle"]))
 
 
 _FITS: dict[str, Callable[[Any], bool]] = {
     **{field.name: _is_text for field in fields(Conversation)},
-    "video": _is_text_or_none,
-    "subtitle": _is_text_or_none,
-    "images": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "kind": lambda value: value in get_args(Kind),
+    "media": lambda value: isinstance(value, list) and len(value) > 0 and all(map(_is_medium, value)),
     "grounding": lambda value: isinstance(value, dict) and all(map(_is_text, value.values())),
 }

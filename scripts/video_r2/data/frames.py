@@ -54,6 +54,30 @@ def at_most(clip: Clip, number: int) -> Clip:
     return Clip(clip.frames[places], clip.times[places], clip.fps_effective * kept / shown)
 
 
+def room_for(frames: config.Frames) -> int:
+    """How many media a prompt may show: one frame, which is repeated, takes as many tokens as a pair."""
+    return max(1, frames.max_frames // videos.TEMPORAL_PATCH)
+
+
+def share_room(clips: Sequence[Clip], frames: config.Frames) -> list[Clip]:
+    """Clips of one prompt, thinned where they have more frames in all than one video may have.
+
+    Each keeps one pair, or its one frame; the rest is shared out in proportion.
+
+    Args:
+        clips: `room_for` of them at most.
+    """
+    pairs = [-(-len(clip.frames) // videos.TEMPORAL_PATCH) for clip in clips]
+    if len(clips) == 1 or sum(pairs) <= room_for(frames):
+        return list(clips)
+    spare = room_for(frames) - len(clips)
+    kept = [1 + (number - 1) * spare // (sum(pairs) - len(clips)) for number in pairs]
+    return [
+        clip if own == number else at_most(clip, own * videos.TEMPORAL_PATCH)
+        for clip, number, own in zip(clips, pairs, kept, strict=True)
+    ]
+
+
 class FrameCache:
     """Clips on disk, found by the contents of their video and subtitle files and by every setting that shapes them.
 

@@ -13,7 +13,7 @@ from video_r2 import config
 from video_r2.data.frames import Clip, FrameCache
 from video_r2.errors import RejectedRecord
 from video_r2.model.generation import Prefix, make_prefix
-from video_r2.model.inputs import VideoPatches, compute_features, make_patches
+from video_r2.model.inputs import Media, VideoPatches, compute_features, make_patches
 from video_r2.model.loading import load_model, load_processor
 
 Shown = tuple[str, str]
@@ -68,5 +68,5 @@ class PrefixReader:
             patches[video, subtitle] = make_patches(self.processor, clip.frames, clip.fps_effective)
         features = compute_features(self.model, list(patches.values()), batch)
         for shown, video_features in zip(patches, features, strict=True):
-            prefixes[shown] = make_prefix(self.model, self.processor, video_features)
+            prefixes[shown] = make_prefix(self.model, self.processor, Media((video_features,)))
         return prefixes

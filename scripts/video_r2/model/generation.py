@@ -16,7 +16,7 @@ import torch
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from transformers.cache_utils import Cache, DynamicLayer
 
-from video_r2.model.inputs import VIDEO_TOKEN_TYPE, VideoFeatures, chat_frame, expand_video_token
+from video_r2.model.inputs import VIDEO_TOKEN_TYPE, Media, VideoFeatures, chat_frame, expand_video_tokens, tokens_of
 
 FLASH_ATTENTION = "flash_attention_2"
 SDPA = "sdpa"
@@ -26,13 +26,13 @@ KEEP = 0.75
 
 @dataclass(frozen=True, eq=False)
 class Prefix:
-    """The part of a prompt that all questions on a video share, up to the token behind the video.
+    """The part of a prompt that all questions on its media share, up to the token behind the last of them.
 
     Attributes:
-        embeddings: tokens x width, the video's features in place.
+        embeddings: tokens x width, the videos' features in place.
         positions: 3 x tokens: temporal, vertical and horizontal position.
-        moment: tokens; for those of the video the temporal patch they belong to, from 0 on, else -1.
-        seconds_per_moment: seconds between temporal patches.
+        moment: tokens; for those of videos the temporal patch they belong to, from 0 on over all videos, else -1.
+        seconds_per_moment: seconds between temporal patches, of the first video.
     """
 
     embeddings: torch.Tensor
@@ -67,29 +67,33 @@ class Completion:
 
 @torch.no_grad()
 def make_prefix(
-    model: Qwen2_5_VLForConditionalGeneration, processor: Qwen2_5_VLProcessor, video: VideoFeatures
+    model: Qwen2_5_VLForConditionalGeneration, processor: Qwen2_5_VLProcessor, media: Media[VideoFeatures]
 ) -> Prefix:
-    """Embed what comes before the question: the chat's opening and the video."""
-    before, _ = chat_frame(processor, with_video=True)
-    ids = expand_video_token(processor, processor.tokenizer.encode(before, add_special_tokens=False), video)
+    """Embed what comes before the question: the chat's opening and the media, of which there is one at least."""
+    videos = media.videos
+    before, _ = chat_frame(processor, media.before)
+    ids = expand_video_tokens(processor, processor.tokenizer.encode(before, add_special_tokens=False), videos)
     input_ids = torch.tensor([ids], device=model.device)
     is_video = input_ids == processor.video_token_id
     embeddings = model.get_input_embeddings()(input_ids)[0]
-    embeddings[is_video[0]] = video.features.to(embeddings)
+    embeddings[is_video[0]] = torch.cat([video.features for video in videos]).to(embeddings)
     positions, _ = model.model.get_rope_index(
         input_ids,
         torch.where(is_video, VIDEO_TOKEN_TYPE, 0),
-        video_grid_thw=torch.tensor([video.grid], device=model.device),
-        second_per_grid_ts=torch.tensor([video.seconds_per_grid]),
+        video_grid_thw=torch.tensor([video.grid for video in videos], device=model.device),
+        second_per_grid_ts=torch.tensor([video.seconds_per_grid for video in videos]),
     )
-    per_moment = int(is_video.sum()) // video.grid[0]
-    moment = torch.where(is_video[0], (is_video[0].cumsum(0) - 1) // per_moment, -1)
-    return Prefix(embeddings, positions[:, 0], moment, video.seconds_per_grid)
+    sizes = torch.tensor(
+        [tokens_of(processor, video) // video.grid[0] for video in videos for _ in range(video.grid[0])]
+    )
+    moment = torch.full_like(input_ids[0], -1)
+    moment[is_video[0]] = torch.arange(len(sizes)).repeat_interleave(sizes).to(moment)
+    return Prefix(embeddings, positions[:, 0], moment, videos[0].seconds_per_grid)
 
 
 def make_suffix(processor: Qwen2_5_VLProcessor, prompt: str, start: str = "") -> tuple[int, ...]:
     """Tokens behind the shared prefix: the question, the opening of the response, and the `start` that it is given."""
-    _, after = chat_frame(processor, with_video=True)
+    _, after = chat_frame(processor)
     encode = processor.tokenizer.encode
     return (*encode(prompt + after, add_special_tokens=False), *encode(start, add_special_tokens=False))
 

@@ -1,11 +1,11 @@
-"""Batches for a Qwen2.5-VL: prompts with a video, and responses to learn or to continue."""
+"""Batches for a Qwen2.5-VL: prompts with videos, and responses to learn or to continue."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -45,6 +45,28 @@ class VideoFeatures:
 
 
 Video = VideoPatches | VideoFeatures
+AnyVideo = TypeVar("AnyVideo", bound=Video, covariant=True)
+
+
+@dataclass(frozen=True)
+class Media(Generic[AnyVideo]):
+    """What a prompt shows before its question.
+
+    Attributes:
+        videos: in order; an image is a video of one frame.
+        texts: the text before each; where it is not told, none.
+    """
+
+    videos: tuple[AnyVideo, ...]
+    texts: tuple[str, ...] = ()
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        """The text before each video."""
+        return self.texts or ("",) * len(self.videos)
+
+
+NOTHING: Media[Video] = Media(())
 
 
 def make_patches(processor: Qwen2_5_VLProcessor, frames: np.ndarray, fps: float) -> VideoPatches:
@@ -89,35 +111,45 @@ def compute_features(
     return features
 
 
-def chat_frame(processor: Qwen2_5_VLProcessor, with_video: bool) -> tuple[str, str]:
-    """What the chat template writes before a prompt (with the video's placeholder) and between it and the response."""
-    return _chat_frame(str(processor.chat_template), processor, with_video)
+def chat_frame(processor: Qwen2_5_VLProcessor, texts: tuple[str, ...] = ("",)) -> tuple[str, str]:
+    """What the chat template writes before a question (with the videos' placeholders) and between it and the response.
+
+    Args:
+        texts: the text before each video; empty for a question without one.
+    """
+    return _chat_frame(str(processor.chat_template), processor, texts)
 
 
 @lru_cache(maxsize=8)
-def _chat_frame(template: str, processor: Qwen2_5_VLProcessor, with_video: bool) -> tuple[str, str]:
+def _chat_frame(template: str, processor: Qwen2_5_VLProcessor, texts: tuple[str, ...]) -> tuple[str, str]:
     mark = "\u0000"
-    content: list[Any] = [{"type": "video"}] if with_video else []
+    content: list[Any] = []
+    for text in texts:
+        content += [{"type": "text", "text": text}, {"type": "video"}] if text else [{"type": "video"}]
     content.append({"type": "text", "text": mark})
     turns: Any = [{"role": "user", "content": content}]
-    text = processor.apply_chat_template(turns, add_generation_prompt=True)
-    before, after = text.split(mark)
+    before, after = processor.apply_chat_template(turns, add_generation_prompt=True).rsplit(mark, 1)
     return before, after
 
 
-def chat_text(processor: Qwen2_5_VLProcessor, prompt: str, with_video: bool = True) -> str:
+def chat_text(processor: Qwen2_5_VLProcessor, prompt: str, texts: tuple[str, ...] = ("",)) -> str:
     """Write a prompt as the chat template does, up to where the response begins."""
-    before, after = chat_frame(processor, with_video)
+    before, after = chat_frame(processor, texts)
     return before + prompt + after
 
 
-def expand_video_token(processor: Qwen2_5_VLProcessor, ids: list[int], video: Video | None) -> list[int]:
-    """Repeat the video's placeholder once per video token."""
-    if video is None:
-        return ids
-    place = ids.index(processor.video_token_id)
-    tokens = int(np.prod(video.grid)) // processor.video_processor.merge_size**2
-    return [*ids[:place], *[processor.video_token_id] * tokens, *ids[place + 1 :]]
+def expand_video_tokens(processor: Qwen2_5_VLProcessor, ids: list[int], videos: Sequence[Video]) -> list[int]:
+    """Repeat each video's placeholder once per token of it."""
+    placeholder = processor.video_token_id
+    places = [at for at, token in enumerate(ids) if token == placeholder]
+    for place, video in reversed(list(zip(places, videos, strict=True))):
+        ids = [*ids[:place], *[placeholder] * tokens_of(processor, video), *ids[place + 1 :]]
+    return ids
+
+
+def tokens_of(processor: Qwen2_5_VLProcessor, video: Video) -> int:
+    """Number of a video's tokens."""
+    return int(np.prod(video.grid)) // processor.video_processor.merge_size**2
 
 
 @dataclass
@@ -127,7 +159,7 @@ class Batch:
     Attributes:
         input_ids, attention_mask, token_types: rows x length.
         labels: rows x length; `IGNORED` outside the responses.
-        videos: the rows' videos in order; rows without one are skipped.
+        videos: the rows' videos in order.
     """
 
     input_ids: torch.Tensor
@@ -173,7 +205,7 @@ def make_batch(
     processor: Qwen2_5_VLProcessor,
     prompts: Sequence[str],
     responses: Sequence[str],
-    videos: Sequence[Video | None],
+    media: Sequence[Media[Video]],
     *,
     end: bool = True,
     padding_side: str = "right",
@@ -182,9 +214,9 @@ def make_batch(
     """Put prompts, responses and videos into one padded batch.
 
     Args:
-        prompts: the user turns without the video's placeholder.
+        prompts: the user turns, as far as they follow their media.
         responses: what the assistant says; empty to let the model begin.
-        videos: the video before each prompt, or None.
+        media: what stands before each prompt.
         end: end each response with the end-of-turn token.
         max_tokens: refuse longer rows.
 
@@ -194,9 +226,9 @@ def make_batch(
     tokenizer = processor.tokenizer
     pad, video_token = tokenizer.pad_token_id, processor.video_token_id
     rows, learnt = [], []
-    for at, (prompt, response, video) in enumerate(zip(prompts, responses, videos, strict=True)):
-        ids = tokenizer.encode(chat_text(processor, prompt, video is not None), add_special_tokens=False)
-        ids = expand_video_token(processor, ids, video)
+    for at, (prompt, response, shown) in enumerate(zip(prompts, responses, media, strict=True)):
+        ids = tokenizer.encode(chat_text(processor, prompt, shown.before), add_special_tokens=False)
+        ids = expand_video_tokens(processor, ids, shown.videos)
         said = tokenizer.encode(response, add_special_tokens=False) if response else []
         said += [tokenizer.eos_token_id] if end else []
         if max_tokens is not None and len(ids) + len(said) > max_tokens:
@@ -214,4 +246,5 @@ def make_batch(
         attention_mask[at, start:stop] = 1
         labels[at, stop - said_tokens : stop] = input_ids[at, stop - said_tokens : stop]
     token_types = torch.where(input_ids == video_token, VIDEO_TOKEN_TYPE, 0)
-    return Batch(input_ids, attention_mask, token_types, labels, [video for video in videos if video is not None])
+    videos = [video for shown in media for video in shown.videos]
+    return Batch(input_ids, attention_mask, token_types, labels, videos)

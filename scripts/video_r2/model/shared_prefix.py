@@ -17,7 +17,7 @@ from transformers import AttentionMaskInterface, Qwen2_5_VLForConditionalGenerat
 from transformers.masking_utils import eager_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from video_r2.model.inputs import IGNORED, VIDEO_TOKEN_TYPE, Batch, Video, chat_frame, expand_video_token
+from video_r2.model.inputs import IGNORED, VIDEO_TOKEN_TYPE, Batch, Media, Video, chat_frame, expand_video_tokens
 
 SIMILAR = 0.75  # branches of at least this share of the longest one's length are computed together
 
@@ -35,10 +35,10 @@ class Branch:
 
 @dataclass(frozen=True)
 class Tree:
-    """A prefix (token ids, the video's placeholder already repeated), its video if any, and its branches."""
+    """A prefix (token ids, the videos' placeholders already repeated), its videos, and its branches."""
 
     prefix: tuple[int, ...]
-    video: Video | None
+    videos: tuple[Video, ...]
     branches: tuple[Branch, ...]
 
     @property
@@ -47,17 +47,17 @@ class Tree:
 
 
 def encode_tree(
-    processor: Qwen2_5_VLProcessor, video: Video | None, prefix: str, branches: Sequence[tuple[str, str, str]]
+    processor: Qwen2_5_VLProcessor, media: Media[Video], prefix: str, branches: Sequence[tuple[str, str, str]]
 ) -> Tree:
-    """Write a tree of single-turn conversations that share the video and the beginning of the prompt.
+    """Write a tree of single-turn conversations that share their media and the beginning of the prompt.
 
     Args:
-        prefix: beginning of every prompt; empty where only the video is shared.
+        prefix: beginning of every prompt behind the media; empty where only these are shared.
         branches: the rest of each prompt, the beginning of the response that is given, and how it goes on.
     """
     tokenizer = processor.tokenizer
-    before, after = chat_frame(processor, video is not None)
-    shared = expand_video_token(processor, tokenizer.encode(before + prefix, add_special_tokens=False), video)
+    before, after = chat_frame(processor, media.before)
+    shared = expand_video_tokens(processor, tokenizer.encode(before + prefix, add_special_tokens=False), media.videos)
     encoded = [
         Branch(
             tuple(tokenizer.encode(prompt + after + given, add_special_tokens=False)),
@@ -65,7 +65,7 @@ def encode_tree(
         )
         for prompt, given, response in branches
     ]
-    return Tree(tuple(shared), video, tuple(encoded))
+    return Tree(tuple(shared), media.videos, tuple(encoded))
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def make_shared_prefix_batch(
 ) -> SharedPrefixBatch:
     """Put trees into one batch."""
     layout = make_layout(trees)
-    videos = [tree.video for tree in trees if tree.video is not None]
+    videos = [video for tree in trees for video in tree.videos]
     prefixes = torch.full(layout.seen.shape, cast(int, processor.tokenizer.pad_token_id))
     for row, tree in enumerate(trees):
         prefixes[row, : len(tree.prefix)] = torch.tensor(tree.prefix)

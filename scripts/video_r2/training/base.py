@@ -24,7 +24,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from video_r2.config import Base, RowKind
 from video_r2.errors import Interrupted
-from video_r2.model.inputs import VideoPatches, one_moment
+from video_r2.model.inputs import NOTHING, Media, VideoPatches, one_moment
 from video_r2.model.shared_prefix import Tree, encode_tree, make_shared_prefix_batch
 from video_r2.training.guards import NORM
 from video_r2.training.processes import (
@@ -258,7 +258,7 @@ def _tree(
     if video is not None and kind == "glance":
         video, chosen = one_moment(video, chosen[0]), chosen[:1]
     said = [(branches[at]["prompt"], branches[at]["given"], branches[at]["response"]) for at in chosen]
-    return encode_tree(processor, video, "", said)
+    return encode_tree(processor, NOTHING if video is None else Media((video,)), "", said)
 
 
 def _share_out(batches: Sequence[Batch], processes: int) -> list[list[Batch]]:

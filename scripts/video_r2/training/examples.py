@@ -13,11 +13,11 @@ import torch
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
 from video_r2.config import Trace
-from video_r2.data.conversations import Conversation, read_jsonl
-from video_r2.data.frames import FrameCache
+from video_r2.data.conversations import Conversation, Medium, read_jsonl
+from video_r2.data.frames import FrameCache, room_for, share_room
 from video_r2.errors import UserError
 from video_r2.model.generation import FLASH_ATTENTION
-from video_r2.model.inputs import VideoFeatures, compute_features, make_patches
+from video_r2.model.inputs import Media, VideoFeatures, compute_features, make_patches
 from video_r2.training.sharding import tower_alone
 
 KEPT_BYTES = 2**31  # features kept in memory; a larger training set is encoded again in every epoch
@@ -31,7 +31,7 @@ THINK_BLOCK = re.compile(r"(?<=<think>).*(?=</think>)", re.DOTALL)
 
 
 def usable_examples(rows: str | Path, clips: str | Path, cache: FrameCache) -> list[Conversation]:
-    """Read the examples that can be trained on: those over a video or an image whose frames are in the frame cache.
+    """Read the examples that can be trained on: those whose videos or images are all in the frame cache, and not too many.
 
     A video may decode in its last part, and so be listed as one, and not where most of its frames are.
 
@@ -51,12 +51,13 @@ def usable_examples(rows: str | Path, clips: str | Path, cache: FrameCache) -> l
     usable = [
         example
         for example in examples
-        if example.shown in videos and cache.key(_shown(example), example.subtitle) in keys
+        if len(example.media) <= room_for(cache.frames)
+        and all(one.path in videos and cache.key(one.path, one.subtitle) in keys for one in example.media)
     ]
     if len(usable) < len(examples):
         print(
             f"{len(examples) - len(usable)} of {len(examples)} examples are left out: their videos or images are not in the "
-            "frame cache (data/rejected/frames-training.jsonl says why)"
+            "frame cache, or more than max_frames has room for (data/rejected/frames-training.jsonl says why)"
         )
     if not usable:
         raise UserError("holds no example that can be used", file=rows, cure="see data/rejected/frames-training.jsonl")
@@ -64,7 +65,7 @@ def usable_examples(rows: str | Path, clips: str | Path, cache: FrameCache) -> l
 
 
 class VideoEncoder:
-    """Gives the features of an example's video: frames from the cache, then the frozen vision tower, once per video.
+    """Gives the features of an example's media: frames from the cache, then the frozen vision tower, once for all rows on them.
 
     SFT and GRPO leave the tower and the merger as they are, so that its output is the same in every epoch and rollout.
     """
@@ -73,27 +74,31 @@ class VideoEncoder:
         self, model: Qwen2_5_VLForConditionalGeneration, processor: Qwen2_5_VLProcessor, cache: FrameCache
     ) -> None:
         self._model, self._processor, self._cache = model, processor, cache
-        self._kept: OrderedDict[str, VideoFeatures] = OrderedDict()
+        self._kept: OrderedDict[tuple[Medium, ...], tuple[VideoFeatures, ...]] = OrderedDict()
         self._bytes = 0
 
-    def __call__(self, examples: Sequence[Conversation]) -> list[VideoFeatures]:
-        """Features of each example's video, in order."""
-        missing = {_shown(example): example for example in examples if _shown(example) not in self._kept}
-        fresh: dict[str, VideoFeatures] = {}
-        for video, example in missing.items():
-            clip = self._cache.load(video, example.subtitle)
+    def __call__(self, examples: Sequence[Conversation]) -> list[Media[VideoFeatures]]:
+        """Features of each example's media, in order, with the text before each of them."""
+        shown = [tuple(example.media) for example in examples]
+        fresh = {media: self._features(media) for media in dict.fromkeys(shown) if media not in self._kept}
+        given = [fresh.get(media) or self._kept[media] for media in shown]
+        for media, features in fresh.items():
+            self._kept[media] = features
+            self._bytes += _bytes_of(features)
+        while self._bytes > KEPT_BYTES and len(self._kept) > 1:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= _bytes_of(oldest)
+        return [Media(features, tuple(example.parts[:-1])) for example, features in zip(examples, given, strict=True)]
+
+    def _features(self, media: Sequence[Medium]) -> tuple[VideoFeatures, ...]:
+        clips = [self._cache.load(medium.path, medium.subtitle) for medium in media]
+        features = []
+        for clip in share_room(clips, self._cache.frames):
             patches = make_patches(self._processor, clip.frames, clip.fps_effective)
             # Alone: what is computed together may round otherwise, and after an interruption other videos are missing.
             with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._reads_bf16):
-                fresh[video] = compute_features(self._model, [patches])[0]
-        given = [fresh.get(video) or self._kept[video] for video in map(_shown, examples)]
-        for video, features in fresh.items():
-            self._kept[video] = features
-            self._bytes += features.features.nbytes
-        while self._bytes > KEPT_BYTES and len(self._kept) > 1:
-            _, oldest = self._kept.popitem(last=False)
-            self._bytes -= oldest.features.nbytes
-        return given
+                features += compute_features(self._model, [patches])
+        return tuple(features)
 
     def keep_tower_whole(self, device: torch.device) -> None:
         """Take the tower out of the model, which is going to be shared out among processes, and keep all of it on `device`."""
@@ -105,14 +110,8 @@ class VideoEncoder:
         return cast(Any, self._model.config.vision_config)._attn_implementation == FLASH_ATTENTION
 
 
-def _shown(example: Conversation) -> str:
-    if example.shown is None:
-        raise UserError(
-            "is an example over several images, which the trainers cannot use",
-            record=example.id,
-            cure="leave it out of the training set",
-        )
-    return example.shown
+def _bytes_of(features: Sequence[VideoFeatures]) -> int:
+    return sum(each.features.nbytes for each in features)
 
 
 def write_response(example: Conversation, trace: Trace) -> str:

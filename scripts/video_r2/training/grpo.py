@@ -25,7 +25,7 @@ from video_r2.config import Grpo
 from video_r2.data.conversations import Conversation
 from video_r2.errors import UserError
 from video_r2.model.generation import Completion, Prompt, generate, make_prefix, make_suffix
-from video_r2.model.inputs import VideoFeatures
+from video_r2.model.inputs import Media, VideoFeatures
 from video_r2.model.shared_prefix import Branch, SharedPrefixBatch, Tree, encode_tree, make_shared_prefix_batch
 from video_r2.training.examples import VideoEncoder
 from video_r2.training.layout import Share, share_of
@@ -104,7 +104,7 @@ class SharedExamples(Sampler[int]):
 
 
 class VideoGRPOTrainer(SavingTrainer):
-    """GRPO over prompts with a video; a batch is a list of prompts, each of which becomes a group of rollouts.
+    """GRPO over prompts with videos; a batch is a list of prompts, each of which becomes a group of rollouts.
 
     Where there are more processes than prompts, several share a prompt: each generates a part of its group and learns from
     it; advantages are those of the whole group.
@@ -112,7 +112,7 @@ class VideoGRPOTrainer(SavingTrainer):
     Args:
         reference: the model that the KL divergence is taken from; None if its weight is 0.
         rewards: scores the completions.
-        max_prompt_tokens: tokens that a prompt may have, its video's included.
+        max_prompt_tokens: tokens that a prompt may have, those of its videos included.
         share: what of an optimizer step one process computes; by default all.
     """
 
@@ -155,10 +155,10 @@ class VideoGRPOTrainer(SavingTrainer):
     def compute_loss(self, model: Any, inputs: dict[str, Any], *unused: Any, **ignored: Any) -> torch.Tensor:
         """Generate a group for each prompt, score it, and take the loss of the policy on it."""
         examples: list[Conversation] = inputs["examples"]
-        videos = self.encode(examples)
-        completions = self.generate_groups(examples, videos)
+        media = self.encode(examples)
+        completions = self.generate_groups(examples, media)
         advantages = self.score(examples, completions).flatten().to(model.device)
-        batch = make_shared_prefix_batch(self.processor, self.policy, self._trees(examples, videos, completions))
+        batch = make_shared_prefix_batch(self.processor, self.policy, self._trees(examples, media, completions))
         return self.policy_loss(batch, advantages)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int] | None:
@@ -188,7 +188,7 @@ class VideoGRPOTrainer(SavingTrainer):
 
     @torch.no_grad()
     def generate_groups(
-        self, examples: Sequence[Conversation], videos: Sequence[VideoFeatures]
+        self, examples: Sequence[Conversation], media: Sequence[Media[VideoFeatures]]
     ) -> list[list[Completion]]:
         """Sample a group of completions for every example; each has random numbers of its own.
 
@@ -202,16 +202,16 @@ class VideoGRPOTrainer(SavingTrainer):
         first_member = rank % self.parts * size
         first_prompt = (self._batch_of_step() * (processes // self.parts) + rank // self.parts) * len(examples)
         with self._generating():
-            for at, (example, video) in enumerate(zip(examples, videos, strict=True), first_prompt):
+            for at, (example, shown) in enumerate(zip(examples, media, strict=True), first_prompt):
                 prefix, suffix = (
-                    make_prefix(self.policy, self.processor, video),
-                    make_suffix(self.processor, example.question),
+                    make_prefix(self.policy, self.processor, shown),
+                    make_suffix(self.processor, example.parts[-1]),
                 )
                 if (tokens := len(prefix.embeddings) + len(suffix)) > self.max_prompt_tokens:
                     raise UserError(
                         f"its prompt has {tokens} tokens, more than training.grpo.max_prompt_tokens = "
                         f"{self.max_prompt_tokens}",
-                        file=example.shown,
+                        file=example.media[0].path,
                         record=example.id,
                         cure="raise it, show fewer or smaller frames (training.grpo.frames), or leave the example out",
                     )
@@ -287,16 +287,16 @@ class VideoGRPOTrainer(SavingTrainer):
     def _trees(
         self,
         examples: Sequence[Conversation],
-        videos: Sequence[VideoFeatures],
+        media: Sequence[Media[VideoFeatures]],
         groups: Sequence[Sequence[Completion]],
     ) -> list[Tree]:
         end = (self.processor.tokenizer.eos_token_id,)
         trees = []
-        for example, video, group in zip(examples, videos, groups, strict=True):
-            prompt = encode_tree(self.processor, video, example.question, [("", "", "")])
+        for example, shown, group in zip(examples, media, groups, strict=True):
+            prompt = encode_tree(self.processor, shown, example.parts[-1], [("", "", "")])
             prefix = (*prompt.prefix, *prompt.branches[0].given)
             said = [completion.tokens + (end if completion.finished else ()) for completion in group]
-            trees.append(Tree(prefix, video, tuple(Branch((), tokens) for tokens in said)))
+            trees.append(Tree(prefix, shown.videos, tuple(Branch((), tokens) for tokens in said)))
         return trees
 
     def observe(self, **values: float) -> None:

@@ -45,9 +45,8 @@ class ResponseCollator:
     def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, Any]:
         examples = [self._examples[row["example"]] for row in rows]
         responses = [write_response(example, self._settings.trace) for example in examples]
-        batch = make_batch(
-            self._processor, [example.question for example in examples], responses, self._encode(examples)
-        )
+        prompts = [example.parts[-1] for example in examples]
+        batch = make_batch(self._processor, prompts, responses, self._encode(examples))
         return {**batch.model_inputs(), "labels": batch.labels}
 
 
