@@ -330,6 +330,7 @@ def test_held_out_conversations(tmp_path: Path) -> None:
         conversation(tmp_path),
         conversation(tmp_path, id="sum-0002", question="How many?\nThink in <think> tags.", answer="12"),
         conversation(tmp_path, id="sum-0003", kind="image", media=[Medium("picture.png")]),
+        conversation(tmp_path, id="sum-0004", media=[Medium(str(tmp_path / "film.mp4"))] * 2),
     ]
     write_jsonl(tmp_path / "heldout.jsonl", rows)
     table, rejected = read_benchmark("heldout", tmp_path / "heldout.jsonl", benchmark("conversations"))
@@ -337,7 +338,10 @@ def test_held_out_conversations(tmp_path: Path) -> None:
     assert [list(options) for options in table["options"]] == [["red", "blue"], []]
     assert table["answer_type"].tolist() == ["choice", "number"]
     assert json.loads(table["grounding"][0]) == {"00:01-00:03": "a red circle"}
-    assert [(record.record, record.reason) for record in rejected] == [("2 (sum-0003)", "has nothing in video")]
+    assert [(record.record, record.reason) for record in rejected] == [
+        ("2 (sum-0003)", "has nothing in video"),
+        ("3 (sum-0004)", "has nothing in video"),
+    ]
 
 
 # --- lmms-eval's own tasks --------------------------------------------------------------------------------------------

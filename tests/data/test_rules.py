@@ -285,14 +285,18 @@ def test_prepare_training_stops_where_all_videos_are_held_out(raw: Path) -> None
 
 
 def test_build_frames_fills_the_cache_and_lists_it(raw: Path, make_video: MakeVideo, tmp_path: Path) -> None:
-    outputs = prepare(raw, [row(0), row(1)], [row(0)], heldout_fraction=0)
+    many = both(*[0] * 33)  # more than a pair of frames of each of 64 has room for
+    outputs = prepare(raw, [row(0), both(0, 1), many], [row(0)], heldout_fraction=0)
     question = dict.fromkeys(records.QUESTION, "") | {"options": [], "video": str(tmp_path / "none.mp4")}
     (tmp_path / "unreadable.mp4").symlink_to("unreadable.mp4")
     questions = tmp_path / "questions.parquet"
     make_video("moment.mp4", frames=2)
     rows = [question | {"video": str(tmp_path / name)} for name in ("none.mp4", "unreadable.mp4", "moment.mp4")]
     records.write_table(questions, pd.DataFrame(rows), records.QUESTION)
-    frames = [config.Frames(fps=fps, min_pixels=1, max_pixels=112 * 84) for fps in (1.0, 2.0)]
+    frames = [
+        config.Frames(fps=fps, max_frames=most, min_pixels=1, max_pixels=112 * 84)
+        for fps, most in ((1.0, 64), (2.0, 66))
+    ]
     work = job(
         {"rows": [outputs["sft"], questions]},
         {"listing": tmp_path / "listing.json", "rejected": tmp_path / "rejected.jsonl"},
@@ -315,6 +319,7 @@ def test_build_frames_fills_the_cache_and_lists_it(raw: Path, make_video: MakeVi
         (str(tmp_path / "moment.mp4"), build_frames.ONE_FRAME),
         (str(tmp_path / "none.mp4"), "cannot be read: No such file or directory"),
         (str(tmp_path / "unreadable.mp4"), "cannot be read: Too many levels of symbolic links"),
+        (str(outputs["sft"]), "has 33 videos, of which max_frames = 64 has room for 32; left out where this holds"),
     ]
     # The clip of film-0 with its subtitle lies where a reader of the cache looks for it.
     cache = FrameCache(tmp_path / "cache", frames[0], config.Overlay(), "decord")
