@@ -72,8 +72,8 @@ def too_many(path: str, frames: config.Frames) -> list[RejectedRecord]:
     """Conversations that show more videos or images than a prompt has room for."""
     return [
         RejectedRecord(
-            f"has {len(row.media)} {row.kind}s, of which max_frames = {frames.max_frames} has room for {room_for(frames)}; "
-            "left out where this holds",
+            f"has {len(row.media)} {row.kind}s, and max_frames = {frames.max_frames} has room for {room_for(frames)}: "
+            "trainings on such frames leave it out",
             file=path,
             record=row.id,
             cure="raise max_frames, or leave the row out",
