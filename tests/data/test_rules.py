@@ -319,7 +319,10 @@ def test_build_frames_fills_the_cache_and_lists_it(raw: Path, make_video: MakeVi
         (str(tmp_path / "moment.mp4"), build_frames.ONE_FRAME),
         (str(tmp_path / "none.mp4"), "cannot be read: No such file or directory"),
         (str(tmp_path / "unreadable.mp4"), "cannot be read: Too many levels of symbolic links"),
-        (str(outputs["sft"]), "has 33 videos, and max_frames = 64 has room for 32: trainings on such frames leave it out"),
+        (
+            str(outputs["sft"]),
+            "has 33 videos, and max_frames = 64 has room for 32: trainings on such frames leave it out",
+        ),
     ]
     # The clip of film-0 with its subtitle lies where a reader of the cache looks for it.
     cache = FrameCache(tmp_path / "cache", frames[0], config.Overlay(), "decord")
