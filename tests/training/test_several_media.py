@@ -60,7 +60,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory, cache: FrameCache) -> list[C
     """Three images within a text, two videos that fit (4 + 8 of 12 frames), two that do not (8 + 8), and a single one."""
     folder = tmp_path_factory.mktemp("media")
     media = {}
-    for name, seconds in (("short", 4), ("long", 8), ("other", 8)):
+    for name, seconds in (("short", 4), ("long", 8), ("other", 9)):
         write_video(make_film(name, name, (seconds, seconds), [2], (SIDE, SIDE)), folder / f"{name}.mp4")
         media[name] = Medium(str(folder / f"{name}.mp4"))
     for name, size in (("a", (56, 56)), ("b", (112, 28)), ("c", (28, 112))):
@@ -96,7 +96,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory, cache: FrameCache) -> list[C
             [video, text("A circle "), video],
             [],
             [shown["long"][six], shown["other"][six]],
-            [0.75, 0.75],
+            [6 / 8, 6 / 9],
         ),
         Case(example(3, "video", "long", "What colour?"), [video, text("What colour?")], [], [shown["long"]], [1.0]),
     ]
