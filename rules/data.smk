@@ -32,6 +32,7 @@ rule prepare_training:
             for name in TRAINING_FILES
         },
         videos=rules.index_videos.output.table,
+        folder=rules.index_videos.input.videos,
     output:
         **{name: f"<results>/data/{name}.jsonl" for name in TRAINING_FILES},
         heldout="<results>/data/heldout.jsonl",
@@ -80,6 +81,7 @@ rule prepare_benchmark:
 rule build_training_frames:
     input:
         rows=[f"<results>/data/{name}.jsonl" for name in TRAINING_FILES],
+        videos=rules.index_videos.input.videos,
     output:
         listing="<results>/data/frames/training.json",
         rejected="<results>/data/rejected/frames-training.jsonl",
@@ -104,6 +106,7 @@ rule build_training_frames:
 use rule build_training_frames as build_frames with:
     input:
         rows=PLAN.per_job("<results>/data/questions/{benchmark}.parquet"),
+        videos=PLAN.raw_videos,
     output:
         listing=f"<results>/data/frames/{PLAN.share}.json",
         rejected=f"<results>/data/rejected/frames-{PLAN.share}.jsonl",
@@ -126,6 +129,10 @@ rule sample_frames:
     input:
         questions=[
             f"<results>/data/questions/{name}.parquet"
+            for name in PLAN.benchmarks("generic", "reasoning")
+        ],
+        videos=[
+            f"<results>/raw/benchmarks/{name}"
             for name in PLAN.benchmarks("generic", "reasoning")
         ],
     output:

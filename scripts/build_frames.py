@@ -103,10 +103,11 @@ def stored_size(cache: FrameCache, video: str, subtitle: str) -> int:
 
 
 def build(cache: FrameCache, video: str, subtitle: str) -> dict[str, Any] | RejectedRecord:
-    """What the listing says of a clip: its key and the shape of its frames; or why there is none."""
+    """What the listing says of a clip: its key, the shape of its frames and what is in them; or why there is none."""
     try:
         clip = cache.load(video, subtitle or None)
-        return {"video": video, "key": cache.key(video, subtitle or None), "frames": list(clip.frames.shape)}
+        key, shape = cache.key(video, subtitle or None), list(clip.frames.shape)
+        return {"video": video, "key": key, "frames": shape, "sha256": clip.digest}
     except RejectedRecord as error:
         # Some defects show in the frames rather than in the file, which is named here at the latest.
         return RejectedRecord(error.reason, file=error.file or video, record=error.record, cure=error.cure)

@@ -52,6 +52,11 @@ def parts(script: Path, root: Path) -> dict[str, str]:
     return project(root).parts(script)
 
 
+def digest_of_function(module: str, name: str, root: Path) -> str:
+    """Digest of a function, or another part, of a module below folder `root`, and of what it uses there."""
+    return digest_of(project(root).parts_of(module, name))
+
+
 @cache
 def project(root: Path) -> Project:
     """The code below folder `root` as it was when this process first asked."""
@@ -92,7 +97,17 @@ class Project:
         name = ".".join(script.relative_to(self.root).with_suffix("").parts)
         if self._module(name) is None:
             raise UserError("there is no such script", file=script)
-        counted = ((node, self._part_digest(node)) for node in self.reached(_Node("script", name)))
+        return self._counted(_Node("script", name))
+
+    def parts_of(self, module: str, name: str) -> dict[str, str]:
+        """The digest of every part that a part of a module reaches, by its name."""
+        known = self._module(module)
+        if known is None or name not in known.definitions:
+            raise LookupError(f"{module} has no {name}")
+        return self._counted(_Node("part", module, name))
+
+    def _counted(self, start: _Node) -> dict[str, str]:
+        counted = ((node, self._part_digest(node)) for node in self.reached(start))
         return {self._title(node): digest for node, digest in counted if digest is not None}
 
     def reached(self, start: _Node) -> set[_Node]:

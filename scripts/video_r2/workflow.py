@@ -25,6 +25,7 @@ WORDED_BY = {"no_claims": "without_claims", "other_trace": "conclusion"}  # of e
 # Keys that no record and no archive holds: they may tell of a machine.
 UNRECORDED = {"judge": {"url", "serve", "cache"}}
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+DRAWING = ("av", "decord", "numpy", "pillow")  # packages that decode videos and draw on frames
 JUDGE_MINUTES = 240  # a quarter of an hour until a server of 80B is up, and then some thousand questions
 
 
@@ -73,9 +74,8 @@ class Plan:
         self.scripts = scripts
         self.own_environments = own_environments
         self.results = f"results/{settings.experiment}"
-        self.frame_cache = f"{self.results}/cache/frames"
         self.states = f"{self.results}/state"
-        self._checksums = NotedChecksums(Path(self.frame_cache, "digests"))
+        self._checksums = NotedChecksums(Path(self.results, "cache", "digests"))
         self._exchanges: dict[str, dict[str, str]] = {}
 
     # --- code and configuration ---------------------------------------------------------------------------------------
@@ -96,6 +96,19 @@ class Plan:
             if self.own_environments
             else {package: used_version(package, named[package]) for package in named}
         )
+
+    def frame_cache(self, wildcards: Any = None, input: Any = None) -> str:
+        """Folder of the clips that this code, and these versions of its packages, decode and draw.
+
+        Not compared, as `judge_service` is not: a clip of other code that is the same is no reason to train again.
+        """
+        return f"{self.results}/cache/frames/{self._drawn_by}"
+
+    @cached_property
+    def _drawn_by(self) -> str:
+        code = code_digest.digest_of_function("video_r2.data.frames", "build_clip", self.scripts)
+        versions = self.environment("data")
+        return code_digest.digest_of({"code": code, **{name: versions[name] for name in DRAWING}})
 
     def captions(self) -> dict[str, str]:
         """Digest of each text of the report, for the params of the rule that writes it."""
@@ -129,15 +142,14 @@ class Plan:
 
     def exchanged_benchmarks(self, wildcards: Any) -> dict[str, dict[str, str]]:
         """The same for the benchmarks that a job is about; held-out questions are about videos of the training data."""
-        groups = {name: entry["group"] for name, entry in self.benchmarks_of(wildcards).items()}
-        return self._exchanged(
-            "training/videos" if group in ("heldout", "validation") else f"benchmarks/{name}"
-            for name, group in groups.items()
-        )
+        return self._exchanged_in(self.raw_videos(wildcards))
 
     def _exchanged(self, patterns: Iterable[str]) -> dict[str, dict[str, str]]:
-        outputs = {path for pattern in patterns for path in Path(self.results, "raw").glob(pattern)}
-        return {path.name: files for path in sorted(outputs) if (files := self._exchanged_of(str(path)))}
+        return self._exchanged_in(path for pattern in patterns for path in Path(self.results, "raw").glob(pattern))
+
+    def _exchanged_in(self, outputs: Iterable[str | Path]) -> dict[str, dict[str, str]]:
+        named = sorted({str(path) for path in outputs})
+        return {Path(path).name: files for path in named if (files := self._exchanged_of(path))}
 
     def _exchanged_of(self, output: str) -> dict[str, str]:
         if output not in self._exchanges:
@@ -472,9 +484,17 @@ class Plan:
     def raw_benchmark(self, wildcards: Any) -> str:
         """Where a benchmark's questions come from: its own folder, or conversations that nothing is trained on."""
         group = self.config.benchmarks[wildcards.benchmark].group
-        if group in ("heldout", "validation"):
+        if _is_about_training(group):
             return f"{self.results}/data/{group}.jsonl"
         return f"{self.results}/raw/benchmarks/{wildcards.benchmark}"
+
+    def raw_videos(self, wildcards: Any) -> list[str]:
+        """The folders of the videos that a job's questions are about."""
+        groups = {name: entry["group"] for name, entry in self.benchmarks_of(wildcards).items()}
+        below = (
+            "training/videos" if _is_about_training(group) else f"benchmarks/{name}" for name, group in groups.items()
+        )
+        return _unique(f"{self.results}/raw/{folder}" for folder in below)
 
     def start(self, wildcards: Any) -> str:
         """The checkpoint that a model's training starts from."""
@@ -564,6 +584,11 @@ def twice_when_again(megabytes: int) -> Callable[[Any, int], int]:
     It also comes again when its time was up, so that what it asks for must stay within what nodes have.
     """
     return lambda wildcards, attempt: megabytes * min(attempt, 2)
+
+
+def _is_about_training(group: str) -> bool:
+    """Whether a benchmark's questions are about videos of the training data."""
+    return group in ("heldout", "validation")
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -24,7 +24,6 @@ from video_r2.data.subtitles import Cue, active_text, read_srt
 from video_r2.errors import RejectedRecord
 from video_r2.files import replacing, set_aside, unreadable
 
-VERSION = 1  # to be raised when the same files and settings give other frames
 PATCH = 28  # Qwen2.5-VL: sides are multiples of the patch of 14 pixels times the merge of 2
 IMAGES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})  # endings of files that are images
 MAX_ASPECT = 200  # Qwen2.5-VL: limit of its processor
@@ -43,6 +42,15 @@ class Clip:
     frames: np.ndarray
     times: np.ndarray
     fps_effective: float
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what it shows, and when."""
+        parts = (np.ascontiguousarray(array) for array in (self.frames, self.times, np.float64(self.fps_effective)))
+        digest = hashlib.sha256(str(self.frames.shape).encode())
+        for part in parts:
+            digest.update(part.data)
+        return digest.hexdigest()
 
 
 def at_most(clip: Clip, number: int) -> Clip:
@@ -85,7 +93,7 @@ class FrameCache:
     two that write the same clip write the same frames.
 
     Args:
-        root: folder of the cache; may be deleted at any time.
+        root: folder of the cache, another one for other code that draws; may be deleted at any time.
         frames: how frames are sampled and sized.
         overlay: how the clock and the subtitle are drawn; used if `frames.overlay` is on.
         decoder: decord or pyav.
@@ -128,10 +136,9 @@ class FrameCache:
         return self.root / "clips" / key[:2] / f"{key}.npz"
 
     def key(self, video: str | Path, subtitle: str | Path | None) -> str:
-        """SHA-256 of everything that a clip depends on."""
+        """SHA-256 of everything that a clip depends on but the code."""
         drawn = self.frames.overlay and not is_image(video)
         parts = {
-            "version": VERSION,
             "video": self._digest(video),
             "subtitle": self._digest(subtitle) if drawn and subtitle is not None else None,
             "frames": self.frames.model_dump(mode="json"),
