@@ -28,7 +28,7 @@ class Cause:
 
     Args:
         kind: "output missing", "output incomplete", "input changed", "input added", "input gone", "setting", "code",
-            "environment" or "forced".
+            "environment" or "not finished".
         what: the file, with wildcards in place of what differs between the jobs of a rule; the setting's dotted path in the
             configuration, or in the rule's params where it stands in none; the piece of code.
         change: for code, "changed", "added" or "gone".
@@ -123,7 +123,9 @@ def _causes(workflow: Any, job: Any, scripts: Path) -> Iterator[Cause]:
     if any(workflow.async_run(records.incomplete(job))):
         yield Cause("output incomplete")
     elif reason.forced:
-        yield Cause("forced")
+        # Nobody forces anything here but `video_r2.unfinished`.
+        yield Cause("not finished", "a run that was to make it has ended before")
+        return
     if any(not Path(path).exists() for path in job.output):
         yield Cause("output missing")
         return

@@ -6,31 +6,43 @@ change, and, since nothing that it is asked for needs what is missing, nothing t
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from video_r2.files import replacing
 
-NAME = "unfinished.json"  # beside the states of an experiment's jobs: outputs that are missing
+NAME = "unfinished.json"  # beside the states of an experiment's jobs: outputs that are to be made
+RECORDS = Path(".snakemake", "metadata")  # Snakemake's, a file of JSON for each output, called after it
+CONTINUED = "@"  # begins the names of the folders that a long name is cut into
+
+
+def note_planned(states: str | Path, workflow: Any) -> None:
+    """Note, before the first job of a run begins, what the run is to make: it may end at any moment.
+
+    Raises:
+        OSError: if the note cannot be written, as on a full disk.
+    """
+    _write(states, unfinished(states) | _outputs(workflow.dag.needrun_jobs()))
 
 
 def note_unfinished(states: str | Path, workflow: Any) -> None:
     """Note what a run that ends has not made; what was noted before and is there now is forgotten."""
-    note = Path(states) / NAME
     dag = workflow.dag
-    left = {str(output) for job in dag.needrun_jobs() if not dag.finished(job) for output in job.output}
-    missing = sorted(output for output in left | unfinished(states) if not Path(output).exists())
-    if missing:
-        with replacing(note) as temporary:
-            temporary.write_text(json.dumps(missing, indent=1), encoding="utf-8")
-    else:
-        note.unlink(missing_ok=True)
+    left = _outputs(job for job in dag.needrun_jobs() if not dag.finished(job)) | unfinished(states)
+    try:
+        _write(states, {output for output in left if not Path(output).exists()})
+    except OSError as error:
+        # What was noted at the beginning holds it, too.
+        print(f"warning: what this run has not made cannot be noted: {error}", file=sys.stderr)
 
 
 def force_unfinished(states: str | Path, workflow: Any) -> None:
-    """Have Snakemake make what is noted, as far as its targets come from it, and so what is made from it."""
-    noted, build = unfinished(states), workflow._build_dag
+    """Have Snakemake make what is noted, or recorded by half, as far as its targets come from it, and what is made from it."""
+    noted, build = unfinished(states) | half_recorded(), workflow._build_dag
 
     def build_with_noted() -> None:
         workflow.dag.forcefiles.update(noted)
@@ -47,3 +59,39 @@ def unfinished(states: str | Path) -> set[str]:
     except (OSError, ValueError):
         return set()
     return {output for output in noted if isinstance(output, str) and not Path(output).exists()}
+
+
+def half_recorded() -> set[str]:
+    """The outputs of which Snakemake's record was not written to its end: it would see no change of what they are made with."""
+    found = set()
+    for record in RECORDS.rglob("*"):
+        if record.is_file() and not _is_whole(record):
+            name = "".join(part.removeprefix(CONTINUED) for part in record.relative_to(RECORDS).parts)
+            try:
+                found.add(base64.urlsafe_b64decode(name).decode())
+            except (binascii.Error, UnicodeDecodeError):
+                continue
+    return found
+
+
+def _is_whole(record: Path) -> bool:
+    try:
+        with record.open("rb") as file:
+            file.seek(-1, 2)
+            return file.read(1) == b"}"
+    except OSError:
+        return False
+
+
+def _outputs(jobs: Any) -> set[str]:
+    return {str(output) for job in jobs for output in job.output}
+
+
+def _write(states: str | Path, outputs: set[str]) -> None:
+    note = Path(states) / NAME
+    if not outputs:
+        note.unlink(missing_ok=True)
+        return
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(note) as temporary:
+        temporary.write_text(json.dumps(sorted(outputs), indent=1), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -181,6 +182,65 @@ def test_what_a_killed_run_left_is_told_as_incomplete(made: Path) -> None:
     killed.wait()
     (made / target).mkdir(parents=True, exist_ok=True)
     assert why(made, target, *SMOKE).splitlines()[:2] == ["output incomplete", f"  generate_benchmark: {target}"]
+
+
+DIES = """
+    from pathlib import Path
+    import os, time
+    if Path("dies").exists():
+        if job.wildcards.benchmark == "tempcompass":
+            os.kill(os.getpid(), 9)
+        time.sleep(600)
+"""
+
+
+def test_what_a_job_lost_before_its_run_was_killed_is_made_again(root: Path, tmp_path: Path) -> None:
+    """Snakemake deletes what a failed job has made before, and finds no change where files made of that are there."""
+    folder = copy_repository(root, tmp_path)
+    targets = [QUESTIONS, QUESTIONS.replace("tempcompass", "mvbench")]
+    snakemake(folder, *targets, *SMOKE)
+    script = folder / "scripts/generate_benchmark.py"
+    text = script.read_text(encoding="utf-8")
+    head, main, rest = text.partition("def main(job: Job) -> None:\n")
+    docstring, end, body = rest.partition('"""\n')
+    script.write_text(head + main + docstring + end + DIES + body, encoding="utf-8")
+    (folder / "dies").touch()
+    with (folder / "said").open("w") as said:
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            *targets,
+            *SMOKE,
+            "--keep-going",
+            "--cores",
+            "1",
+            "--prioritize",
+            RAW,
+        ]
+        killed = subprocess.Popen(command, cwd=folder, stdout=said, stderr=said, start_new_session=True)
+        wait_until(lambda: (folder / "said").read_text().count("Execute 1 jobs") == 2)
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+    (folder / "dies").unlink()
+    assert not (folder / RAW).exists()
+    assert why(folder, *targets, *SMOKE).splitlines()[0].startswith("not finished: a run that was to make it")
+    before = (folder / QUESTIONS).stat().st_mtime_ns
+    snakemake(folder, *targets, *SMOKE)
+    assert (folder / RAW).exists()
+    assert (folder / QUESTIONS).stat().st_mtime_ns > before
+    assert why(folder, *targets, *SMOKE) == NOTHING
+    assert not (folder / "results/smoke/state/unfinished.json").exists()
+
+
+def test_a_record_that_was_not_written_to_its_end_is_no_record(made: Path) -> None:
+    name = base64.urlsafe_b64encode(QUESTIONS.encode()).decode()
+    record = made / ".snakemake/metadata" / name
+    with record.open("r+b") as file:
+        file.truncate(100)
+    assert why(made, QUESTIONS, *SMOKE).splitlines()[0].startswith("not finished")
+    snakemake(made, QUESTIONS, *SMOKE)
+    assert why(made, QUESTIONS, *SMOKE) == NOTHING
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 120) -> None:
