@@ -107,6 +107,7 @@ use rule build_training_frames as build_frames with:
     input:
         rows=PLAN.per_job("<results>/data/questions/{benchmark}.parquet"),
         videos=PLAN.raw_videos,
+        subtitles=PLAN.per_job("<results>/data/subtitles/{benchmark}"),
     output:
         listing=f"<results>/data/frames/{PLAN.share}.json",
         rejected=f"<results>/data/rejected/frames-{PLAN.share}.jsonl",
@@ -133,6 +134,10 @@ rule sample_frames:
         ],
         videos=[
             f"<results>/raw/benchmarks/{name}"
+            for name in PLAN.benchmarks("generic", "reasoning")
+        ],
+        subtitles=[
+            f"<results>/data/subtitles/{name}"
             for name in PLAN.benchmarks("generic", "reasoning")
         ],
     output:

@@ -288,6 +288,21 @@ def test_without_the_overlay_neither_subtitle_nor_style_matters(
     assert len(keys) == 1
 
 
+def test_a_clips_digest_tells_what_it_shows_and_when() -> None:
+    frames, times = np.zeros((2, 28, 28, 3), np.uint8), np.array([0.0, 0.5])
+    other = frames.copy()
+    other[1, 27, 27, 2] = 1
+    clips = [
+        Clip(frames, times, 2.0),
+        Clip(other, times, 2.0),
+        Clip(frames, np.array([0.0, 0.6]), 2.0),
+        Clip(frames, times, 1.0),
+        Clip(frames.reshape(2, 14, 56, 3), times, 2.0),
+    ]
+    assert len({clip.digest for clip in clips}) == len(clips)
+    assert Clip(frames.copy(), times.copy(), 2.0).digest == clips[0].digest
+
+
 def test_a_changed_file_is_another_clip(tmp_path: Path, make_video: MakeVideo) -> None:
     clips = cache(tmp_path / "cache")
     video = make_video(frames=40)

@@ -484,6 +484,24 @@ def test_an_edit_runs_what_it_can_change_and_nothing_else(finished: Path, dry_ru
         restore(before)
 
 
+@pytest.mark.parametrize("profile", ARGUMENTS)
+@pytest.mark.parametrize("read", ["raw/benchmarks/mvbench", "data/subtitles/mvbench"])
+def test_frames_are_drawn_anew_of_new_videos_and_subtitles_whose_questions_came_out_the_same(
+    finished: Path, dry_runs: DryRuns, profile: str, read: str
+) -> None:
+    """As where a run was killed between the two: the questions are newer than the videos, and the frames older."""
+    results = finished / RESULTS[profile]
+    stamps = [results / read / ".snakemake_timestamp", results / "data/questions/mvbench.parquet"]
+    stamps += [results / "data/subtitles/mvbench/.snakemake_timestamp", results / "data/rejected/mvbench.jsonl"]
+    before = state(stamps)
+    for later, stamp in enumerate(dict.fromkeys(stamps), 5):
+        os.utime(stamp, (time.time() + later, time.time() + later))
+    (would_run,) = dry_runs.would_run([["all", *ARGUMENTS[profile]]])
+    restore(before)
+    assert would_run >= {"build_frames", "sample_frames"}
+    assert "prepare_benchmark" not in would_run
+
+
 def test_why_tells_hundreds_of_jobs_in_a_few_lines(finished: Path) -> None:
     before = state([finished / CONFIG])
     text(CONFIG, "learning_rate: 1.0e-5", "learning_rate: 2.0e-5").do(finished / CONFIG)

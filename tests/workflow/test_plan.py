@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -293,6 +294,34 @@ def test_a_package_of_another_version_counts_where_jobs_use_it(
 
 
 SERVER = {"url": "http://127.0.0.1:8000/v1", "model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "is_drawn_anew"),
+    [
+        (
+            "scripts/video_r2/data/overlay.py",
+            "RED, WHITE, BLACK = (255, 0, 0)",
+            "RED, WHITE, BLACK = (0, 255, 0)",
+            True,
+        ),
+        ("scripts/video_r2/data/overlay.py", "max(1, size // 12)", "max(2, size // 12)", True),
+        ("envs/data.post-deploy.sh", "pillow==", "pillow==1", True),
+        ("scripts/video_r2/data/overlay.py", "# luminance below", "# the luminance below", False),
+        ("scripts/video_r2/paper/figures.py", "dpi", "resolution", False),
+        ("envs/data.post-deploy.sh", "tqdm==", "tqdm==1", False),
+    ],
+)
+def test_frames_of_other_code_are_other_frames(
+    root: Path, tmp_path: Path, file: str, old: str, new: str, is_drawn_anew: bool
+) -> None:
+    for part in ("scripts", "envs"):
+        shutil.copytree(root / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    before = plan_of(root).frame_cache()
+    text = (tmp_path / file).read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / file).write_text(text.replace(old, new), encoding="utf-8")
+    assert (plan_of(tmp_path).frame_cache() != before) is is_drawn_anew
 
 
 def test_rules_judge_without_a_model_and_its_prompts(plan: Plan) -> None:
