@@ -21,7 +21,7 @@ def main(job: Job) -> None:
     sets: dict[str, list[Conversation]] = {}
     rejected: list[RejectedRecord] = []
     for name, path in job.input.items():
-        if name == "videos":
+        if name in ("videos", "folder"):
             continue
         conversations, unusable = read_conversations(path, media)
         sets[name] = []
