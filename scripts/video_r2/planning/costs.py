@@ -135,7 +135,7 @@ class Costs:
         return self._frames(job, [(of.videos, of.seconds) for of in sets])
 
     def _build_frames(self, job: Job) -> Cost:
-        asked = [self._benchmark(Path(rows).stem) for rows in job.inputs]
+        asked = [self._benchmark(Path(path).stem) for path in job.inputs if path.endswith(".parquet")]
         return self._frames(job, [(of.videos, of.seconds) for of in asked])
 
     def _frames(self, job: Job, videos: Sequence[tuple[float, float]]) -> Cost:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from video_r2.checksums import STAMP, NotedChecksums, sha256_of
 from video_r2.errors import UserError
-from video_r2.files import replacing, set_aside
+from video_r2.files import replacing, set_aside, unreadable
 from video_r2.provenance.circumstances import ROOT, Beginning, Circumstances
 from video_r2.state import NO_EFFECT
 
@@ -115,6 +115,8 @@ def _checked(path: str) -> Input:
     try:
         now = contents_of(path, known)
     except OSError as error:
+        if is_raw(path):
+            raise unreadable(error, error.filename or path, "fetch the file again, or leave it out") from error
         raise UserError(f"cannot be read: {error.strerror}", file=path, cure="run again when it can") from error
     part = known is not None and is_part(now, known)
     if known is not None and not part and now.sha256 != known.sha256 and not is_raw(path):
@@ -257,7 +259,11 @@ def contents_of(path: str | Path, known: Record | None = None) -> Contents:
     for file in sorted(path.rglob("*")):
         if file.name != STAMP and file.is_file():
             name = file.relative_to(path).as_posix()
-            files[name] = _state(file, before.get(name))
+            try:
+                files[name] = _state(file, before.get(name))
+            except OSError as error:
+                error.filename = error.filename or str(file)  # which a disk that does not read does not say
+                raise
     return Contents(sum(file.size for file in files.values()), listing_digest(files), files)
 
 
