@@ -177,33 +177,37 @@ class Submitter:
     def _submit(self, call: str, options: dict[str, Any], given: str | None) -> tuple[str, str, int]:
         with self._one_at_a_time:
             begun, pause = time.monotonic(), PAUSES[0]
-            while True:
-                process = subprocess.Popen(call, **options)
-                said, complaint = process.communicate(given)
-                if process.returncode == 0:
-                    self._known.add(said.strip().split(";")[0])
-                    return said, complaint, 0
-                waited = time.monotonic() - begun
-                if not _UNREACHED.search(complaint) or waited > UNREACHED:
-                    return said, complaint, process.returncode
+            said, complaint, code = self._attempt(call, options, given)
+            while code and _UNREACHED.search(complaint) and time.monotonic() - begun <= UNREACHED:
                 self._executor.logger.warning(
                     f"SLURM does not take a job ({complaint.strip()}): it is submitted again in {pause:.0f} seconds, for "
                     f"{UNREACHED / 60:.0f} minutes at most"
                 )
                 time.sleep(pause)
                 pause = min(2 * pause, PAUSES[1])
-                # The answer alone may have been lost.
-                if taken := self._taken():
-                    self._known.add(taken)
-                    return f"{taken}\n", complaint, 0
+                queued = self._queued()
+                # The answer alone may have been lost: two jobs of one would write the same files.
+                if queued is None:
+                    continue
+                taken = next((job for job in queued if job not in self._known), None)
+                # The executor reads a failure in what sbatch complained of, whatever its status.
+                said, complaint, code = (f"{taken}\n", "", 0) if taken else self._attempt(call, options, given)
+            if not code:
+                self._known.add(said.strip().split(";")[0])
+            return said, complaint, code
 
-    def _taken(self) -> str | None:
-        """A job of this run that SLURM has and that nobody was told of."""
-        name = f"--name={self._executor.run_uuid}"
+    @staticmethod
+    def _attempt(call: str, options: dict[str, Any], given: str | None) -> tuple[str, str, int]:
+        process = subprocess.Popen(call, **options)
+        said, complaint = process.communicate(given)
+        return said, complaint, process.returncode
+
+    def _queued(self) -> list[str] | None:
+        """The jobs of this run that SLURM has; none if it does not answer."""
+        command = ("squeue", "--noheader", "--format=%F", f"--name={self._executor.run_uuid}")
         with suppress(FileNotFoundError, subprocess.TimeoutExpired):
-            command = ("squeue", "--noheader", "--format=%F", name)
             done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
-            return next((job for job in done.stdout.split() if job not in self._known), None)
+            return done.stdout.split() if done.returncode == 0 else None
         return None
 
 
