@@ -28,20 +28,20 @@ reproduce: env ## Run the miniature from raw videos to the report, and say what 
 
 .PHONY: test
 test: env lint ## Lint, and all tests
-	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	@$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
 	  -m "not devices" --ignore tests/environments
 
 .PHONY: test-devices
 test-devices: env ## Test training in several processes: plain, under ZeRO, launched, killed
-	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -m devices tests/training/test_devices.py
+	@$(PYTHON) -m pytest -m devices tests/training/test_devices.py
 
 .PHONY: test-slurm
 test-slurm: env ## The workflow on a real SLURM cluster of one node (root; apt install slurmctld slurmd slurm-client munge)
-	@OMP_NUM_THREADS=1 TEST_SLURM=1 $(PYTHON) -m pytest tests/slurm
+	@TEST_SLURM=1 $(PYTHON) -m pytest tests/slurm
 
 .PHONY: test-environments
 test-environments: env ## Every rule in an environment of its own, made by a stand-in for conda (installs packages, as env does)
-	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests/environments
+	@$(PYTHON) -m pytest tests/environments
 
 .PHONY: lint
 lint: env ## Format, style, types, and the pages of the docs that are made from code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,6 +17,10 @@ settings.register_profile("repository", deadline=None)
 settings.load_profile("repository")
 
 ROOT = Path(__file__).parents[1]
+
+# For what tests start: it finds the library below the folder that it is started in, and leaves room for what runs beside it.
+os.environ.setdefault("PYTHONPATH", "scripts")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from snakemake.iocontainers import InputFiles, OutputFiles, Params
 
+from video_r2.provenance.attempts import Attempts
 from video_r2.provenance.circumstances import ROOT, Beginning
 from video_r2.provenance.record import keep
 
@@ -25,14 +26,20 @@ def named_files(kind: type[Files], **groups: Path | Sequence[Path]) -> Files:
     return files
 
 
-def leave_record(output: Path) -> None:
-    """Leave a record of an output, given by its path below the current folder, as of a job that made it as it is now."""
+def leave_record(output: Path, before: float = 0.0) -> None:
+    """Leave a record of an output, given by its path below the current folder, as of a job that made it as it is now.
+
+    Args:
+        before: seconds of attempts that had been broken off.
+    """
     job = SimpleNamespace(
         output=[str(output)],
         params=Params(fromdict={"code": "0"}),
         wildcards={},
         rule="make",
         threads=1,
-        resources=None,
+        resources={},
     )
-    keep(job, ROOT / "scripts/report.py", Beginning(), [])
+    attempts = Attempts(job)
+    attempts.before = before
+    keep(job, ROOT / "scripts/report.py", Beginning(attempts), [])

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from video_r2.config import Grpo, Sft
 from video_r2.data.sources import Source
 from video_r2.errors import UserError
+from video_r2.gpus import gpus_of
 from video_r2.planning.assumptions import Assumptions, read_assumptions
 from video_r2.site import read_site
-from video_r2.slurm import gpus_of
 from video_r2.training.layout import layout_of, share_of
 from video_r2.training.memory import Shape, at_its_peak, needed_by, require_memory, shape_in
 from video_r2.workflow import Plan

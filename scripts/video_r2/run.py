@@ -23,6 +23,7 @@ from typing import Any, NoReturn, Protocol, TextIO, cast
 from video_r2 import code_digest, code_record
 from video_r2.errors import Interrupted, UserError
 from video_r2.provenance import record
+from video_r2.provenance.attempts import Attempts
 from video_r2.provenance.circumstances import Beginning
 
 ROOT = Path(__file__).parents[1]  # folder of the scripts and of the library
@@ -98,12 +99,14 @@ def run(main: Callable[[Job], None], job: Job) -> None:
             signal.signal(asking, leave)
         # lmms-eval silences the warnings of a process that imports it.
         warnings.filterwarnings("default", category=UserWarning)
-        beginning = Beginning()
+        attempts = Attempts(job)
+        beginning = Beginning(attempts)
         try:
             _clear_up(job)
             inputs = _look(main, job)
             main(job)
             _remember(main, job, beginning, inputs)
+            attempts.end(job)
         except Interrupted as notice:
             print(notice, file=sys.stderr)
             sys.exit(os.EX_TEMPFAIL)  # to a scheduler: not done, run it again
@@ -115,6 +118,8 @@ def run(main: Callable[[Job], None], job: Job) -> None:
                 _stop(str(UserError("the disk is full", file=file, cure="free some space and run again")))
             traceback.print_exc()
             sys.exit(1)
+        finally:
+            attempts.leave()
     if main.__globals__.get("__name__") == "__main__":
         _end_process()
 

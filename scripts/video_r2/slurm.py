@@ -48,16 +48,6 @@ def require_programs(executor: Any) -> None:
             )
 
 
-_GPUS_PER_NODE = re.compile(r"--gpus-per-node[= ](?:[\w.-]+:)?(\d+)")
-
-
-def gpus_of(resources: Any) -> tuple[int, int]:
-    """Nodes of a job and GPUs on each, from its resources: over several nodes those that `slurm_extra` asks for."""
-    nodes, total = int(resources.get("nodes") or 1), int(resources.get("gpu") or 0)
-    asked = _GPUS_PER_NODE.search(str(resources.get("slurm_extra") or ""))
-    return (nodes, int(asked[1])) if asked and not total else (1, total)
-
-
 # --- jobs of a run that was killed ------------------------------------------------------------------------------------
 
 

@@ -273,7 +273,7 @@ def test_a_training_keeps_the_first_gpus(monkeypatch: pytest.MonkeyPatch) -> Non
     assert last_gpus(0, {"CUDA_VISIBLE_DEVICES": "0,1"}) == ""
     with pytest.raises(UserError, match="wants 4 GPUs, of which this job has 2"):
         last_gpus(4, {"CUDA_VISIBLE_DEVICES": "0,1"})
-    monkeypatch.setattr(server, "_gpus_of_node", lambda: 8)
+    monkeypatch.setattr(server, "gpus_there", lambda: ["H100"] * 8)
     assert last_gpus(2, {}) == "6,7"
 
 

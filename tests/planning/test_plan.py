@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from job_files import leave_record
 from repository_copy import copy_repository
 
 from video_r2.planning.costs import Cost
@@ -119,7 +120,9 @@ def test_the_paper_is_planned_before_anything_is_there(root: Path) -> None:
     }
 
 
-def test_a_runs_own_benchmark_files_correct_the_model(root: Path, tmp_path: Path) -> None:
+def test_a_runs_own_benchmark_files_correct_the_model(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = copy_repository(root, tmp_path)
     raw, benchmarks = Path("results/paper/raw/benchmarks"), folder / "results/paper/benchmarks/fetch_benchmark"
     (folder / raw / "mmvu").mkdir(parents=True)
@@ -132,6 +135,11 @@ def test_a_runs_own_benchmark_files_correct_the_model(root: Path, tmp_path: Path
     # 101 GB, says sources.yaml; twice that stays: archives, and what was in them.
     assert line["hours"] == [pytest.approx(1.5 * 101_000 / 50 / 3600)]
     assert line["kept"] == 202e9
+    # Snakemake measures the last attempt alone; the job's record knows of those that were broken off before.
+    monkeypatch.chdir(folder)
+    leave_record(raw / "mmvu", before=225)
+    (line,) = json.loads(subprocess.check_output(command, cwd=folder, text=True))["lines"]
+    assert line["factor"] == pytest.approx(2, abs=0.2)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ KINDS = ("function", "class", "constant")
 # They tell of the code of a job that has ended well.
 WITHOUT_RESULTS = {
     *(f"video_r2.{module}" for module in ("code_digest", "code_meaning", "code_modules", "code_record")),
-    *(f"video_r2.provenance.{module}" for module in ("circumstances", "record")),
+    *(f"video_r2.provenance.{module}" for module in ("attempts", "circumstances", "record")),
     "video_r2.checksums.sha256_of",
     "video_r2.files.replacing",
 }

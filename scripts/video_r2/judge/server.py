@@ -28,6 +28,7 @@ from typing import IO, NoReturn, cast
 
 from video_r2 import config
 from video_r2.errors import UserError
+from video_r2.gpus import gpus_there
 from video_r2.state import held
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -244,24 +245,15 @@ class JudgeServer:
 def last_gpus(number: int, environment: Mapping[str, str]) -> str:
     """The last of the GPUs that a job sees, as CUDA_VISIBLE_DEVICES has them; a training computes on the first ones."""
     seen = environment.get(GPUS)
-    devices = [str(at) for at in range(_gpus_of_node())] if seen is None else [each for each in seen.split(",") if each]
+    devices = (
+        [str(at) for at in range(len(gpus_there()))] if seen is None else [each for each in seen.split(",") if each]
+    )
     if len(devices) < number:
         raise UserError(
             f"the judge's server wants {number} GPUs, of which this job has {len(devices)}",
             cure="judge.serve.gpus; or see that the GPUs' driver works (nvidia-smi)",
         )
     return ",".join(devices[len(devices) - number :])
-
-
-def _gpus_of_node() -> int:
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return 0
-    try:
-        listed = subprocess.run([command, "--list-gpus"], capture_output=True, text=True, check=True, timeout=60)
-    except (OSError, subprocess.SubprocessError):
-        return 0
-    return len(listed.stdout.splitlines())
 
 
 def _hold(port: int) -> socket.socket | None:

@@ -65,8 +65,7 @@ def released_sheet(pairs: pd.DataFrame, header: Header, published: Header, lacki
         published: those of the published numbers.
         lacking: as in the main table.
     """
-    sizes = {average: (len(header.members(average)), len(published.members(average))) for average in AVERAGES}
-    unlike = [average for average in AVERAGES if set(header.members(average)) != set(published.members(average))]
+    unlike = _unlike_averages(header, published)
     marks = dict.fromkeys(unlike, UNLIKE)
     blocks = []
     for metric, members in pairs.groupby("metric", sort=False):
@@ -75,13 +74,27 @@ def released_sheet(pairs: pd.DataFrame, header: Header, published: Header, lacki
             for side, key in (("published", "published"), ("here", "value")):
                 rows.append(Row(f"{label}, {side}", dict(zip(own["column"], own[key], strict=True)), marks))
         blocks.append(Block(METRIC_LABELS[str(metric)], rows))
-    counted = ", ".join(f"{average} {sizes[average][0]} and {sizes[average][1]}" for average in unlike)
     notes = _joined(
         "Percent. The CSV file has a 95% interval for every number found here.",
-        f"{UNLIKE}: not to be compared, over other benchmarks here than as published ({counted})." if unlike else "",
+        _unlike_note(header, published),
         _lacking_note(lacking),
     )
     return Sheet("The released checkpoints", "Checkpoint", _benchmark_columns(header, ranked=False), blocks, notes)
+
+
+def _unlike_averages(header: Header, published: Header) -> list[str]:
+    """Averages that are over other benchmarks here than as published."""
+    return [average for average in AVERAGES if set(header.members(average)) != set(published.members(average))]
+
+
+def _unlike_note(header: Header, published: Header) -> str:
+    unlike = _unlike_averages(header, published)
+    sizes = [f"{average} {len(header.members(average))} and {len(published.members(average))}" for average in unlike]
+    return (
+        f"{UNLIKE}: not to be compared, over other benchmarks here than as published ({', '.join(sizes)})."
+        if unlike
+        else ""
+    )
 
 
 def ablation_sheet(
@@ -272,13 +285,20 @@ def learning_sheet(claims: pd.DataFrame) -> Sheet:
     return Sheet("What training taught", "Claim", columns, [Block("", rows)], notes)
 
 
-def reproduction_sheet(pairs: pd.DataFrame) -> Sheet:
+def reproduction_sheet(pairs: pd.DataFrame, header: Header, published: Header, lacking: Sequence[str] = ()) -> Sheet:
     """Published values beside reproduced ones, and whether the step from the row above goes the same way.
+
+    Averages over other benchmarks than the published ones are marked, on both sides.
 
     Args:
         pairs: columns `exhibit`, `label`, `metric`, `column`, `published`, `value`, `low`, `high`, `published_step`,
             `step`, `agrees`.
+        header: the benchmarks of this run.
+        published: those of the published numbers.
+        lacking: as in the main table.
     """
+    unlike = dict.fromkeys(("published", "value"), UNLIKE)
+    marked = dict.fromkeys(_unlike_averages(header, published), unlike)
     columns = [
         Column("metric", "Metric"),
         Column("column", "Average"),
@@ -303,9 +323,13 @@ def reproduction_sheet(pairs: pd.DataFrame) -> Sheet:
                 "step": signed(pair["step"]),
                 "agrees": _verdict(pair["agrees"]),
             }
-            rows.append(Row(pair["label"], values))
+            rows.append(Row(pair["label"], values, marked.get(pair["column"], {})))
         blocks.append(Block(str(exhibit), rows))
-    notes = "Step: difference from the row before it in the same exhibit."
+    notes = _joined(
+        "Step: difference from the row before it in the same exhibit.",
+        _unlike_note(header, published),
+        _lacking_note(lacking),
+    )
     return Sheet("Published and reproduced", "Row", columns, blocks, notes)
 
 

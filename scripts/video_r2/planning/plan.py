@@ -13,10 +13,11 @@ from typing import Any
 from video_r2.before_run import require_layouts
 from video_r2.dry_run import dry_run
 from video_r2.errors import UserError
+from video_r2.gpus import gpus_of
 from video_r2.planning.assumptions import read_assumptions
 from video_r2.planning.costs import Cost, Costs, Job
+from video_r2.provenance import record
 from video_r2.site import Site
-from video_r2.slurm import gpus_of
 
 STAGES = ("data", "train", "predict", "score", "paper")
 
@@ -164,7 +165,7 @@ def _plan(workflow: Any, site: Site) -> Plan:
                 limit=runtime / 60 if isinstance(runtime, int) else None,
                 cost=costs.of(seen) if costs else None,
                 is_done=is_done,
-                measured=_measured(job.benchmark) if is_done else None,
+                measured=_measured(job) if is_done else None,
                 after=[numbers[other] for other in dag.dependencies[job] if other in numbers],
             )
         )
@@ -173,12 +174,14 @@ def _plan(workflow: Any, site: Site) -> Plan:
     return summed(jobs, gpu, shutil.disk_usage(there).free, memory, retries)
 
 
-def _measured(benchmark: str | None) -> float | None:
-    """Seconds that Snakemake has measured of a job."""
+def _measured(job: Any) -> float | None:
+    """Seconds that Snakemake has measured of a job; of one that went on after it was broken off, those of all its attempts."""
     try:
-        return float(json.loads(Path(benchmark or "").read_text(encoding="utf-8").splitlines()[-1])["s"])
+        last = float(json.loads(Path(job.benchmark or "").read_text(encoding="utf-8").splitlines()[-1])["s"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
+    known = record.read(str(job.output[0]))
+    return last if known is None else max(last, known.circumstances.seconds)
 
 
 # --- corrected and summed ---------------------------------------------------------------------------------------------

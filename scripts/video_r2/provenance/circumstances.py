@@ -9,12 +9,14 @@ import re
 import resource
 import subprocess
 import sys
-import time
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+
+from video_r2.gpus import gpus_of, gpus_there
+from video_r2.provenance.attempts import Attempts
 
 ROOT = Path(__file__).parents[3]  # of the repository
 GIT_PATIENCE = 60  # seconds
@@ -39,10 +41,11 @@ class Circumstances(BaseModel):
         commit: None outside of a git checkout.
         packages: versions of the distributions that were imported, by name.
         device: model of the processor, or of the GPUs where some were used.
-        gpus: number of GPUs that were used.
-        seconds: from the beginning of the script's `main` to its end.
-        processor_seconds: of all threads and processes, imports included.
-        peak_memory_mb: of the largest process, in MiB.
+        gpus: number of GPUs that the job had, on all its nodes.
+        seconds: from the beginning of the script's `main` to its end, in all attempts of a job that goes on from where it was
+            broken off.
+        processor_seconds: of all threads and processes of the last attempt, imports included.
+        peak_memory_mb: of the largest process of the last attempt, in MiB.
         gpu_hours: number of GPUs times hours.
     """
 
@@ -59,16 +62,16 @@ class Circumstances(BaseModel):
 
 
 class Beginning:
-    """What is noted when a job begins: the time, and the commit, which may be another one when it ends."""
+    """What is noted when a job begins: the commit, which may be another one when it ends; and its time."""
 
-    def __init__(self) -> None:
+    def __init__(self, attempts: Attempts) -> None:
         self._commit = commit(ROOT)
-        self._time = time.perf_counter()
+        self._attempts = attempts
 
     def end(self, job: Any) -> Circumstances:
         """The circumstances of a job that ends now."""
-        seconds = time.perf_counter() - self._time
-        device, gpus = _device(int(getattr(job.resources, "gpu", 0) or 0))
+        seconds = self._attempts.seconds
+        device, gpus = _device(job.resources)
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return Circumstances(
             commit=self._commit,
@@ -132,13 +135,15 @@ def _modules(distribution: Any) -> set[str]:
     return set(re.findall(r"^(\w+)(?:/|\.py|\.[\w-]+\.so)", installed, flags=re.MULTILINE))
 
 
-def _device(asked: int) -> tuple[str, int]:
-    """Model of what did the work, and the number of GPUs; `asked` is how many the rule asks for."""
+def _device(resources: Any) -> tuple[str, int]:
+    """Model of what did the work, and the number of GPUs: those that the job was given, whichever process used them."""
+    nodes, asked = gpus_of(resources)
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
+    is_used = torch is not None and torch.cuda.is_initialized()
+    there = gpus_there() if asked or is_used else []
+    if not there:
         return _processor(), 0
-    gpus = min(asked or 1, torch.cuda.device_count())
-    return torch.cuda.get_device_name(), gpus
+    return there[0], nodes * min(asked or 1, len(there))
 
 
 def _processor() -> str:
