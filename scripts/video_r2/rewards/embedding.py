@@ -20,7 +20,8 @@ class SentenceEmbedder:
     """Embeds sentences.
 
     Args:
-        model_name: "all-MiniLM-L6-v2", or a folder or hub id of a sentence-transformers model.
+        model_name: "all-MiniLM-L6-v2", or a folder of a sentence-transformers model, or the hub id of one that the hub's
+            cache has: nothing is downloaded.
         batch: sentences in one forward pass.
         capacity: sentences that are remembered; the oldest are forgotten first.
 
@@ -33,8 +34,8 @@ class SentenceEmbedder:
             self._encode = _load(model_name)
         except (ImportError, OSError, ValueError) as error:
             raise UserError(
-                f"the sentence model {model_name!r} cannot be loaded: {error}",
-                cure=f"set temporal_alignment.sentence_model to {PACKAGED}, or to a folder or hub id",
+                f"the sentence model {model_name!r} cannot be loaded: {str(error).splitlines()[0]}",
+                cure=f"take {PACKAGED}, or download another (hf download ID --local-dir FOLDER) and name the folder",
             ) from error
         self._batch = batch
         self._capacity = capacity
@@ -64,7 +65,7 @@ def _load(model_name: str) -> Callable[[Sequence[str]], np.ndarray]:
         raise OSError("there is no such folder")
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(model_name)
+    model = SentenceTransformer(model_name, local_files_only=True)
     return lambda batch: model.encode(list(batch), normalize_embeddings=True, show_progress_bar=False)
 
 
