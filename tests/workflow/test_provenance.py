@@ -191,10 +191,12 @@ def test_a_missing_record_and_a_missing_file_are_told(made: Path) -> None:
     ("path", "complaint"),
     [
         ("README.md", "is not below results/<experiment>"),
-        ("results/smoke/tables/none.csv", "has no record of how it came about"),
+        ("results/smoke/tables/none.csv", "is not there"),
+        ("results/smoke/own.csv", "has no record of how it came about"),
     ],
 )
 def test_a_file_without_a_chain_is_an_error_of_the_users(made: Path, path: str, complaint: str) -> None:
+    (made / "results/smoke/own.csv").touch()
     code, said = provenance(made, path)
     assert code == 1
     assert said.startswith(f"error: {path}: {complaint}") or complaint in said

@@ -52,9 +52,11 @@ def trace(target: str, follow: Follow = lambda record, path: True) -> Chain:
         follow: whether to go on from a record to one of its inputs, by its path.
 
     Raises:
-        UserError: if the target has no record.
+        UserError: if the target is not there, or has no record.
     """
     first = read(target)
+    if first is None and not Path(target).exists():
+        raise UserError("is not there", file=target, cure="make it first: snakemake --profile PROFILE all, or the file alone")
     if first is None:
         raise UserError(
             "has no record of how it came about",
