@@ -188,7 +188,7 @@ class Judge(Section):
     )
     timeout: Positive = Field(60.0, description="Seconds before a request counts as failed.")
     retries: Annotated[int, Field(ge=0)] = Field(3, description="Further attempts after a failed request.")
-    concurrency: Count = Field(32, description="Requests in flight at once.")
+    concurrency: Count = Field(32, description="Requests in flight at once, of each job.")
     max_missing: Fraction = Field(
         0.02,
         description="Stop when more than this share of the answers to a job's questions, and three more, are missing; "
