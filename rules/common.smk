@@ -3,6 +3,11 @@
 PAPERS = PLAN.benchmarks("generic", "reasoning")
 
 
+# What is drawn on frames, should they have to be drawn again. Ancient, since frames of another text have another name: a job looks
+# whether it is what was made.
+SUBTITLES = ancient(PLAN.per_job("<results>/data/subtitles/{benchmark}"))
+
+
 def scores_of(metric):
     """The files of a metric's scores, and of their summaries."""
     stem = f"<results>/scores/{metric}/{{evaluation}}/seed-{{seed}}/{{benchmark}}"

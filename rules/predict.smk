@@ -6,6 +6,7 @@ rule predict:
         checkpoint=PLAN.asked_model,
         questions=PLAN.per_job("<results>/data/questions/{benchmark}.parquet"),
         frames=f"<results>/data/frames/{PLAN.share}.json",
+        subtitles=SUBTITLES,
         traces=PLAN.given_traces,
         training=PLAN.given_instruction,
     output:

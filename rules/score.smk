@@ -84,6 +84,7 @@ rule score_vas_judge:
 rule score_vas_attention:
     input:
         predictions=PREDICTIONS,
+        subtitles=SUBTITLES,
         checkpoint=PLAN.asked_model,
     output:
         **scores_of("vas_attention"),

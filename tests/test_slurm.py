@@ -1,10 +1,13 @@
-"""Jobs of a run that was killed, and a SLURM that does not answer: with stand-ins for its commands."""
+"""Jobs of a run that was broken off, and a SLURM that does not answer: with stand-ins for its commands."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,7 +40,7 @@ def stand_in(folder: Path, name: str, does: str) -> None:
     (folder / name).chmod(0o755)
 
 
-# --- jobs of a run that was killed ------------------------------------------------------------------------------------
+# --- jobs of a run that was broken off --------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -51,6 +54,13 @@ def test_a_runs_name_is_kept_while_it_runs(commands: Path) -> None:
     of_run = Jobs(commands / "one.slurm", "results/one")
     of_run.begin(EXECUTOR)
     assert (commands / "one.slurm").read_text() == "video-r2_new\n"
+    (commands / "queue").write_text("7\n")
+    of_run.end()
+    assert (commands / "one.slurm").exists()  # a job that was cancelled is about to end: the next run is to know of it
+    stand_in(commands, "squeue", "exit 1")
+    of_run.end()
+    assert (commands / "one.slurm").exists()
+    stand_in(commands, "squeue", "true")
     of_run.end()
     assert not (commands / "one.slurm").exists()
     of_run.begin(None)  # without SLURM there is nothing to keep
@@ -68,7 +78,9 @@ def test_jobs_that_are_left_may_save_and_leave(commands: Path, left: Jobs, capsy
     (commands / "queue").write_text("7\n8\n")
     stand_in(commands, "scancel", f'echo "$@" >> {commands}/told; case "$@" in *TERM) : > {commands}/queue;; esac')
     left.begin(EXECUTOR)
-    assert "note: 2 jobs of a run of results/one that was killed are still in SLURM (7, 8)" in capsys.readouterr().err
+    assert (
+        "note: 2 jobs of a run of results/one that was broken off are still in SLURM (7, 8)" in capsys.readouterr().err
+    )
     assert (commands / "told").read_text().splitlines() == [
         "--name=video-r2_old --state=PENDING",
         "--name=video-r2_old --state=RUNNING --signal=TERM",
@@ -77,7 +89,7 @@ def test_jobs_that_are_left_may_save_and_leave(commands: Path, left: Jobs, capsy
 
 def test_jobs_that_do_not_leave_are_cancelled_and_no_other_takes_their_place(commands: Path, left: Jobs) -> None:
     (commands / "queue").write_text("7\n")
-    with pytest.raises(UserError, match="jobs of a run that was killed do not end: 7"):
+    with pytest.raises(UserError, match="jobs of a run that was broken off do not end: 7"):
         left.begin(EXECUTOR)
     assert (commands / "told").read_text().splitlines()[-1] == "--name=video-r2_old"
     assert (commands / "one.slurm").read_text() == "video-r2_old\n"
@@ -107,11 +119,14 @@ def pauses(commands: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(plugin, "subprocess", plugin.subprocess)  # as it was, after the test
     now, made = [0.0], []
 
-    def sleep(seconds: float) -> None:
-        made.append(seconds)
-        now[0] += seconds
+    class Ending(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            made.append(timeout or 0.0)
+            now[0] += timeout or 0.0
+            return self.is_set()
 
-    monkeypatch.setattr(slurm, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+    monkeypatch.setattr(slurm, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(slurm, "Event", Ending)
     (commands / "queue").write_text("")
     Submitter(Looks().executor)
     return made
@@ -143,9 +158,7 @@ def test_a_job_is_submitted_again_until_the_controller_is_there(
     stand_in(commands, "sbatch", failing(commands, 5, AWAY))
     assert submit() == (0, "7\n", "#!/bin/sh\ntrue")
     assert pauses == [5, 10, 20, 40, 60]
-    assert (
-        f"SLURM does not take a job ({AWAY}): it is submitted again in 5 seconds, for 15 minutes at most" in caplog.text
-    )
+    assert f"SLURM does not take a job ({AWAY}): it is submitted again in 5 seconds" in caplog.text
 
 
 def test_what_is_wrong_with_a_job_is_told_at_once(commands: Path, pauses: list[float]) -> None:
@@ -182,6 +195,50 @@ def test_nothing_is_submitted_again_before_slurm_tells_which_jobs_it_has(command
     assert pauses == [5, 10, 20]
 
 
+def test_a_job_that_sbatch_said_more_about_is_known(commands: Path, pauses: list[float]) -> None:
+    stand_in(commands, "sbatch", "echo Welcome to cluster X; echo 7")
+    submit()
+    (commands / "queue").write_text("7\n")
+    stand_in(commands, "sbatch", failing(commands, 1, AWAY).replace("echo 7", "echo 8"))
+    assert submit()[:2] == (0, "8\n")
+
+
+def test_where_a_user_may_not_have_so_many_jobs_there_is_no_limit_to_waiting(
+    commands: Path, pauses: list[float]
+) -> None:
+    full = "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates accounting"
+    stand_in(commands, "sbatch", failing(commands, 100, full))
+    assert submit()[:2] == (0, "7\n")
+    assert sum(pauses) > 5 * slurm.UNREACHED
+
+
+# --- runs that are broken off -----------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_broken_off_submits_nothing_more_and_cancels_what_has_its_name(
+    commands: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin, "subprocess", plugin.subprocess)
+    of_run = Looks().executor
+    ended: list[str] = []
+    of_run.cancel = lambda: ended.append("as the plug-in does")
+    (commands / "queue").write_text("")
+    stand_in(commands, "scancel", f'echo "$@" >> {commands}/told')
+    # SLURM is away: one job waits, another behind it.
+    stand_in(commands, "sbatch", failing(commands, 1000, AWAY))
+    Submitter(of_run)
+    with ThreadPoolExecutor(2) as submitting:
+        waiting = [submitting.submit(submit) for _ in range(2)]
+        while not (commands / "calls").exists():
+            time.sleep(0.01)
+        of_run.cancel()
+        assert [job.result(timeout=20)[0] for job in waiting] == [1, 1]
+    assert (commands / "calls").read_text() == "x\n"
+    assert (commands / "told").read_text() == "--name=video-r2_new\n"
+    assert ended == ["as the plug-in does"]
+    assert submit() == (1, "", "the run is being ended")
+
+
 # --- jobs that SLURM does not tell about ------------------------------------------------------------------------------
 
 
@@ -201,6 +258,7 @@ class Looks:
         executor._status_query_min_seconds = None
         executor._status_query_cycle_rows = []
         executor._submitted_job_clusters = set()
+        executor._preemption_warning = False
         self.done: list[str] = []
         self.failed: list[str] = []
         executor.report_job_success = lambda job: self.done.append(job.external_jobid)
@@ -271,6 +329,21 @@ def test_a_job_that_slurm_has_forgotten_is_cancelled_and_counts_as_failed_after_
     assert [said.partition(":")[0] for said in looks.failed] == ["7"]
     assert "SLURM does not know job 7 any more" in looks.failed[0]
     assert (commands / "told").read_text() == "7\n"
+
+
+def test_a_job_that_was_pre_empted_and_does_not_come_back_counts_as_failed_after_a_while(
+    commands: Path, looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(slurm, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    stand_in(commands, "squeue", "echo '7|PREEMPTED'")
+    Patience(looks.executor)
+    assert looks.look("7") == ["7"]
+    now[0] += slurm.FORGOTTEN / 2
+    assert looks.look("7") == ["7"]
+    now[0] += slurm.FORGOTTEN
+    assert looks.look("7") == []
+    assert "has pre-empted it for good" in looks.failed[0]
 
 
 def test_a_job_that_slurm_tells_of_again_is_not_forgotten(

@@ -218,7 +218,7 @@ class Training:
     def states(self) -> list[str]:
         """Names of what lies in the folders of its states."""
         found = (self.state or self.folder / "state").glob("*/*/*")
-        return sorted(path.name for path in found if path.name != "lock")
+        return sorted(path.name for path in found if path.name != "lock" and path.parts[-3] != "attempts")
 
     def result(self) -> tuple[str, list[dict[str, float]]]:
         """Checksum of the weights, and the log without seconds."""

@@ -22,6 +22,7 @@ from typing import Any, NoReturn, Protocol, TextIO, cast
 
 from video_r2 import code_digest, code_record
 from video_r2.errors import Interrupted, UserError
+from video_r2.given_params import require_given
 from video_r2.provenance import record
 from video_r2.provenance.attempts import Attempts
 from video_r2.provenance.circumstances import Beginning
@@ -141,7 +142,7 @@ def _end_process() -> NoReturn:
 
 
 def _look(main: Callable[[Job], None], job: Job) -> list[record.Input]:
-    """See that the code is what Snakemake has looked at, and the inputs what was made; what these are.
+    """See that the code and the parameters are what the run began with, and the inputs what was made; what these are.
 
     Raises:
         UserError: if they are not.
@@ -149,6 +150,7 @@ def _look(main: Callable[[Job], None], job: Job) -> list[record.Input]:
     digest = getattr(job.params, "code", None)
     if digest is None:
         return []
+    require_given(job)
     if code_digest.digest(_script(main), ROOT) != digest:
         raise UserError(
             f"the code of {job.rule} has been edited since this run began, which would take its result for that of the code "

@@ -1,4 +1,4 @@
-"""A run's jobs in SLURM: those of a run that was killed, and those that SLURM does not take, or tell about, for a while."""
+"""A run's jobs in SLURM: those of a run that was broken off, and those that SLURM does not take, or tell about, for a while."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -48,13 +48,13 @@ def require_programs(executor: Any) -> None:
             )
 
 
-# --- jobs of a run that was killed ------------------------------------------------------------------------------------
+# --- jobs of a run that was broken off --------------------------------------------------------------------------------
 
 
 class Jobs:
     """The name that all jobs of an experiment's run have in SLURM, kept while it runs.
 
-    A run that was killed leaves jobs behind that the next one does not know of; it would submit them again, and two jobs
+    A run that was broken off leaves jobs behind that the next one does not know of; it would submit them again, and two jobs
     would write the same files.
 
     Args:
@@ -65,9 +65,10 @@ class Jobs:
     def __init__(self, file: Path, results: str) -> None:
         self._file = file
         self._results = results
+        self._name: str | None = None
 
     def begin(self, executor: Any | None) -> None:
-        """End the jobs of the run before, if it was killed, and keep the name of this one's.
+        """End the jobs of the run before, if some are left, and keep the name of this one's.
 
         Raises:
             UserError: if it cannot be told whether such jobs are at work, or if they do not end.
@@ -76,19 +77,24 @@ class Jobs:
             self._end_those_of(self._file.read_text(encoding="utf-8").strip())
             self._file.unlink()
         if executor is not None:
+            self._name = str(executor.run_uuid)
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(f"{executor.run_uuid}\n", encoding="utf-8")
+            self._file.write_text(f"{self._name}\n", encoding="utf-8")
 
     def end(self) -> None:
-        """The run has ended, and with it all its jobs."""
-        self._file.unlink(missing_ok=True)
+        """The run has ended: its name is forgotten if all its jobs have, by what SLURM says, and else kept for the next run."""
+        if self._name is None:
+            return
+        with suppress(UserError):
+            if not self._those_of(self._name):
+                self._file.unlink(missing_ok=True)
 
     def _end_those_of(self, name: str) -> None:
         left = self._those_of(name)
         if not left:
             return
         print(
-            f"note: {len(left)} jobs of a run of {self._results} that was killed are still in SLURM "
+            f"note: {len(left)} jobs of a run of {self._results} that was broken off are still in SLURM "
             f"({', '.join(left[:10])}{' …' if len(left) > 10 else ''}); what has begun may save its state, then they end",
             file=sys.stderr,
         )
@@ -98,7 +104,7 @@ class Jobs:
             self._slurm("scancel", f"--name={name}")
             if not self._gone(name, END):
                 raise UserError(
-                    f"jobs of a run that was killed do not end: {', '.join(self._those_of(name))}",
+                    f"jobs of a run that was broken off do not end: {', '.join(self._those_of(name))}",
                     file=self._results,
                     cure="see what `squeue` says of them, and ask who runs the cluster",
                 )
@@ -126,8 +132,8 @@ class Jobs:
 
     def _unknown(self, command: Sequence[str], why: str) -> UserError:
         return UserError(
-            f"it cannot be told whether jobs of a run that was killed are still at work, since {command[0]} does not answer: "
-            f"{why}",
+            f"it cannot be told whether jobs of a run that was broken off are still at work, since {command[0]} does not "
+            f"answer: {why}",
             file=self._results,
             cure=f"run where SLURM is, when it answers again; or, if these jobs have ended for sure, delete {self._file}",
         )
@@ -135,31 +141,45 @@ class Jobs:
 
 # --- jobs that SLURM does not take ------------------------------------------------------------------------------------
 
-# What sbatch says where nothing is wrong with the job.
-_UNREACHED = re.compile(
+# What sbatch says where nothing is wrong with the job: SLURM is away, or its door, or a user may not have so many jobs in it.
+_AWAY = re.compile(
     r"unable to contact slurm controller|socket timed out|connection (?:refused|timed out)|slurm controller not responding"
     r"|communication connection failure|temporarily unable to accept job|resource temporarily unavailable"
-    r"|zero bytes were transmitted",
+    r"|zero bytes were transmitted|message (?:receive|send) failure|protocol authentication error|\bmunge|in standby mode"
+    r"|could not establish a configuration source",
     re.IGNORECASE,
 )
+_FULL = re.compile(r"\w*MaxSubmitJob\w*")
 
 
 class Submitter:
-    """Submits jobs in an executor's place: where SLURM cannot be reached it waits, and submits again.
+    """Submits and cancels jobs in an executor's place: where SLURM does not take a job, it waits, and submits it again.
 
     By itself the executor (snakemake-executor-plugin-slurm 2.8.0) counts the job as failed, at once: a controller that is
-    restarted would use up all attempts of every job.
+    restarted would use up all attempts of every job. When a run is broken off it goes on submitting what it had begun with, and
+    cancels neither that nor the jobs that it is asking about.
 
     Args:
-        executor: the plug-in's; it starts `sbatch` through this from now on.
+        executor: the plug-in's; it starts `sbatch` through this from now on, and is cancelled through this.
     """
 
     def __init__(self, executor: Any) -> None:
         self._executor = executor
         self._known: set[str] = set()
         self._one_at_a_time = Lock()
+        self._ending = Event()
         plugin = cast(Any, sys.modules[type(executor).__module__])
         plugin.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": self._popen})
+        self._cancel = executor.cancel
+        executor.cancel = self.cancel
+
+    def cancel(self) -> None:
+        """As the executor's: the run is broken off. Nothing is submitted any more, and all that has its name is cancelled."""
+        self._ending.set()
+        with self._one_at_a_time, suppress(FileNotFoundError, subprocess.TimeoutExpired):
+            command = ("scancel", f"--name={self._executor.run_uuid}")
+            subprocess.run(command, capture_output=True, check=False, timeout=60)
+        self._cancel()
 
     def _popen(self, call: str, **options: Any) -> _Submission:
         return _Submission(lambda given: self._submit(call, options, given))
@@ -168,12 +188,11 @@ class Submitter:
         with self._one_at_a_time:
             begun, pause = time.monotonic(), PAUSES[0]
             said, complaint, code = self._attempt(call, options, given)
-            while code and _UNREACHED.search(complaint) and time.monotonic() - begun <= UNREACHED:
+            while code and not self._ending.is_set() and _may_be_taken(complaint, time.monotonic() - begun):
                 self._executor.logger.warning(
-                    f"SLURM does not take a job ({complaint.strip()}): it is submitted again in {pause:.0f} seconds, for "
-                    f"{UNREACHED / 60:.0f} minutes at most"
+                    f"SLURM does not take a job ({complaint.strip()}): it is submitted again in {pause:.0f} seconds"
                 )
-                time.sleep(pause)
+                self._ending.wait(pause)
                 pause = min(2 * pause, PAUSES[1])
                 queued = self._queued()
                 # The answer alone may have been lost: two jobs of one would write the same files.
@@ -183,11 +202,12 @@ class Submitter:
                 # The executor reads a failure in what sbatch complained of, whatever its status.
                 said, complaint, code = (f"{taken}\n", "", 0) if taken else self._attempt(call, options, given)
             if not code:
-                self._known.add(said.strip().split(";")[0])
+                self._known.update(re.findall(r"\d+", said))  # sites have sbatch say more than the job's number
             return said, complaint, code
 
-    @staticmethod
-    def _attempt(call: str, options: dict[str, Any], given: str | None) -> tuple[str, str, int]:
+    def _attempt(self, call: str, options: dict[str, Any], given: str | None) -> tuple[str, str, int]:
+        if self._ending.is_set():
+            return "", "the run is being ended", 1
         process = subprocess.Popen(call, **options)
         said, complaint = process.communicate(given)
         return said, complaint, process.returncode
@@ -199,6 +219,11 @@ class Submitter:
             done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
             return done.stdout.split() if done.returncode == 0 else None
         return None
+
+
+def _may_be_taken(complaint: str, waited: float) -> bool:
+    """Whether SLURM may take a job later that it has not taken after so many seconds."""
+    return bool(_FULL.search(complaint) or (_AWAY.search(complaint) and waited <= UNREACHED))
 
 
 class _Submission:
@@ -254,7 +279,7 @@ class Patience:
                     self._executor.cancel_jobs([job])
                 self._executor.report_job_error(
                     job,
-                    msg=f"SLURM does not know job {job.external_jobid} any more; whether it has ended cannot be told. ",
+                    msg=f"SLURM does not know job {job.external_jobid} any more, or has pre-empted it for good. ",
                 )
             else:
                 yield job
@@ -267,7 +292,9 @@ class Patience:
 
     def _is_forgotten(self, job: str) -> bool:
         known = self._states or {}
-        if job in known or job.partition("_")[0] in known:
+        state = known.get(job, known.get(job.partition("_")[0]))
+        # To the executor a job that was pre-empted is one that comes back; where the site lets it end, it never does.
+        if state is not None and state != "PREEMPTED":
             self._missing_since.pop(job, None)
             return False
         return time.monotonic() - self._missing_since.setdefault(job, time.monotonic()) > FORGOTTEN

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from video_r2.files import replacing
+from video_r2.files import replacing, synchronise
 
 NAME = "unfinished.json"  # beside the states of an experiment's jobs: outputs that are to be made
 RECORDS = Path(".snakemake", "metadata")  # Snakemake's, a file of JSON for each output, called after it
@@ -54,32 +57,55 @@ def force_unfinished(states: str | Path, workflow: Any) -> None:
 
 def unfinished(states: str | Path) -> set[str]:
     """The outputs that are to be made whatever Snakemake finds."""
-    try:
-        noted = json.loads((Path(states) / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    note = Path(states) / NAME
+    if not note.exists():
         return set()
-    return {output for output in noted if isinstance(output, str) and not Path(output).exists()}
+    try:
+        noted = json.loads(note.read_text(encoding="utf-8"))
+        outputs = noted["outputs"]
+        is_whole = noted["sha256"] == _checksum(outputs)
+    except (OSError, ValueError, LookupError, TypeError):
+        is_whole = False
+    if not is_whole:
+        outputs = _recorded(Path(states).parent)
+        warnings.warn(
+            f"{note}: what runs have left unfinished is damaged: all that was made once, and is not there, is made again",
+            stacklevel=2,
+        )
+    return {output for output in outputs if not Path(output).exists()}
+
+
+def _recorded(results: Path) -> set[str]:
+    """The outputs of an experiment that Snakemake has a record of."""
+    return {output for record in _records() if (output := _output_of(record)).startswith(f"{results}/")}
+
+
+def _checksum(outputs: list[str]) -> str:
+    return hashlib.sha256(json.dumps(outputs).encode()).hexdigest()
 
 
 def half_recorded() -> set[str]:
-    """The outputs of which Snakemake's record was not written to its end: it would see no change of what they are made with."""
-    found = set()
-    for record in RECORDS.rglob("*"):
-        if record.is_file() and not _is_whole(record):
-            name = "".join(part.removeprefix(CONTINUED) for part in record.relative_to(RECORDS).parts)
-            try:
-                found.add(base64.urlsafe_b64decode(name).decode())
-            except (binascii.Error, UnicodeDecodeError):
-                continue
-    return found
+    """The outputs of which Snakemake's record is cut off or damaged: it would see no change of what they are made with."""
+    return {_output_of(record) for record in _records() if not _is_whole(record)} - {""}
+
+
+def _records() -> Iterator[Path]:
+    return (path for path in RECORDS.rglob("*") if path.is_file())
+
+
+def _output_of(record: Path) -> str:
+    """The output that a record of Snakemake's is about; nothing where its name is none of Snakemake's."""
+    name = "".join(part.removeprefix(CONTINUED) for part in record.relative_to(RECORDS).parts)
+    try:
+        return base64.urlsafe_b64decode(name).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
 
 
 def _is_whole(record: Path) -> bool:
     try:
-        with record.open("rb") as file:
-            file.seek(-1, 2)
-            return file.read(1) == b"}"
-    except OSError:
+        return isinstance(json.loads(record.read_bytes()), dict)
+    except (OSError, ValueError):
         return False
 
 
@@ -93,5 +119,8 @@ def _write(states: str | Path, outputs: set[str]) -> None:
         note.unlink(missing_ok=True)
         return
     note.parent.mkdir(parents=True, exist_ok=True)
+    named = sorted(outputs)
     with replacing(note) as temporary:
-        temporary.write_text(json.dumps(sorted(outputs), indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps({"sha256": _checksum(named), "outputs": named}, indent=1), encoding="utf-8")
+        synchronise(temporary)  # else it may be empty after a power failure, which it is for
+    synchronise(note.parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 
 from snakemake.cli import main
@@ -17,4 +18,7 @@ RemoteExecutor.sleep = half_a_second
 
 if __name__ == "__main__":
     sys.argv[0] = "snakemake"
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored, where the tests run in the background of a shell
     main()

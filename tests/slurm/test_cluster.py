@@ -178,27 +178,34 @@ SUBMISSION_FAILED = "sbatch: error: Batch job submission failed: Socket timed ou
 
 
 @contextmanager
-def commands_that_can_fail(folder: Path) -> Iterator[Path]:
-    """Put a squeue before SLURM's own that fails, as where slurmctld is away, while a file exists; that file.
-
-    The first sbatch fails with what it says where slurmctld does not answer in time.
-    """
+def before_commands(folder: Path, **does: str) -> Iterator[None]:
+    """Have commands of SLURM's do something before what they do."""
     folder.mkdir()
-    away, tried = folder / "away", folder / "tried"
-    fails = {
-        "squeue": f"[ -e {away} ] && {{ date +%s >> {away}; exit 1; }}",
-        "sbatch": f"[ -e {tried} ] || {{ touch {tried}; echo '{SUBMISSION_FAILED}' >&2; exit 1; }}",
-    }
-    for name, failing in fails.items():
+    for name, first in does.items():
         stand_in = folder / name
-        stand_in.write_text(f'#!/bin/sh\n{failing}\nexec {shutil.which(name)} "$@"\n')
+        stand_in.write_text(f'#!/bin/sh\n{first}\nexec {shutil.which(name)} "$@"\n')
         stand_in.chmod(0o755)
     before = os.environ["PATH"]
     os.environ["PATH"] = f"{folder}:{before}"
     try:
-        yield away
+        yield
     finally:
         os.environ["PATH"] = before
+
+
+@contextmanager
+def commands_that_can_fail(folder: Path) -> Iterator[Path]:
+    """A squeue that fails, as where slurmctld is away, while a file exists; that file.
+
+    The first sbatch fails with what it says where slurmctld does not answer in time.
+    """
+    away, tried = folder / "away", folder / "tried"
+    with before_commands(
+        folder,
+        squeue=f"[ -e {away} ] && {{ date +%s >> {away}; exit 1; }}",
+        sbatch=f"[ -e {tried} ] || {{ touch {tried}; echo '{SUBMISSION_FAILED}' >&2; exit 1; }}",
+    ):
+        yield away
 
 
 def script_of(run: Run, rule: str) -> psutil.Process | None:
@@ -262,11 +269,34 @@ def test_a_run_that_was_killed_ends_its_jobs_before_it_goes_on(
 
     assert run.ends_well(), run.said[-6000:]
     assert "has not ended well; its lock of results/small is removed" in run.said
-    assert f"note: 1 jobs of a run of results/small that was killed are still in SLURM ({left.number})" in run.said
+    assert f"note: 1 jobs of a run of results/small that was broken off are still in SLURM ({left.number})" in run.said
     first, second = jobs(cluster, run.folder)
     assert first.ended <= second.began
     assert second.state == "COMPLETED"
     log = (run.results / "logs/train_base/base/seed-0.log").read_text(encoding="utf-8")
     assert "going on from step " in log
     assert weights(run) == calm
+    assert not (run.folder / ".snakemake/runs/small.slurm").exists()
+
+
+def test_a_run_that_is_interrupted_leaves_no_job(root: Path, tmp_path: Path, cluster: Cluster) -> None:
+    """By itself the executor would go on submitting, and leave what it has submitted then to itself."""
+    names = ("tempcompass", "mmvu", "minerva", "mvbench")
+    run = small(root, tmp_path / "copy", *(f"results/small/raw/benchmarks/{name}" for name in names))
+    with before_commands(tmp_path / "bin", sbatch="sleep 2", squeue="sleep 1"), run.running() as process:
+        wait_for(lambda: "has been submitted" in run.said, process)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=120) != 0
+    assert "Terminating processes on user request" in run.said
+    first = jobs(cluster, run.folder)
+    assert 1 <= len(first) < len(names)
+    ends = time.monotonic() + 60
+    while any(job.state in ("PENDING", "RUNNING", "COMPLETING") for job in jobs(cluster, run.folder)):
+        assert time.monotonic() < ends, "a job is left"
+        time.sleep(0.5)
+
+    assert run.ends_well(), run.said[-6000:]
+    again = jobs(cluster, run.folder)[len(first) :]
+    assert [job.state for job in again] == ["COMPLETED"] * len(names)
+    assert max(job.ended for job in jobs(cluster, run.folder)[: len(first)]) <= min(job.began for job in again)
     assert not (run.folder / ".snakemake/runs/small.slurm").exists()

@@ -7,6 +7,7 @@ import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ class Plan:
         free: bytes that the disk of the results has.
         memory: by rule, the bytes that its trainings need of each GPU.
         retries: how often a job comes again in one run.
+        unknown: the site's kind of GPU, if nothing is known of it.
     """
 
     gpu: str
@@ -99,6 +101,7 @@ class Plan:
     free: float
     memory: Mapping[str, float]
     retries: int
+    unknown: str | None = None
 
     @property
     def gpu_hours(self) -> float:
@@ -145,9 +148,12 @@ def _plan(workflow: Any, site: Site) -> Plan:
     assumed = read_assumptions()
     gpu = assumed.gpu(site.gpu_type)
     sizes = {hub: known.gigabytes * 1e9 for hub, known in plan.sources.table.items() if known.gigabytes}
-    costs = (
-        Costs(assumed, gpu, Path(plan.results), plan.adapters(), sizes) if plan.config.data.source == "hub" else None
-    )
+    is_paper = plan.config.data.source == "hub"  # which the model is about
+
+    @cache
+    def costs_on(kind: str) -> Costs:
+        return Costs(assumed, kind, Path(plan.results), plan.adapters(), sizes)
+
     dag = workflow.dag
     ordered = [job for level in dag.toposorted() for job in level if not job.rule.norun and job.output]
     memory = require_layouts(plan, (job for job in ordered if dag.needrun(job)))
@@ -155,40 +161,50 @@ def _plan(workflow: Any, site: Site) -> Plan:
     jobs = []
     for job in ordered:
         gpus, runtime = math.prod(gpus_of(job.resources)), job.resources.get("runtime")
-        seen = Job(job.rule.name, job.params, [*map(str, job.input)], dict(job.wildcards.items()), gpus, job.threads)
         is_done = not dag.needrun(job)
+        ran = record.read(str(job.output[0])) if is_done else None
+        # What a job took is held against what the model says of the GPUs that it had then.
+        had, kind = (ran.circumstances.gpus, assumed.gpu(ran.circumstances.device)) if ran else (0, gpu)
+        seen = Job(
+            job.rule.name, job.params, [*map(str, job.input)], dict(job.wildcards.items()), had or gpus, job.threads
+        )
         jobs.append(
             Planned(
                 stage=Path(str(job.rule.snakefile)).stem.partition("_")[0],
                 rule=job.rule.name,
                 gpus=gpus,
                 limit=runtime / 60 if isinstance(runtime, int) else None,
-                cost=costs.of(seen) if costs else None,
+                cost=costs_on(kind if had else gpu).of(seen) if is_paper else None,
                 is_done=is_done,
-                measured=_measured(job) if is_done else None,
+                measured=_measured(job.benchmark, ran) if is_done else None,
                 after=[numbers[other] for other in dag.dependencies[job] if other in numbers],
             )
         )
     there = next(path for path in Path(plan.results).absolute().parents if path.exists())
     retries = workflow.execution_settings.retries
-    return summed(jobs, gpu, shutil.disk_usage(there).free, memory, retries)
+    unknown = site.gpu_type if site.gpu_type and not assumed.known_gpu(site.gpu_type) else None
+    return summed(jobs, gpu, shutil.disk_usage(there).free, memory, retries, unknown)
 
 
-def _measured(job: Any) -> float | None:
+def _measured(benchmark: str | None, ran: record.Record | None) -> float | None:
     """Seconds that Snakemake has measured of a job; of one that went on after it was broken off, those of all its attempts."""
     try:
-        last = float(json.loads(Path(job.benchmark or "").read_text(encoding="utf-8").splitlines()[-1])["s"])
+        last = float(json.loads(Path(benchmark or "").read_text(encoding="utf-8").splitlines()[-1])["s"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    known = record.read(str(job.output[0]))
-    return last if known is None else max(last, known.circumstances.seconds)
+    return last if ran is None else max(last, ran.circumstances.seconds)
 
 
 # --- corrected and summed ---------------------------------------------------------------------------------------------
 
 
 def summed(
-    jobs: Sequence[Planned], gpu: str, free: float, memory: Mapping[str, float] | None = None, retries: int = 0
+    jobs: Sequence[Planned],
+    gpu: str,
+    free: float,
+    memory: Mapping[str, float] | None = None,
+    retries: int = 0,
+    unknown: str | None = None,
 ) -> Plan:
     """The jobs by rule; the seconds of those that are to run are the model's, times what done jobs like them have shown.
 
@@ -198,6 +214,7 @@ def summed(
         free: bytes that the disk has.
         memory: by rule, the bytes that its trainings need of each GPU.
         retries: how often a job comes again in one run.
+        unknown: the site's kind of GPU, if nothing is known of it.
     """
     by_rule: dict[tuple[str, str], list[int]] = {}
     for number, job in enumerate(jobs):
@@ -234,7 +251,7 @@ def summed(
                 times=math.ceil(hours[known[-1]] / limit) if known and limit else 1,
             )
         )
-    return Plan(gpu, lines, _longest_way(jobs, hours), free, memory or {}, retries)
+    return Plan(gpu, lines, _longest_way(jobs, hours), free, memory or {}, retries, unknown)
 
 
 def _factor(jobs: Sequence[Planned], alike: str) -> float:
@@ -286,6 +303,10 @@ def told(plan: Plan) -> str:
     ]
     if plan.gpu_hours:
         lines.append(f"GPU-hours are those of {plan.gpu.upper()}s.")
+        if plan.unknown:
+            lines.append(
+                f"Nothing is known of {plan.unknown} (video_r2/planning/assumptions.yaml): other hours, and memory is not checked."
+            )
     if plan.memory:
         each = ", ".join(f"{needed / 2**30:.0f} GiB for {rule}" for rule, needed in plan.memory.items())
         lines.append(f"Of each GPU's memory a training needs about {each}.")

@@ -56,7 +56,9 @@ def trace(target: str, follow: Follow = lambda record, path: True) -> Chain:
     """
     first = read(target)
     if first is None and not Path(target).exists():
-        raise UserError("is not there", file=target, cure="make it first: snakemake --profile PROFILE all, or the file alone")
+        raise UserError(
+            "is not there", file=target, cure="make it first: snakemake --profile PROFILE all, or the file alone"
+        )
     if first is None:
         raise UserError(
             "has no record of how it came about",

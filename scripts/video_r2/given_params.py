@@ -1,0 +1,66 @@
+"""What a run gives its jobs, noted when it begins: each job's own Snakemake reads configuration and code anew, maybe edited.
+
+The run's Snakemake would record the parameters that it began with, and take a result of others for theirs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from video_r2.errors import UserError
+from video_r2.files import replacing
+from video_r2.state import NO_EFFECT
+
+NAME = "params.json"  # beside the states of an experiment's jobs: by a job's first output, a digest of each parameter
+
+
+def note_params(states: str | Path, workflow: Any) -> None:
+    """Note, before the first job of a run begins, the parameters of all.
+
+    Raises:
+        OSError: if the note cannot be written, as on a full disk.
+    """
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.output]
+    note = Path(states) / NAME
+    with replacing(note) as temporary:
+        noted = {str(job.output[0]): _digests(job.params) for job in jobs}
+        temporary.write_text(json.dumps(noted, sort_keys=True), encoding="utf-8")
+
+
+def forget_params(states: str | Path) -> None:
+    """The run has ended."""
+    (Path(states) / NAME).unlink(missing_ok=True)
+
+
+def require_given(job: Any) -> None:
+    """Stop a job that was not given what its run began with.
+
+    Raises:
+        UserError: naming the parameters.
+    """
+    output = Path(str(job.output[0]))
+    note = Path(*output.parts[:2], "state", NAME)  # results/<experiment>
+    try:
+        given = json.loads(note.read_text(encoding="utf-8"))[str(output)]
+    except (OSError, ValueError, LookupError):
+        return  # of a job that is run by itself
+    now = _digests(job.params)
+    edited = sorted(name for name in {*given, *now} if given.get(name) != now.get(name))
+    if edited:
+        raise UserError(
+            f"the code or the configuration of {job.rule} has been edited since this run began ({', '.join(edited)}), which "
+            "would take its result for that of the one before",
+            cure="run again when the other jobs have ended",
+        )
+
+
+def _digests(params: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _digest(value) for name, value in params.items() if name not in NO_EFFECT}
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
