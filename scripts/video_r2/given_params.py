@@ -15,6 +15,8 @@ from video_r2.errors import UserError
 from video_r2.files import replacing
 from video_r2.state import NO_EFFECT
 
+# They tell of the disk and of packages, which are as the job finds them, however it was called.
+FOUND = frozenset({"raw", "environment"})
 NAME = "params.json"  # beside the states of an experiment's jobs: by a job's first output, a digest of each parameter
 
 
@@ -59,7 +61,7 @@ def require_given(job: Any) -> None:
 
 
 def _digests(params: Mapping[str, Any]) -> dict[str, str]:
-    return {name: _digest(value) for name, value in params.items() if name not in NO_EFFECT}
+    return {name: _digest(value) for name, value in params.items() if name not in NO_EFFECT | FOUND}
 
 
 def _digest(value: Any) -> str:

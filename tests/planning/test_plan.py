@@ -6,14 +6,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from job_files import leave_record
 from repository_copy import copy_repository
 
+from video_r2.planning.assumptions import read_assumptions
 from video_r2.planning.costs import Cost
-from video_r2.planning.plan import Planned, summed, told
+from video_r2.planning.plan import Planned, gpus_had, summed, told
 
 
 def job(rule: str = "predict", **more: Any) -> Planned:
@@ -140,6 +142,29 @@ def test_a_runs_own_benchmark_files_correct_the_model(
     leave_record(raw / "mmvu", before=225)
     (line,) = json.loads(subprocess.check_output(command, cwd=folder, text=True))["lines"]
     assert line["factor"] == pytest.approx(2, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "device", "expected"),
+    [
+        (1, "NVIDIA A100-SXM4-80GB", (1, "a100")),
+        (8, "NVIDIA H100 80GB HBM3", (8, "h100")),
+        (2, "Tesla V100", (2, "a100")),
+        (0, "Intel Xeon", None),
+    ],
+)
+def test_what_a_job_took_is_held_against_the_gpus_that_it_had(
+    gpus: int, device: str, expected: tuple[int, str] | None
+) -> None:
+    """Answers took 50 minutes on one GPU: with eight from now on, the others are not to be told to take as long."""
+    ran: Any = SimpleNamespace(circumstances=SimpleNamespace(gpus=gpus, device=device))
+    assert gpus_had(ran, read_assumptions()) == expected
+    assert gpus_had(None, read_assumptions()) is None
+
+
+def test_gpus_that_nothing_is_known_of_are_told() -> None:
+    said = told(summed([job()], "a100", free=1e12, unknown="v100"))
+    assert "GPU-hours are those of A100s.\nNothing is known of v100" in said
 
 
 @pytest.mark.parametrize(

@@ -300,3 +300,20 @@ def test_a_run_that_is_interrupted_leaves_no_job(root: Path, tmp_path: Path, clu
     assert [job.state for job in again] == ["COMPLETED"] * len(names)
     assert max(job.ended for job in jobs(cluster, run.folder)[: len(first)]) <= min(job.began for job in again)
     assert not (run.folder / ".snakemake/runs/small.slurm").exists()
+
+
+def test_a_job_is_refused_settings_that_its_run_did_not_begin_with(
+    root: Path, tmp_path: Path, cluster: Cluster
+) -> None:
+    """It reads them anew on its node; Snakemake would take what it makes for a result of the ones before."""
+    run = small(root, tmp_path / "copy", BENCHMARK)
+    overlay = run.folder / OVERLAYS[1]
+    before = overlay.read_text(encoding="utf-8")
+    edit = f"sed -i 's/benchmark_questions: 20/benchmark_questions: 9/' {overlay}"
+    with before_commands(tmp_path / "bin", sbatch=edit):
+        assert not run.ends_well("--retries", "0")
+    assert "of generate_benchmark has been edited since this run began (world)" in run.said
+    assert not (run.folder / BENCHMARK).exists()
+    overlay.write_text(before, encoding="utf-8")
+    assert run.ends_well(), run.said[-6000:]
+    assert not (run.results / "state/params.json").exists()

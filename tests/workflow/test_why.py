@@ -226,6 +226,12 @@ def test_what_a_job_lost_before_its_run_was_killed_is_made_again(root: Path, tmp
     assert not (folder / RAW).exists()
     told = "not finished: a run that was to make it has ended before"
     assert f"{told}\n  generate_benchmark: {RAW}\n" in why(folder, *targets, *SMOKE)
+    # Also where the note of it is damaged, as by a power failure.
+    note = folder / "results/smoke/state/unfinished.json"
+    whole = note.read_bytes()
+    for damaged in (b"", whole[:100], whole.replace(b"tempcompass", b"tempcompasz")):
+        note.write_bytes(damaged)
+        assert f"{told}\n  generate_benchmark: {RAW}\n" in why(folder, *targets, *SMOKE)
     before = (folder / QUESTIONS).stat().st_mtime_ns
     snakemake(folder, *targets, *SMOKE)
     assert (folder / RAW).exists()
@@ -237,11 +243,42 @@ def test_what_a_job_lost_before_its_run_was_killed_is_made_again(root: Path, tmp
 def test_a_record_that_was_not_written_to_its_end_is_no_record(made: Path) -> None:
     name = base64.urlsafe_b64encode(QUESTIONS.encode()).decode()
     record = made / ".snakemake/metadata" / name
-    with record.open("r+b") as file:
-        file.truncate(100)
-    assert why(made, QUESTIONS, *SMOKE).splitlines()[0].startswith("not finished")
+    whole = record.read_bytes()
+    for damaged in (whole[:100], whole[:100] + bytes(50) + whole[150:]):
+        record.write_bytes(damaged)
+        assert why(made, QUESTIONS, *SMOKE).splitlines()[0].startswith("not finished")
     snakemake(made, QUESTIONS, *SMOKE)
     assert why(made, QUESTIONS, *SMOKE) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "is_refused"),
+    [
+        ("profiles/local/smoke.yaml", "benchmark_questions: 20", "benchmark_questions: 9", False),
+        ("scripts/video_r2/data/miniature_benchmarks.py", "\ndef ", "\nEDITED = 1\n\n\ndef ", False),
+        ("scripts/generate_benchmark.py", "Path(job.output.raw)", "Path(str(job.output.raw))", True),
+    ],
+)
+def test_what_is_edited_while_a_run_goes_on_makes_no_result_that_is_taken_for_another(
+    root: Path, tmp_path: Path, file: str, old: str, new: str, is_refused: bool
+) -> None:
+    """Settings are those that the run began with; on a cluster a job is refused others (tests/slurm/test_cluster.py)."""
+    folder = copy_repository(root, tmp_path)
+    targets = [RAW, RAW.replace("tempcompass", "mvbench")]
+    before = (folder / file).read_text(encoding="utf-8")
+    assert old in before
+    with (folder / "said").open("w") as said:
+        command = [sys.executable, "-m", "snakemake", *targets, *SMOKE, "--cores", "1"]
+        process = subprocess.Popen(command, cwd=folder, stdout=said, stderr=said)
+        wait_until(lambda: "encoding videos" in (folder / "said").read_text(encoding="utf-8"))
+        (folder / file).write_text(before.replace(old, new, 1), encoding="utf-8")
+        code = process.wait(timeout=300)
+    (folder / file).write_text(before, encoding="utf-8")
+    refused = "error: the code of generate_benchmark has been edited since this run began"
+    assert (code, refused in (folder / "said").read_text(encoding="utf-8")) == (is_refused, is_refused)
+    assert sum((folder / target).exists() for target in targets) == (1 if is_refused else 2)
+    snakemake(folder, *targets, *SMOKE)
+    assert why(folder, *targets, *SMOKE) == NOTHING
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 120) -> None:

@@ -15,7 +15,7 @@ from video_r2.before_run import require_layouts
 from video_r2.dry_run import dry_run
 from video_r2.errors import UserError
 from video_r2.gpus import gpus_of
-from video_r2.planning.assumptions import read_assumptions
+from video_r2.planning.assumptions import Assumptions, read_assumptions
 from video_r2.planning.costs import Cost, Costs, Job
 from video_r2.provenance import record
 from video_r2.site import Site
@@ -163,18 +163,15 @@ def _plan(workflow: Any, site: Site) -> Plan:
         gpus, runtime = math.prod(gpus_of(job.resources)), job.resources.get("runtime")
         is_done = not dag.needrun(job)
         ran = record.read(str(job.output[0])) if is_done else None
-        # What a job took is held against what the model says of the GPUs that it had then.
-        had, kind = (ran.circumstances.gpus, assumed.gpu(ran.circumstances.device)) if ran else (0, gpu)
-        seen = Job(
-            job.rule.name, job.params, [*map(str, job.input)], dict(job.wildcards.items()), had or gpus, job.threads
-        )
+        on, kind = gpus_had(ran, assumed) or (gpus, gpu)
+        seen = Job(job.rule.name, job.params, [*map(str, job.input)], dict(job.wildcards.items()), on, job.threads)
         jobs.append(
             Planned(
                 stage=Path(str(job.rule.snakefile)).stem.partition("_")[0],
                 rule=job.rule.name,
                 gpus=gpus,
                 limit=runtime / 60 if isinstance(runtime, int) else None,
-                cost=costs_on(kind if had else gpu).of(seen) if is_paper else None,
+                cost=costs_on(kind).of(seen) if is_paper else None,
                 is_done=is_done,
                 measured=_measured(job.benchmark, ran) if is_done else None,
                 after=[numbers[other] for other in dag.dependencies[job] if other in numbers],
@@ -184,6 +181,13 @@ def _plan(workflow: Any, site: Site) -> Plan:
     retries = workflow.execution_settings.retries
     unknown = site.gpu_type if site.gpu_type and not assumed.known_gpu(site.gpu_type) else None
     return summed(jobs, gpu, shutil.disk_usage(there).free, memory, retries, unknown)
+
+
+def gpus_had(ran: record.Record | None, assumed: Assumptions) -> tuple[int, str] | None:
+    """Number and kind of the GPUs that a done job had, against which its time is to be held; None if it is not known."""
+    if ran is None or not ran.circumstances.gpus:
+        return None
+    return ran.circumstances.gpus, assumed.gpu(ran.circumstances.device)
 
 
 def _measured(benchmark: str | None, ran: record.Record | None) -> float | None:
@@ -305,7 +309,8 @@ def told(plan: Plan) -> str:
         lines.append(f"GPU-hours are those of {plan.gpu.upper()}s.")
         if plan.unknown:
             lines.append(
-                f"Nothing is known of {plan.unknown} (video_r2/planning/assumptions.yaml): other hours, and memory is not checked."
+                f"Nothing is known of {plan.unknown} (video_r2/planning/assumptions.yaml): it takes other hours, and memory is "
+                "not checked."
             )
     if plan.memory:
         each = ", ".join(f"{needed / 2**30:.0f} GiB for {rule}" for rule, needed in plan.memory.items())
