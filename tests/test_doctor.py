@@ -236,7 +236,11 @@ old|up|2|infinite|gpu:4"""
         ("{gpu_partition: old, training_gpus: 4, max_hours: 12}", []),
         (
             "{partition: cpus, gpu_partition: 'gpu,gpus'}",
-            ["there is no partition cpus", "there is no partition gpus"],
+            [
+                "there is no partition cpus",
+                "there is no partition gpus",
+                "partition gpu takes no job above 48 h, and train_grpo asks for 60 h",
+            ],
         ),
         ("{max_hours: 12}", ["partition cpu has no GPUs"]),  # jobs with GPUs go to the default as well
         ("{gpu_partition: gpu, gpu_type: v100, max_hours: 12}", ["no GPU of partition gpu is of type v100"]),
@@ -253,6 +257,10 @@ old|up|2|infinite|gpu:4"""
             ],
         ),
         ("{gpu_partition: gpu, max_hours: 12, account: labs}", ["account labs is not yours"]),
+        (
+            "{partition: cpu, gpu_partition: old, training_gpus: 4}",
+            [],
+        ),  # no rule without GPUs asks for more than 12 hours
         ("{gpu_typ: a100}", ["these settings cannot be used:\n  gpu_typ: there is no such key"]),
     ],
 )

@@ -7,11 +7,14 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from video_r2.errors import UserError
+from video_r2.files import read_yaml
 from video_r2.findings import Finding, Level, output
 from video_r2.site import FILE, Site, read_site
 
+PROFILE = Path(__file__).parents[2] / "profiles" / "slurm" / "config.yaml"
 SINFO = ["sinfo", "--noheader", "--format=%P|%a|%D|%l|%G"]
 
 
@@ -105,17 +108,30 @@ def _partitions(site: Site, nodes: list[Nodes]) -> Iterator[Finding]:
             yield Finding("wrong", f"there is no partition {missing}", f"{FILE}: {key}; sinfo lists {_listed(names)}")
     with_gpus = _used(site.gpu_partition or site.partition, nodes)
     limits = {each.partition: each.limit for each in [*_used(site.partition, nodes), *with_gpus]}
+    asked = {each.partition: _longest_job(with_gpus=False) for each in _used(site.partition, nodes)}
+    asked |= {each.partition: _longest_job(with_gpus=True) for each in with_gpus}
     for name, limit in limits.items():
         what, cure = (
             f"partition {name} takes no job above {limit or 0:g} h",
             f"{FILE}: max_hours: {max(int(limit or 0), 1)}",
         )
-        if limit is not None and site.max_hours is None:
-            yield Finding("note", what, f"{cure}, if a rule asks for more (profiles/slurm/config.yaml)")
+        rule, hours = asked[name]
+        if limit is not None and site.max_hours is None and hours > limit:
+            yield Finding("wrong", f"{what}, and {rule} asks for {hours:g} h", cure)
         elif limit is not None and site.max_hours is not None and site.max_hours > limit:
             yield Finding("wrong", f"{what}, and max_hours is {site.max_hours}", cure)
     if with_gpus:
         yield from _gpus(site, with_gpus)
+
+
+def _longest_job(with_gpus: bool) -> tuple[str, float]:
+    """The rule that asks for the most hours, of those with GPUs or without, and how many."""
+    asked = {}
+    for rule, resources in read_yaml(PROFILE)["set-resources"].items():
+        minutes = re.search(r"site\.minutes\((\d+)\)", str(resources.get("runtime")))
+        if minutes and ("site.on_gpus" in str(resources.get("<"))) is with_gpus:
+            asked[rule] = int(minutes[1]) / 60
+    return max(asked.items(), key=lambda of: of[1])
 
 
 def _gpus(site: Site, nodes: list[Nodes]) -> Iterator[Finding]:
@@ -126,6 +142,10 @@ def _gpus(site: Site, nodes: list[Nodes]) -> Iterator[Finding]:
         return
     if site.gpu_type and site.gpu_type not in kinds:
         cure = f"sinfo lists {_listed(kinds - {''})}" if kinds - {""} else "sinfo lists no types: leave it out"
+        if any("-" in kind for kind in kinds):
+            cure += (
+                "; one with a hyphen cannot be named: leave it out, and set gpu_constraint if there are several kinds"
+            )
         yield Finding("wrong", f"no GPU of partition {where} is of type {site.gpu_type}", f"{FILE}: gpu_type; {cure}")
         return
     most = max(each.gpus.get(site.gpu_type, 0) if site.gpu_type else sum(each.gpus.values()) for each in nodes)

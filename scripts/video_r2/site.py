@@ -36,7 +36,9 @@ class Site(Section):
     partition: Word | None = Field(None, description="Partition of jobs without GPU (sbatch -p).")
     gpu_partition: Word | None = Field(None, description="Partition of jobs with GPUs, if another.")
     gpu_type: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$")] | None = Field(
-        None, description="Type of the GPUs (a100 in sbatch --gpus=a100:8), where the cluster has several."
+        None,
+        description="Type of the GPUs (a100 in sbatch --gpus=a100:8), where the cluster has several; where its name has a "
+        "hyphen, which the executor does not take: gpu_constraint.",
     )
     gpu_constraint: Word | None = Field(
         None, description="Feature of the nodes with GPUs (sbatch -C), where it tells the GPUs apart."
@@ -89,6 +91,8 @@ def read_site() -> Site:
         if named:
             raise UserError("there is no such file", file=path, cure=f"mend or unset {VARIABLE}")
         return Site()
+    if not path.is_file():
+        raise UserError("is no file", file=path, cure=f"see {EXAMPLE}")
     return checked(Site, _as_written(path), str(path), cure=f"see {EXAMPLE}")
 
 

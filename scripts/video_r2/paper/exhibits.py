@@ -188,6 +188,11 @@ def cells(
     return pd.DataFrame(rows, columns=CELLS)
 
 
+def unlike_averages(header: Header, published: Header) -> list[str]:
+    """Averages that are over other benchmarks here than as published."""
+    return [average for average in AVERAGES if set(header.members(average)) != set(published.members(average))]
+
+
 def lacking(scores: pd.DataFrame, study: Study) -> list[str]:
     """Benchmarks whose accuracy lacks parts (tasks, types, tracks) that its published average is over, with how many it has."""
     found = []

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from video_r2.metrics.differences import Place, differences_of
-from video_r2.paper.exhibits import AVERAGES, HELDOUT, METRIC_LABELS, Header, rows_of
+from video_r2.paper.exhibits import AVERAGES, HELDOUT, METRIC_LABELS, Header, rows_of, unlike_averages
 from video_r2.paper.figures import BoxStatistics
 from video_r2.paper.tables import Block, Column, Row, Sheet, Value
 
@@ -65,7 +65,7 @@ def released_sheet(pairs: pd.DataFrame, header: Header, published: Header, lacki
         published: those of the published numbers.
         lacking: as in the main table.
     """
-    unlike = _unlike_averages(header, published)
+    unlike = unlike_averages(header, published)
     marks = dict.fromkeys(unlike, UNLIKE)
     blocks = []
     for metric, members in pairs.groupby("metric", sort=False):
@@ -82,13 +82,8 @@ def released_sheet(pairs: pd.DataFrame, header: Header, published: Header, lacki
     return Sheet("The released checkpoints", "Checkpoint", _benchmark_columns(header, ranked=False), blocks, notes)
 
 
-def _unlike_averages(header: Header, published: Header) -> list[str]:
-    """Averages that are over other benchmarks here than as published."""
-    return [average for average in AVERAGES if set(header.members(average)) != set(published.members(average))]
-
-
 def _unlike_note(header: Header, published: Header) -> str:
-    unlike = _unlike_averages(header, published)
+    unlike = unlike_averages(header, published)
     sizes = [f"{average} {len(header.members(average))} and {len(published.members(average))}" for average in unlike]
     return (
         f"{UNLIKE}: not to be compared, over other benchmarks here than as published ({', '.join(sizes)})."
@@ -298,7 +293,7 @@ def reproduction_sheet(pairs: pd.DataFrame, header: Header, published: Header, l
         lacking: as in the main table.
     """
     unlike = dict.fromkeys(("published", "value"), UNLIKE)
-    marked = dict.fromkeys(_unlike_averages(header, published), unlike)
+    marked = dict.fromkeys(unlike_averages(header, published), unlike)
     columns = [
         Column("metric", "Metric"),
         Column("column", "Average"),

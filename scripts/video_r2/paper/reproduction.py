@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from video_r2.paper.exhibits import AVERAGES, Study, rows_of
+from video_r2.paper.exhibits import AVERAGES, Study, rows_of, unlike_averages
 from video_r2.paper.reported import Reported
 
 PAIRS = [
@@ -30,7 +30,8 @@ def beside_published(cells: pd.DataFrame, study: Study, reported: Reported) -> p
 
     Rows of the ablation are paired by what they are made of and how they are asked, those of the main table and of the
     heat maps by their label. A step is the difference from the row before in the same column; that the experiments may
-    differ in size is why the direction of steps is compared, and not only their values.
+    differ in size is why the direction of steps is compared, and not only their values. Whether it agrees is left open where an
+    average is over other benchmarks than the published one.
 
     Args:
         cells: computed cells of accuracy, tac and vas_judge.
@@ -43,7 +44,9 @@ def beside_published(cells: pd.DataFrame, study: Study, reported: Reported) -> p
     for exhibit, published in (("Main table", reported.main), ("TAC", reported.tac), ("VAS", reported.vas)):
         matches = {label: by_label[label] for label in dict.fromkeys(published["label"]) if label in by_label}
         found += _paired(cells, published, matches, exhibit)
-    return pd.DataFrame(found, columns=PAIRS).astype({"agrees": object})
+    pairs = pd.DataFrame(found, columns=PAIRS).astype({"agrees": object})
+    pairs.loc[pairs["column"].isin(unlike_averages(study.header, reported.header)), "agrees"] = None
+    return pairs
 
 
 def released_beside_published(cells: pd.DataFrame, reported: Reported) -> pd.DataFrame:
