@@ -24,7 +24,9 @@ def named_versions(stem: Path) -> Mapping[str, str]:
     )
     python = {"python_version": of_conda["python"], "python_full_version": of_conda["python"]}
     script = stem.with_suffix(".post-deploy.sh")
-    lines = re.findall(r"^[\w.-]+==.+(?= \\$)", script.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = script.read_text(encoding="utf-8")
+    lines = re.findall(r"^[\w.-]+==.+(?= \\$)", text, flags=re.MULTILINE)
+    built = dict(re.findall(r"'([\w.-]+)==(\S+) --hash=", text))  # from source, such as flash-attn
     locked = {
         entry.name: str(entry.specifier).removeprefix("==")
         for entry in map(Requirement, lines)
@@ -34,7 +36,7 @@ def named_versions(stem: Path) -> Mapping[str, str]:
     names = [name for line in named if (name := line.partition("#")[0].strip())]
     if missing := [name for name in names if name not in locked]:
         raise UserError(f"{', '.join(missing)}: not installed", file=script, cure="make lock-environments")
-    return of_conda | {name: locked[name] for name in names}
+    return of_conda | {name: locked[name] for name in names} | built
 
 
 @cache

@@ -272,6 +272,8 @@ def test_packages_and_captions_are_part_of_what_a_result_depends_on(plan: Plan, 
     packages = plan.environment("train")
     assert packages["python"] == "3.11"
     assert packages["trl"] == "1.16.0"
+    assert packages["flash-attn"] == plan.environment("predict")["flash-attn"] == "2.8.3.post2"
+    assert "flash-attn" not in plan.environment("score")
     assert "jinja2" not in packages
     assert plan.captions().keys() == {path.stem for path in (root / "workflow/report").glob("*.rst")}
 
