@@ -6,9 +6,11 @@ not count; of those that are `ancient`, the time alone does not count.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, wraps
 from typing import Any
 
+from snakemake.dag import DAG
 from snakemake.persistence import PersistenceBase
 
 from video_r2.state import without_effect
@@ -25,3 +27,36 @@ def leave_out_uncompared() -> None:
         return [path for path in paths if path not in left_out] if left_out else paths
 
     PersistenceBase._input = compared
+
+
+@cache
+def look_behind_ancient() -> None:
+    """Have Snakemake see what else has changed of a job that waits for another by `ancient` inputs alone.
+
+    It takes all that comes after a job that is to run for made again with it, and looks no further; then it leaves out what is only
+    to wait for that job. With other settings, that was made by the run after this one only.
+    """
+    walk = DAG.bfs
+
+    @wraps(walk)
+    def walk_what_counts(
+        self: Any, direction: Any, *jobs: Any, stop: Callable[[Any], bool] = lambda job: False
+    ) -> Iterator[Any]:
+        return walk(self, _ByMoreThanAncient(direction) if direction is self.depending else direction, *jobs, stop=stop)
+
+    DAG.bfs = walk_what_counts
+
+
+class _ByMoreThanAncient:
+    """The jobs that come after a job, without those that only wait for it.
+
+    Args:
+        depending: by job, the files that each other job takes of it.
+    """
+
+    def __init__(self, depending: Mapping[Any, Mapping[Any, set[Any]]]) -> None:
+        self._depending = depending
+
+    def __getitem__(self, job: Any) -> dict[Any, set[Any]]:
+        others = self._depending[job].items()
+        return {other: files for other, files in others if not all(file.is_ancient for file in files)}

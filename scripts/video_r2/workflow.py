@@ -12,7 +12,7 @@ from typing import Any
 from video_r2 import code_digest, config, sections
 from video_r2.checksums import NotedChecksums
 from video_r2.data.benchmark_columns import ADAPTERS
-from video_r2.data.sources import Source, Sources, merge_records
+from video_r2.data.sources import FIRST, Source, Sources, merge_records
 from video_r2.errors import UserError
 from video_r2.files import read_yaml
 from video_r2.packages import named_versions, used_version
@@ -163,7 +163,15 @@ class Plan:
         kind = self.config.judge.kind
         if kind == "rules":
             return {"kind": kind}
-        return {"kind": "llm" if self.config.semantics == "reference" else kind, "model": self.config.judge.model}
+        who = {"kind": "llm" if self.config.semantics == "reference" else kind, "model": self.config.judge.model}
+        return who if self._judge_version is None else {**who, "version": self._judge_version}
+
+    @cached_property
+    def _judge_version(self) -> str | None:
+        """Which of the judge's model jobs serve, if it is not the first that was fetched: whose name says enough."""
+        source = self.judge_source
+        order = FIRST if source is None else self.order(source)
+        return None if order == FIRST else order
 
     def judge_service(self, wildcards: Any, input: Any) -> dict[str, Any]:
         """How the judge's server is reached or started, where its answers and logs are kept: nothing that a result depends on.

@@ -185,7 +185,9 @@ def test_the_model_that_jobs_serve_is_fetched_before_them_and_is_the_same_judge(
         assert "Nothing to be done" in made.snakemake("--dry-run")
         (tmp_path / "aside").rename(folder)
 
-        # Moved on purpose, it is fetched again; the scores stay those of the judge of this name.
+        # Moved on purpose, it is another judge, which is fetched and asked anew.
         repository.files["config.json"] = b"{ }"
         write_lock(lock, {"owner/judge@main": Pinned("model", repository.commit(), {})})
-        assert made.would_run() == {"fetch_judge"}
+        assert made.would_run() >= {"fetch_judge", "score_tac"}
+        made.snakemake(hub=hub.address)
+        assert made.would_run() == set()

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def make_judge(
-    settings: config.Judge, semantics: config.Semantics = "corrected", server: JudgeServer | None = None
+    settings: config.Judge,
+    semantics: config.Semantics = "corrected",
+    server: JudgeServer | None = None,
+    version: str = "",
 ) -> Judge:
     """Make the judge that the configuration names.
 
@@ -25,10 +28,11 @@ def make_judge(
         semantics: how a model is asked whether a trace and its answer are consistent (see `llm.LLMJudge`); as released it is
             asked everything.
         server: to be started once it is needed, where there is no address.
+        version: of the model, where its name does not say enough: replies of others are not taken from the cache.
     """
     if settings.kind == "rules":
         return RuleJudge()
-    model = LLMJudge(settings, semantics, server=server)
+    model = LLMJudge(settings, semantics, server=server, version=version)
     return model if settings.kind == "llm" or semantics == "reference" else CascadeJudge(model)
 
 
@@ -36,18 +40,20 @@ def judge_of(job: Job, shared: Address | None = None) -> Judge:
     """The judge of a rule's job; to be closed, since a server may live with it.
 
     Args:
-        job: of its parameters `judge` says who judges, `judge_service` how a server is reached or started, and `semantics`
-            how it is asked.
+        job: of its parameters `judge` says who judges, and in which version, `judge_service` how a server is reached or
+            started, and `semantics` how it is asked.
         shared: address of a server, where several processes of a job share one; see `server.JudgeServer`.
     """
     service = dict(job.params.judge_service)
     logs, weights = service.pop("logs", ""), service.pop("weights", None)
-    settings = config.Judge.model_validate({**service, **job.params.judge})
+    who = dict(job.params.judge)
+    version = who.pop("version", "")
+    settings = config.Judge.model_validate({**service, **who})
     server = None
     if settings.serve is not None and settings.kind != "rules":
         log = Path(logs, job.rule, "/".join(map(str, job.wildcards)) + ".log")
         server = JudgeServer(settings.serve, settings.model, log, shared, weights)
-    return make_judge(settings, job.params.semantics, server)
+    return make_judge(settings, job.params.semantics, server, version)
 
 
 def gpus_of_server(params: Any) -> int:

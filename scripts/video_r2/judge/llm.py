@@ -60,6 +60,7 @@ class LLMJudge(Judge):
             within 0 and 10; else it is a JSON truth value, and a rating beyond 0 and 10 is none.
         wait: seconds before the first further attempt; it doubles from attempt to attempt.
         server: to be started for the first question that is not in the cache, where there is no address.
+        version: of the model, beside its name in the keys of the cache.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class LLMJudge(Judge):
         semantics: config.Semantics = "corrected",
         wait: float = 0.5,
         server: JudgeServer | None = None,
+        version: str = "",
     ) -> None:
         super().__init__()
         url = server.address.url if server else settings.url
@@ -77,6 +79,7 @@ class LLMJudge(Judge):
         self._url = url.rstrip("/")
         self._settings = settings
         self._semantics = semantics
+        self._version = {"version": version} if version else {}
         self._wait = wait
         self._cache = ReplyCache(settings.cache) if settings.cache else None
         if self._cache:
@@ -152,7 +155,7 @@ class LLMJudge(Judge):
     ) -> list[Answer | None]:
         """Answers to questions, by a prompt; the replies are JSON of a schema, or any text without one."""
         requests = [self._request(prompt, question, schema) for question in questions]
-        keys = [key_of(request) for request in requests]
+        keys = [key_of({**request, **self._version}) for request in requests]
         answers = {key: self._remembered(key, read) for key in keys}
         unknown = {key: request for key, request in zip(keys, requests, strict=True) if answers[key] is None}
         answers.update(self._fetch(unknown, read, len(questions)))
