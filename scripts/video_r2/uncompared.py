@@ -33,8 +33,8 @@ def leave_out_uncompared() -> None:
 def look_behind_ancient() -> None:
     """Have Snakemake see what else has changed of a job that waits for another by `ancient` inputs alone.
 
-    It takes all that comes after a job that is to run for made again with it, and looks no further; then it leaves out what is only
-    to wait for that job. With other settings, that was made by the run after this one only.
+    It takes all that comes after a job that is to run for made again with it, and looks no further; then it leaves out what
+    only waits for that job. With other settings, that was made by the run after this one.
     """
     walk = DAG.bfs
 
