@@ -27,6 +27,8 @@ KINDS = ("function", "class", "constant")
 WITHOUT_RESULTS = {
     *(f"video_r2.{module}" for module in ("code_digest", "code_meaning", "code_modules", "code_record")),
     *(f"video_r2.provenance.{module}" for module in ("attempts", "circumstances", "record")),
+    "video_r2.given_params",
+    "video_r2.gpus",
     "video_r2.checksums.sha256_of",
     "video_r2.files.replacing",
 }
