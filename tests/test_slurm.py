@@ -50,7 +50,8 @@ def left(tmp_path: Path) -> Jobs:
     return Jobs(tmp_path / "one.slurm", "results/one")
 
 
-def test_a_runs_name_is_kept_while_it_runs(commands: Path) -> None:
+def test_a_runs_name_is_kept_while_it_runs(commands: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm, "SETTLE", 0.0)
     of_run = Jobs(commands / "one.slurm", "results/one")
     of_run.begin(EXECUTOR)
     assert (commands / "one.slurm").read_text() == "video-r2_new\n"

@@ -21,6 +21,7 @@ from video_r2.errors import UserError
 EXECUTOR = "snakemake_executor_plugin_slurm"
 LEAVE = 180.0  # seconds that jobs have to save and leave, before they are cancelled
 END = 120.0  # seconds that SLURM has to end what is cancelled
+SETTLE = 5.0  # seconds that it may take SLURM to have done with jobs that have ended
 FORGOTTEN = 600.0  # seconds after which a job that SLURM does not know counts as failed
 LOOK = 1.0  # seconds between looks at jobs that are to end
 UNREACHED = 900.0  # seconds that a job is submitted again and again where SLURM cannot be reached
@@ -86,7 +87,7 @@ class Jobs:
         if self._name is None:
             return
         with suppress(UserError):
-            if not self._those_of(self._name):
+            if self._gone(self._name, SETTLE):
                 self._file.unlink(missing_ok=True)
 
     def _end_those_of(self, name: str) -> None:
