@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, wraps
 from typing import Any
 
-from snakemake.dag import DAG
 from snakemake.persistence import PersistenceBase
 
 from video_r2.state import without_effect
@@ -36,6 +35,8 @@ def look_behind_ancient() -> None:
     It takes all that comes after a job that is to run for made again with it, and looks no further; then it leaves out what
     only waits for that job. With other settings, that was made by the run after this one.
     """
+    from snakemake.dag import DAG  # at the top it would be the first of a circle of imports
+
     walk = DAG.bfs
 
     @wraps(walk)
