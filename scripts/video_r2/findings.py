@@ -30,15 +30,15 @@ class Finding:
         return f"{SIGNS[self.level]} {self.what}" + (f"\n      -> {self.cure}" if self.cure else "")
 
 
-def output(command: Sequence[str]) -> str | None:
-    """What a program says; None if there is no such program, or it fails."""
+def output(command: Sequence[str], patience: float = TIMEOUT) -> str | None:
+    """What a program says; None if there is no such program, it fails, or it takes longer than so many seconds."""
     try:
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
             check=True,
-            timeout=TIMEOUT,
+            timeout=patience,
             env={**os.environ, "LC_ALL": "C"},
         )
     except (OSError, subprocess.SubprocessError):

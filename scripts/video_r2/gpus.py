@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from typing import Any
+
+from video_r2.findings import output
 
 _PER_NODE = re.compile(r"--gpus-per-node[= ](?:[\w.-]+:)?(\d+)")
 PATIENCE = 60  # seconds that the driver is given to answer
@@ -19,14 +20,5 @@ def gpus_of(resources: Any) -> tuple[int, int]:
 
 def gpus_there() -> list[str]:
     """Models of this node's GPUs, as their driver names them; asked without a hold on any of them."""
-    try:
-        told = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],  # noqa: S607 - the driver's, wherever it is
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [name.strip() for name in told.stdout.splitlines() if name.strip()]
+    told = output(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], patience=PATIENCE) or ""
+    return [name.strip() for name in told.splitlines() if name.strip()]

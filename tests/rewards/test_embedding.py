@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -60,3 +62,14 @@ def test_memory_is_bounded() -> None:
 def test_unknown_model_is_refused(tmp_path) -> None:
     with pytest.raises(UserError, match=r"cannot be loaded.*cure"):
         SentenceEmbedder(str(tmp_path / "nothing"))
+
+
+def test_a_model_that_cannot_be_loaded_for_no_told_reason_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("sentence_transformers.SentenceTransformer", refuse)
+    with pytest.raises(UserError, match="cannot be loaded: OSError"):
+        SentenceEmbedder(str(tmp_path))

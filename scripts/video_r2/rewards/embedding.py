@@ -33,8 +33,9 @@ class SentenceEmbedder:
         try:
             self._encode = _load(model_name)
         except (ImportError, OSError, ValueError) as error:
+            (reason, *_) = str(error).splitlines() or [type(error).__name__]
             raise UserError(
-                f"the sentence model {model_name!r} cannot be loaded: {str(error).splitlines()[0]}",
+                f"the sentence model {model_name!r} cannot be loaded: {reason}",
                 cure=f"take {PACKAGED}, or download another (hf download ID --local-dir FOLDER) and name the folder",
             ) from error
         self._batch = batch
