@@ -35,8 +35,17 @@ def copy_repository(root: Path, folder: Path) -> Path:
 
 def snakemake(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
     """Run Snakemake to a good end, with these variables of the environment besides; what it said."""
+    return _said([sys.executable, "-m", "snakemake", *arguments], folder, environment, is_good=True)
+
+
+def snakemake_fails(folder: Path, *arguments: str) -> str:
+    """Run Snakemake, which has to fail; what it said."""
+    return _said([sys.executable, "-m", "snakemake", *arguments], folder, None, is_good=False)
+
+
+def _said(command: list[str], folder: Path, environment: Mapping[str, str] | None, is_good: bool) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments],
+        command,
         cwd=folder,
         env={**os.environ, **(environment or {})},
         text=True,
@@ -44,7 +53,7 @@ def snakemake(folder: Path, *arguments: str, environment: Mapping[str, str] | No
         stderr=subprocess.STDOUT,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-6000:]
+    assert (done.returncode == 0) == is_good, done.stdout[-6000:]
     return done.stdout
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from repository_copy import copy_repository, rules_in, snakemake
+from repository_copy import copy_repository, rules_in, snakemake, snakemake_fails
 
 from video_r2 import code_digest
 
@@ -27,6 +27,7 @@ KINDS = ("function", "class", "constant")
 WITHOUT_RESULTS = {
     *(f"video_r2.{module}" for module in ("code_digest", "code_meaning", "code_modules", "code_record")),
     *(f"video_r2.provenance.{module}" for module in ("attempts", "circumstances", "record")),
+    "video_r2.findings",
     "video_r2.given_params",
     "video_r2.gpus",
     "video_r2.checksums.sha256_of",
@@ -309,6 +310,22 @@ def test_a_cell_that_is_not_there_is_told_with_those_that_are(
     assert done.returncode == 1
     assert complaint in done.stderr
     assert ("base_direct" if row == "nobody" else "videomme") in done.stderr.split("choose from")[1]
+
+
+def test_nothing_is_answered_from_subtitles_that_are_not_what_was_converted(chain: Copy) -> None:
+    (converted, *_) = (chain.results / "data/subtitles/longvideobench").glob("*.srt")
+    before, stat = converted.read_bytes(), converted.stat()
+    try:
+        converted.write_bytes(before.replace(b"0", b"1"))
+        said = snakemake_fails(
+            chain.folder,
+            "results/smoke/predictions/sft_once_more/seed-0/longvideobench.parquet",
+            *[*SMOKE, "--config", "evaluations={'sft_once_more': {'model': 'sft'}}"],
+        )
+    finally:
+        converted.write_bytes(before)
+        os.utime(converted, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert "data/subtitles/longvideobench: is not what prepare_benchmark made" in said
 
 
 @pytest.fixture(scope="module")
