@@ -459,6 +459,12 @@ rule exhibits:
         rules.figures.input,
 
 
+# Of this run, for the Snakemake that the report is made by; not compared, for what they say is in all else.
+def command_line(wildcards, input):
+    files = [relpath(path) for path in workflow.overwrite_configfiles]
+    return {"configfiles": files, "config": workflow.config_settings.config}
+
+
 rule report:
     input:
         rules.exhibits.input,
@@ -473,8 +479,7 @@ rule report:
     params:
         target="exhibits",
         snakefile=relpath(workflow.main_snakefile),
-        configfiles=[relpath(path) for path in workflow.overwrite_configfiles],
-        config=workflow.config_settings.config,
+        command_line=command_line,
         captions=PLAN.captions(),
         configuration=PLAN.configuration,
         environment=PLAN.environment("report"),

@@ -11,14 +11,15 @@ from video_r2.run import Job, run
 
 
 def main(job: Job) -> None:
-    """Inputs: the exhibits. Parameters: target (that makes them), snakefile, configfiles and config (of this run)."""
+    """Inputs: the exhibits. Parameters: target (that makes them), snakefile, command_line (this run's settings)."""
     params = job.params
+    configfiles, settings = params.command_line["configfiles"], params.command_line["config"]
     command = [sys.executable, "-m", "snakemake", params.target, "--snakefile", params.snakefile, "--cores", "1"]
     command.append("--nolock")  # the run that this is a job of holds the lock
-    if params.configfiles:
-        command += ["--configfile", *params.configfiles]
-    if params.config:
-        command += ["--config", *(f"{key}={json.dumps(value)}" for key, value in params.config.items())]
+    if configfiles:
+        command += ["--configfile", *configfiles]
+    if settings:
+        command += ["--config", *(f"{key}={json.dumps(value)}" for key, value in settings.items())]
     with replacing(job.output[0]) as temporary:
         # Snakemake tells the kind of report by the ending.
         page = temporary.with_suffix(".html")

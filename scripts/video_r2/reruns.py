@@ -27,8 +27,8 @@ class Cause:
     """One reason of a job's own.
 
     Args:
-        kind: "output missing", "output incomplete", "input changed", "input added", "input gone", "setting", "code",
-            "environment" or "not finished".
+        kind: "output missing", "output incomplete", "input changed", "input added", "input gone", "raw file exchanged",
+            "setting", "code", "environment" or "not finished".
         what: the file, with wildcards in place of what differs between the jobs of a rule; the setting's dotted path in the
             configuration, or in the rule's params where it stands in none; the piece of code.
         change: for code, "changed", "added" or "gone".
@@ -139,7 +139,8 @@ def _causes(workflow: Any, job: Any, scripts: Path) -> Iterator[Cause]:
         yield Cause("environment", str(job.rule.conda_env))
     change = records.params_changed(job)
     if change:
-        yield from _changed_params(job, change.only_old, change.only_new, scripts)
+        settings = workflow.globals["PLAN"].config.model_dump(mode="json")
+        yield from _changed_params(job, change.only_old, change.only_new, settings, scripts)
 
 
 def _pattern(path: str, job: Any) -> str:
@@ -153,20 +154,25 @@ def _pattern(path: str, job: Any) -> str:
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
-def _changed_params(job: Any, old: set[str], new: set[str], scripts: Path) -> Iterator[Cause]:
+def _changed_params(
+    job: Any, old: set[str], new: set[str], settings: Mapping[str, Any], scripts: Path
+) -> Iterator[Cause]:
     """What differs between recorded params and those of now; Snakemake records their values without their names."""
     before = [_value(text) for text in sorted(old)]
     now = {name: value for name, value in job.params.items() if repr(value) in new}
     for name, value in now.items():
-        match = max(before, key=lambda candidate: _likeness(candidate, value), default=None)
-        if match is None or _likeness(match, value) == 0:
-            yield Cause("setting", name, new=_short(value))
+        match = _most_like(value, before)
+        path = _place(name, settings)
+        if match is None:
+            yield Cause("setting", path, new=_short(value))
             continue
         before.remove(match)
         if name == "code":
             yield from _changed_code(job, str(match), str(value), scripts)
+        elif name == "raw":
+            yield from _exchanges(match, value)
         else:
-            yield from _differences(sections.Part({}, name), (), match, value)
+            yield from _differences(sections.Part({}, path), (), match, value)
     yield from (Cause("setting", old=_short(value)) for value in before)
 
 
@@ -175,6 +181,26 @@ def _value(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
+
+
+def _place(name: str, settings: Mapping[str, Any]) -> str:
+    """Where the value of a parameter stands in the configuration: at the one key of its name, if there is one."""
+    places = sections.places_of(name, settings)
+    return places[0] if len(places) == 1 else name
+
+
+def _most_like(value: Any, among: Sequence[Any]) -> Any:
+    """Of recorded values the one that was most likely the same setting's; None where none can have been."""
+    match = max(among, key=lambda candidate: _likeness(candidate, value), default=None)
+    return None if match is None or _likeness(match, value) == 0 else match
+
+
+def _exchanges(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]]) -> Iterator[Cause]:
+    """The raw files that are others than when a job ran, of what a run's raw data were exchanged by then and are now."""
+    for output in sorted(old.keys() | new.keys()):
+        before, now = old.get(output, {}), new.get(output, {})
+        differ = sorted(file for file in before.keys() | now.keys() if before.get(file) != now.get(file))
+        yield from (Cause("raw file exchanged", "/".join(filter(None, [output, file]))) for file in differ)
 
 
 def _likeness(old: Any, new: Any) -> float:
@@ -208,6 +234,15 @@ def _differences(part: sections.Part, keys: tuple[str, ...], old: Any, new: Any)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for at, (one, other) in enumerate(zip(old, new, strict=True)):
             yield from _differences(sections.Part({}, f"{path}[{at}]"), (), one, other)
+    elif isinstance(old, list) and isinstance(new, list):
+        gone = [entry for entry in old if entry not in new]
+        for at, entry in enumerate(new):
+            if entry in old:
+                continue
+            match = _most_like(entry, gone) or _most_like(entry, old)
+            gone = [other for other in gone if other != match]
+            yield from _differences(sections.Part({}, f"{path}[{at}]"), (), match, entry)
+        yield from (Cause("setting", path, old=_short(entry)) for entry in gone)
     elif old != new or type(old) is not type(new):
         one, other = repr(old), repr(new)
         same = next((at for at, signs in enumerate(zip(one, other, strict=False)) if signs[0] != signs[1]), 0)

@@ -51,23 +51,43 @@ class Part(dict[str, Any]):
         values: the values.
         path: keys that lead to them.
         own: keys of these values that have been laid over them, nested, and the path of those.
+        places: the paths of keys that stand elsewhere.
     """
 
-    def __init__(self, values: Mapping[str, Any], path: str, own: tuple[str, Mapping[str, Any]] = ("", {})) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        path: str,
+        own: tuple[str, Mapping[str, Any]] = ("", {}),
+        places: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(values)
         self.path = path
         self._own = own
+        self._places = places or {}
 
     def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
         return dict, (dict(self),)
 
     def path_to(self, *keys: str) -> str:
         """The path in the configuration of what these `keys` lead to here."""
+        if keys and keys[0] in self._places:
+            return ".".join([self._places[keys[0]], *keys[1:]])
         path, over = self._own
         found: Any = over
         for key in keys:
             found = found.get(key) if isinstance(found, Mapping) else None
         return ".".join([path if keys and found is not None else self.path, *keys])
+
+
+def places_of(key: str, values: Mapping[str, Any], path: str = "") -> list[str]:
+    """The paths in nested `values` that end in a key."""
+    found = []
+    for name, value in values.items():
+        here = f"{path}.{name}" if path else name
+        found += [here] if name == key else []
+        found += places_of(key, value, here) if isinstance(value, Mapping) else []
+    return found
 
 
 def overlaid(section: SectionT, keys: Mapping[str, Any], path: str) -> SectionT:

@@ -341,7 +341,7 @@ class Plan:
 
     # --- entries ------------------------------------------------------------------------------------------------------
 
-    def training(self, name: str) -> dict[str, Any]:
+    def training(self, name: str) -> sections.Part:
         """Settings of the stage that makes a model, with the model's own over them."""
         settings = self.config.settings_of(name)
         if settings is None:
@@ -352,7 +352,8 @@ class Plan:
 
     def training_frames(self) -> list[dict[str, Any]]:
         """The ways in which the training stages sample frames, each once."""
-        trained = [self.training(name)["frames"] for name in self.models("base", "sft", "grpo")]
+        settings = [self.training(name) for name in self.models("base", "sft", "grpo")]
+        trained = [sections.Part(each["frames"], each.path_to("frames")) for each in settings]
         return [frames for at, frames in enumerate(trained) if frames not in trained[:at]]
 
     def evaluation(self, name: str) -> dict[str, Any]:
@@ -397,7 +398,7 @@ class Plan:
 
     def asked_data(self) -> dict[str, Any]:
         """How these frames are decoded and drawn on."""
-        return {"overlay": self.asked_overlay(), "decoder": self.config.data.decoder}
+        return sections.Part({"overlay": self.asked_overlay(), "decoder": self.config.data.decoder}, "data")
 
     def published_size(self, wildcards: Any, input: Any) -> int | None:
         """How many questions a downloaded benchmark should have; a generated one has as many as its world says.
@@ -437,7 +438,8 @@ class Plan:
 
     def adapters(self) -> dict[str, str]:
         """The reader of each benchmark."""
-        return {name: entry.adapter for name, entry in self.config.benchmarks.items()}
+        readers = {name: entry.adapter for name, entry in self.config.benchmarks.items()}
+        return sections.Part(readers, "", places={name: f"benchmarks.{name}.adapter" for name in readers})
 
     def rows(self, exhibit: str = "") -> dict[str, dict[str, Any]]:
         """The entries of the evaluations that `exhibit` shows, or of all.
@@ -459,11 +461,12 @@ class Plan:
 
     def labels(self) -> dict[str, str]:
         """Names of the models in figures: those of the first greedy evaluation that asks for a trace."""
-        labels: dict[str, str] = {}
+        first: dict[str, str] = {}
         for name, entry in self.config.evaluations.items():
             if entry.prompt == "think" and entry.control == "none" and not self.config.decoding_of(name).temperature:
-                labels.setdefault(entry.model, entry.label)
-        return labels
+                first.setdefault(entry.model, name)
+        labels = {model: self.config.evaluations[name].label for model, name in first.items()}
+        return sections.Part(labels, "", places={model: f"evaluations.{name}.label" for model, name in first.items()})
 
     # --- files --------------------------------------------------------------------------------------------------------
 

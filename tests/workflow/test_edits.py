@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -500,6 +501,40 @@ def test_frames_are_drawn_anew_of_new_videos_and_subtitles_whose_questions_came_
     restore(before)
     assert would_run >= {"build_frames", "sample_frames"}
     assert "prepare_benchmark" not in would_run
+
+
+def test_why_names_every_setting_by_its_path_in_the_configuration(finished: Path) -> None:
+    """Whether it is given to a job by itself, in a section, in a list, or put together from several places."""
+    keys = {
+        "semantics": "reference",
+        "evaluation": {"bootstrap": 99},
+        "data": {"decoder": "decord"},
+        "training": {"sft": {"frames": {"max_frames": 3}}},
+        "models": {"grpo": {"settings": {"kl_weight": 0.5}}},
+        "benchmarks": {"mlvu": {"adapter": "vsibench"}},
+        "evaluations": {"sft": {"label": "Fine-tuned"}},
+    }
+    given = [f"{key}={json.dumps(value)}" for key, value in keys.items()]
+    plan = json.loads(why(finished, *ARGUMENTS["local"], "--json", "--config", *given))
+    settings = {cause["what"] for job in plan["jobs"] for cause in job["causes"] if cause["kind"] == "setting"}
+    assert settings == {
+        "semantics",
+        "evaluation.bootstrap",
+        "data.decoder",
+        "training.sft.frames.max_frames",
+        "models.grpo.settings.kl_weight",
+        "benchmarks.mlvu.adapter",
+        "evaluations.sft.label",
+    }
+
+
+def test_how_the_same_settings_are_given_runs_nothing_again(finished: Path, dry_runs: DryRuns) -> None:
+    configured = yaml.safe_load((finished / CONFIG).read_text(encoding="utf-8"))
+    (finished / "one.yaml").write_text(yaml.safe_dump({"figures": configured["figures"]}))
+    (finished / "other.yaml").write_text(yaml.safe_dump({"semantics": configured["semantics"]}))
+    orders = [["one.yaml", "other.yaml"], ["other.yaml", "one.yaml"]]
+    would_run = dry_runs.would_run([["all", *ARGUMENTS["local"], "--configfile", *order] for order in orders])
+    assert [rules - TARGETS for rules in would_run] == [set(), set()]
 
 
 def test_why_tells_hundreds_of_jobs_in_a_few_lines(finished: Path) -> None:
