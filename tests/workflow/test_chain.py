@@ -320,7 +320,7 @@ def test_nothing_is_answered_from_subtitles_that_are_not_what_was_converted(chai
         said = snakemake_fails(
             chain.folder,
             "results/smoke/predictions/sft_once_more/seed-0/longvideobench.parquet",
-            *[*SMOKE, "--config", "evaluations={'sft_once_more': {'model': 'sft'}}"],
+            *[*SMOKE, "--config", "evaluations={'sft_once_more': {'model': 'sft', 'label': 'SFT once more'}}"],
         )
     finally:
         converted.write_bytes(before)
