@@ -84,6 +84,7 @@ rule score_vas_judge:
 rule score_vas_attention:
     input:
         predictions=PREDICTIONS,
+        frames=ancient(f"<results>/data/frames/{PLAN.share}.json"),
         subtitles=SUBTITLES,
         checkpoint=PLAN.asked_model,
     output:

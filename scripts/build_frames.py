@@ -103,11 +103,9 @@ def stored_size(cache: FrameCache, video: str, subtitle: str) -> int:
 
 
 def build(cache: FrameCache, video: str, subtitle: str) -> dict[str, Any] | RejectedRecord:
-    """What the listing says of a clip: its key, the shape of its frames and what is in them; or why there is none."""
+    """What the listing says of a clip, or why there is none."""
     try:
-        clip = cache.load(video, subtitle or None)
-        key, shape = cache.key(video, subtitle or None), list(clip.frames.shape)
-        return {"video": video, "key": key, "frames": shape, "sha256": clip.digest}
+        return cache.entry(video, subtitle or None)
     except RejectedRecord as error:
         # Some defects show in the frames rather than in the file, which is named here at the latest.
         return RejectedRecord(error.reason, file=error.file or video, record=error.record, cure=error.cure)

@@ -23,7 +23,7 @@ def write_data(folder: Path) -> None:
         write_video(make_film(str(number), str(number), (8, 9), [2], (56, 56)), folder / f"{number}.mp4")
     cache = FrameCache(folder / "cache", FRAMES, config.Overlay(), "pyav")
     videos = [str(folder / f"{number}.mp4") for number in range(4)]
-    clips = [{"video": video, "key": cache.key(video, None)} for video in videos]
+    clips = [cache.entry(video, None) for video in videos]
     (folder / "clips.json").write_text(json.dumps(clips), encoding="utf-8")
     rows = []
     for number in range(6):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -310,6 +311,41 @@ def test_a_changed_file_is_another_clip(tmp_path: Path, make_video: MakeVideo) -
     make_video(frames=60)
     assert len(before.frames) == 8
     assert len(clips.load(video, None).frames) == 12
+
+
+def test_a_clip_that_is_listed_is_given_as_it_was_or_not_at_all(tmp_path: Path, make_video: MakeVideo) -> None:
+    """A video that is damaged while a job reads it must neither be left out nor be shown as it is then."""
+    video, other = make_video("a.mp4"), make_video("b.mp4", frames=6)
+    listing = tmp_path / "clips.json"
+    listing.write_text(json.dumps([cache(tmp_path / "cache").entry(video, None)]))
+
+    def expecting(root: str = "cache") -> FrameCache:
+        clips = cache(tmp_path / root)
+        clips.expect(listing)
+        return clips
+
+    whole = video.read_bytes()
+    shown = expecting().load(video, None)
+    assert same(expecting("another").load(video, None), shown)  # drawn anew of the same file
+    assert not expecting().is_listed(other, None)
+    assert expecting().load(other, None).frames.shape[0] > 0
+    for damaged in (b"", whole[: len(whole) // 2], other.read_bytes()):
+        video.write_bytes(damaged)
+        for clips in (expecting(), expecting("another")):
+            with pytest.raises(UserError, match=r"a\.mp4: is not what its frames were drawn from") as told:
+                clips.load(video, None)
+            assert not isinstance(told.value, RejectedRecord)
+    video.unlink()
+    with pytest.raises(UserError, match="cannot be read") as told:
+        expecting().load(video, None)
+    assert not isinstance(told.value, RejectedRecord)
+
+    # A checksum that was noted before is no proof of what is drawn now.
+    video.write_bytes(whole)
+    entries = json.loads(listing.read_text())
+    listing.write_text(json.dumps([{**entries[0], "sha256": "0" * 64}]))
+    with pytest.raises(UserError, match="other frames"):
+        expecting().load(video, None)
 
 
 def test_the_digest_of_a_settled_file_is_remembered_by_later_processes(tmp_path: Path, make_video: MakeVideo) -> None:

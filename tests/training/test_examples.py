@@ -16,7 +16,7 @@ from training_data import write_data
 from video_r2 import config
 from video_r2.data.conversations import Conversation, Medium, read_jsonl, write_jsonl
 from video_r2.data.frames import FrameCache
-from video_r2.errors import RejectedRecord, UserError
+from video_r2.errors import UserError
 from video_r2.model.inputs import make_batch
 from video_r2.training.examples import VideoEncoder, usable_examples
 
@@ -52,7 +52,7 @@ def test_an_image_is_learnt_as_the_models_own_processor_gives_it(tmp_path: Path)
     example = Conversation("i", "image", [Medium(image)], "Which?", "<think>x</think><answer>A</answer>", "x", "A", {})
     write_jsonl(tmp_path / "rows.jsonl", [example])
     cache = FrameCache(tmp_path / "cache", FRAMES, config.Overlay(), "pyav")
-    (tmp_path / "clips.json").write_text(json.dumps([{"video": image, "key": cache.key(image, None)}]))
+    (tmp_path / "clips.json").write_text(json.dumps([cache.entry(image, None)]))
     (usable,) = usable_examples(tmp_path / "rows.jsonl", tmp_path / "clips.json", cache)
     batch = make_batch(processor, ["Which?"], [usable.trace], VideoEncoder(model, processor, cache)([usable]))
     encoded = processor.image_processor(images=[Image.fromarray(pixels)], do_resize=False, return_tensors="pt")
@@ -87,7 +87,7 @@ def test_examples_over_too_many_images_and_over_videos_without_frames_are_left_o
     write_jsonl(tmp_path / "rows.jsonl", [*rows, *more])
     clips = json.loads((data / "clips.json").read_text(encoding="utf-8"))
     assert clips[0]["video"] == first.path
-    listed = [*clips[1:], {"video": image, "key": cache.key(image, None)}]
+    listed = [*clips[1:], cache.entry(image, None)]
     (tmp_path / "clips.json").write_text(json.dumps(listed), encoding="utf-8")
     usable = usable_examples(tmp_path / "rows.jsonl", tmp_path / "clips.json", cache)
     assert [row.id for row in usable] == ["1", "2", "3", "5", "two videos", "six images"]
@@ -95,7 +95,7 @@ def test_examples_over_too_many_images_and_over_videos_without_frames_are_left_o
     write_jsonl(tmp_path / "rows.jsonl", rows)
     hidden = data / "1.mp4"
     hidden.rename(data / "hidden.mp4")
-    with pytest.raises(RejectedRecord, match=r"1\.mp4: cannot be read"):
+    with pytest.raises(UserError, match=r"1\.mp4: is not what its frames were drawn from.*cannot be read"):
         usable_examples(
             tmp_path / "rows.jsonl",
             tmp_path / "clips.json",

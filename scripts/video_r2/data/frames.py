@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -21,7 +22,7 @@ from video_r2.checksums import NotedChecksums
 from video_r2.data import videos
 from video_r2.data.overlay import draw, font_digest
 from video_r2.data.subtitles import Cue, active_text, read_srt
-from video_r2.errors import RejectedRecord
+from video_r2.errors import RejectedRecord, UserError
 from video_r2.files import replacing, set_aside, unreadable
 
 PATCH = 28  # Qwen2.5-VL: sides are multiples of the patch of 14 pixels times the merge of 2
@@ -106,6 +107,44 @@ class FrameCache:
         self.decoder: videos.Decoder = decoder
         self._checksums = NotedChecksums(self.root / "digests")
         self._font = font_digest() if frames.overlay else None
+        self._listed: dict[str, dict[str, Any]] = {}
+
+    def entry(self, video: str | Path, subtitle: str | Path | None) -> dict[str, Any]:
+        """What the list of a cache's clips says of one: its files, what it is called and shows, and its key.
+
+        Raises:
+            RejectedRecord: if the video or the subtitle cannot be used.
+        """
+        clip = self.load(video, subtitle)
+        return {
+            "video": str(video),
+            "name": self.name(video, subtitle),
+            "key": self.key(video, subtitle),
+            "frames": list(clip.frames.shape),
+            "sha256": clip.digest,
+        }
+
+    def expect(self, listing: str | Path) -> None:
+        """From now on, give those clips only as `build_frames` has listed them: what has changed since is an error."""
+        entries = json.loads(Path(listing).read_text(encoding="utf-8"))
+        self._listed = {entry["name"]: entry for entry in entries}
+
+    def is_listed(self, video: str | Path, subtitle: str | Path | None) -> bool:
+        """Whether a clip is in the list that is to be kept to.
+
+        Raises:
+            UserError: if it is, and its files are not what they were.
+        """
+        entry = self._listed.get(self.name(video, subtitle))
+        if entry is None:
+            return False
+        try:
+            key = self.key(video, subtitle)
+        except RejectedRecord as error:
+            raise _changed(video, str(error)) from error
+        if key != entry["key"]:
+            raise _changed(video, "another checksum")
+        return True
 
     def load(self, video: str | Path, subtitle: str | Path | None) -> Clip:
         """Give the clip of a video, from the cache if it is there.
@@ -117,7 +156,19 @@ class FrameCache:
         Raises:
             RejectedRecord: if the video or the subtitle cannot be used; the cache holds no failures, so a file that has
                 been mended is read again.
+            UserError: if a clip that is listed (`expect`) would not be what it was.
         """
+        if not self.is_listed(video, subtitle):
+            return self._load(video, subtitle)
+        try:
+            clip = self._load(video, subtitle)
+        except RejectedRecord as error:
+            raise _changed(video, str(error)) from error
+        if clip.digest != self._listed[self.name(video, subtitle)]["sha256"]:
+            raise _changed(video, "other frames")
+        return clip
+
+    def _load(self, video: str | Path, subtitle: str | Path | None) -> Clip:
         path = self.path(video, subtitle)
         if path.exists():
             try:
@@ -137,10 +188,22 @@ class FrameCache:
 
     def key(self, video: str | Path, subtitle: str | Path | None) -> str:
         """SHA-256 of everything that a clip depends on but the code."""
-        drawn = self.frames.overlay and not is_image(video)
+        shown = self._is_drawn_on(video) and subtitle is not None
+        return self._digest_of(video, self._digest(video), self._digest(subtitle) if shown and subtitle else None)
+
+    def name(self, video: str | Path, subtitle: str | Path | None) -> str:
+        """What a clip is called, whatever its files hold: as its key, of their paths."""
+        shown = self._is_drawn_on(video) and subtitle is not None
+        return self._digest_of(video, str(video), str(subtitle) if shown else None)
+
+    def _is_drawn_on(self, video: str | Path) -> bool:
+        return self.frames.overlay and not is_image(video)
+
+    def _digest_of(self, file: str | Path, video: str, subtitle: str | None) -> str:
+        drawn = self._is_drawn_on(file)
         parts = {
-            "video": self._digest(video),
-            "subtitle": self._digest(subtitle) if drawn and subtitle is not None else None,
+            "video": video,
+            "subtitle": subtitle,
             "frames": self.frames.model_dump(mode="json"),
             "overlay": self.overlay.model_dump(mode="json") if drawn else None,
             "font": self._font if drawn else None,
@@ -154,6 +217,14 @@ class FrameCache:
             return self._checksums.of(path)
         except OSError as error:
             raise unreadable(error, path, "fetch the file, or leave it out") from error
+
+
+def _changed(video: str | Path, how: str) -> UserError:
+    return UserError(
+        f"is not what its frames were drawn from, or its subtitles are not: {how}",
+        file=video,
+        cure="put a copy back and run again; or, if it was changed on purpose, run again: its frames are drawn anew",
+    )
 
 
 def build_clip(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -41,18 +40,16 @@ def usable_examples(rows: str | Path, clips: str | Path, cache: FrameCache) -> l
         cache: says how the videos are sampled here.
 
     Raises:
-        UserError: if none can be used.
-        RejectedRecord: if a video whose frames are in the cache cannot be read any more.
+        UserError: if none can be used, or a video of the list is not what it was: to leave it out would be to train on
+            other rows.
     """
     examples = read_jsonl(rows)
-    listing = json.loads(Path(clips).read_text(encoding="utf-8"))
-    videos, keys = ({entry[name] for entry in listing} for name in ("video", "key"))
-    # A video of the list that cannot be read any more stops the training: to leave it out would be to train on other rows.
+    cache.expect(clips)
     usable = [
         example
         for example in examples
         if len(example.media) <= room_for(cache.frames)
-        and all(one.path in videos and cache.key(one.path, one.subtitle) in keys for one in example.media)
+        and all(cache.is_listed(one.path, one.subtitle) for one in example.media)
     ]
     if len(usable) < len(examples):
         print(
