@@ -68,6 +68,36 @@ def test_a_runs_name_is_kept_while_it_runs(commands: Path, monkeypatch: pytest.M
     assert not (commands / "one.slurm").exists()
 
 
+def test_a_job_of_a_run_that_was_killed_leaves(commands: Path, left: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sbatch may have submitted it when the next run had looked for such."""
+    old, new = (f"video-r2_{digit * 8}-0000-4000-8000-000000000000" for digit in "12")
+    file = commands / "one.slurm"
+    monkeypatch.setattr(slurm, "SEEN", 0.0)
+    file.write_text(f"{old}\n")
+    for name, keeps in ((old, f"{old}\n"), (new, f"{old}\n{new}\n"), (new, f"{new}\n"), ("mine", "")):
+        file.write_text(keeps)
+        monkeypatch.setenv("SLURM_JOB_NAME", name)
+        left.require_own()
+    for keeps in (f"{old}\n{new}\n", f"{new}\n", "none\n", ""):
+        file.write_text(keeps)
+        monkeypatch.setenv("SLURM_JOB_NAME", old)
+        with pytest.raises(UserError, match=f"of a run that was broken off .{old}"):
+            left.require_own()
+    file.unlink()
+    with pytest.raises(UserError, match="broken off"):
+        left.require_own()
+
+
+def test_a_run_is_named_before_the_jobs_of_the_one_before_are_looked_for(commands: Path, left: Jobs) -> None:
+    stand_in(commands, "squeue", f"cat {commands}/one.slurm > {commands}/seen")
+    left.begin(EXECUTOR)
+    assert (commands / "seen").read_text() == "video-r2_old\nvideo-r2_new\n"
+    assert (commands / "one.slurm").read_text() == "video-r2_new\n"
+    left.begin(None)
+    assert (commands / "seen").read_text() == "video-r2_new\nnone\n"
+    assert not (commands / "one.slurm").exists()
+
+
 def test_where_no_job_is_left_nothing_is_told(commands: Path, left: Jobs, capsys: pytest.CaptureFixture[str]) -> None:
     left.begin(EXECUTOR)
     assert capsys.readouterr().err == ""
@@ -93,7 +123,7 @@ def test_jobs_that_do_not_leave_are_cancelled_and_no_other_takes_their_place(com
     with pytest.raises(UserError, match="jobs of a run that was broken off do not end: 7"):
         left.begin(EXECUTOR)
     assert (commands / "told").read_text().splitlines()[-1] == "--name=video-r2_old"
-    assert (commands / "one.slurm").read_text() == "video-r2_old\n"
+    assert (commands / "one.slurm").read_text() == "video-r2_old\nvideo-r2_new\n"  # the next run is to know of it
 
 
 @pytest.mark.parametrize("does", ["echo slurm_load_jobs error >&2; exit 1", None])
@@ -106,7 +136,7 @@ def test_where_slurm_does_not_answer_no_run_begins(commands: Path, left: Jobs, d
         UserError, match=r"squeue does not answer: .*(slurm_load_jobs error|No such file).*delete .*one\.slurm"
     ):
         left.begin(EXECUTOR)
-    assert (commands / "one.slurm").read_text() == "video-r2_old\n"
+    assert (commands / "one.slurm").read_text() == "video-r2_old\nvideo-r2_new\n"  # the next run is to know of it
 
 
 # --- jobs that SLURM does not take ------------------------------------------------------------------------------------

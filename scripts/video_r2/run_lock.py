@@ -87,6 +87,14 @@ class RunLock:
                 cure="wait until they have ended, or end them",
             )
 
+    def require_own(self) -> None:
+        """Stop where this process is a job of a run that was killed.
+
+        Raises:
+            UserError: naming the run.
+        """
+        self._jobs.require_own()
+
     def end(self) -> None:
         """The run has ended, well or not, and so have its jobs."""
         self._jobs.end()

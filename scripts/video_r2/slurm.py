@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -17,15 +18,19 @@ from typing import Any, cast
 from snakemake_interface_common.exceptions import WorkflowError
 
 from video_r2.errors import UserError
+from video_r2.files import replacing
 
 EXECUTOR = "snakemake_executor_plugin_slurm"
 LEAVE = 180.0  # seconds that jobs have to save and leave, before they are cancelled
 END = 120.0  # seconds that SLURM has to end what is cancelled
 SETTLE = 5.0  # seconds that it may take SLURM to have done with jobs that have ended
 FORGOTTEN = 600.0  # seconds after which a job that SLURM does not know counts as failed
+SEEN = 60.0  # seconds that it may take until a node sees what was written on another
+NO_JOBS = "none"  # name of a run without jobs in SLURM
 LOOK = 1.0  # seconds between looks at jobs that are to end
 UNREACHED = 900.0  # seconds that a job is submitted again and again where SLURM cannot be reached
 PAUSES = (5.0, 60.0)  # seconds before the next attempt: doubled each time, up to the second
+_RUN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")  # how the name of a run's jobs ends
 
 
 def executor_of(workflow: Any) -> Any | None:
@@ -74,13 +79,49 @@ class Jobs:
         Raises:
             UserError: if it cannot be told whether such jobs are at work, or if they do not end.
         """
-        if self._file.exists():
-            self._end_those_of(self._file.read_text(encoding="utf-8").strip())
-            self._file.unlink()
-        if executor is not None:
-            self._name = str(executor.run_uuid)
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(f"{self._name}\n", encoding="utf-8")
+        before = self._names()
+        self._name = None if executor is None else str(executor.run_uuid)
+        # First the new name, then a look at the jobs of the old: one that sbatch submits after it finds the new, and leaves.
+        self._keep([*before, self._name or NO_JOBS])
+        for name in before:
+            if name != NO_JOBS:
+                self._end_those_of(name)
+        if self._name is None:
+            self._file.unlink(missing_ok=True)
+        else:
+            self._keep([self._name])
+
+    def require_own(self) -> None:
+        """Stop where this process is a job in SLURM of a run that has been killed, and another has begun, or none goes on.
+
+        The sbatch of a run that is killed lives on, and may submit its job when nobody looks for such any more.
+
+        Raises:
+            UserError: naming the job's run.
+        """
+        name = os.environ.get("SLURM_JOB_NAME", "")
+        if not _RUN.search(name):
+            return
+        begun = time.monotonic()
+        while self._names()[-1:] != [name]:
+            if time.monotonic() > begun + SEEN:
+                raise UserError(
+                    f"this job is of a run that was broken off ({name}), and would write what others write",
+                    file=self._results,
+                    cure="none is needed: it leaves, and the run that goes on has a job of its own for this",
+                )
+            time.sleep(LOOK)
+
+    def _names(self) -> list[str]:
+        """Of the run that has the experiment, behind those of runs before it whose jobs may not have ended."""
+        try:
+            return self._file.read_text(encoding="utf-8").split()
+        except FileNotFoundError:
+            return []
+
+    def _keep(self, names: Sequence[str]) -> None:
+        with replacing(self._file) as temporary:
+            temporary.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
     def end(self) -> None:
         """The run has ended: its name is forgotten if all its jobs have, by what SLURM says, and else kept for the next run."""

@@ -279,6 +279,29 @@ def test_a_run_that_was_killed_ends_its_jobs_before_it_goes_on(
     assert not (run.folder / ".snakemake/runs/small.slurm").exists()
 
 
+def test_a_job_that_is_submitted_when_its_run_was_killed_writes_nothing(
+    root: Path, tmp_path: Path, cluster: Cluster
+) -> None:
+    """An sbatch that waits for SLURM lives on when its Snakemake dies; the next run has looked for jobs by then."""
+    run = small(root, tmp_path / "copy", BENCHMARK)
+    asked = tmp_path / "asked"
+    lives_on = '[ "$LIVES_ON" ] || LIVES_ON=1 exec setsid "$0" "$@"'
+    with before_commands(tmp_path / "bin", sbatch=f"{lives_on}; [ -e {asked} ] || {{ touch {asked}; sleep 20; }}"):
+        with run.running() as process:
+            wait_for(asked.exists, process)
+            process.kill()
+        assert run.ends_well(), run.said[-6000:]
+    made = {path: path.stat().st_mtime_ns for path in run.results.rglob("*") if path.is_file()}
+    ends = time.monotonic() + 150
+    while sorted(job.state for job in jobs(cluster, run.folder)) != ["COMPLETED", "FAILED"]:
+        assert time.monotonic() < ends, jobs(cluster, run.folder)
+        time.sleep(0.5)
+    late = next(job for job in jobs(cluster, run.folder) if job.state == "FAILED")
+    (said,) = (run.folder / "results/slurm-logs").rglob(f"{late.number}.log")
+    assert "this job is of a run that was broken off" in said.read_text(encoding="utf-8")
+    assert all(path.stat().st_mtime_ns == before for path, before in made.items())
+
+
 def test_a_run_that_is_interrupted_leaves_no_job(root: Path, tmp_path: Path, cluster: Cluster) -> None:
     """By itself the executor would go on submitting, and leave what it has submitted then to itself."""
     names = ("tempcompass", "mmvu", "minerva", "mvbench")
