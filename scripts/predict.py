@@ -49,7 +49,7 @@ def main(job: Job) -> None:
     folder = paths(job.input.checkpoint)[0]
     backend = config.Backend.model_validate(params.backend)
     frames = FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder)
-    frames.expect(job.input.frames)
+    frames.expect(paths(job.input.frames)[0])
     checkpoint = Checkpoint(folder, backend, decoding, frames, evaluation.control, params.seed)
     places = places_of(params.processes, job.resources, job.threads)
     predictions = paths(job.output.predictions)

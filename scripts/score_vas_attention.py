@@ -28,7 +28,7 @@ def main(job: Job) -> None:
     data = config.Data.model_validate(params.data)
     folder = paths(job.input.checkpoint)[0]
     frames = FrameCache(Path(params.cache), config.Frames.model_validate(params.frames), data.overlay, data.decoder)
-    frames.expect(job.input.frames)
+    frames.expect(paths(job.input.frames)[0])
     chosen: set[Question] = set()
     for path in paths(job.input.predictions):
         rows = read_table(path, PREDICTION)

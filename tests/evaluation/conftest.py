@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,11 +19,13 @@ from snakemake.iocontainers import InputFiles, OutputFiles, Params
 
 from video_r2 import config
 from video_r2.data.encode import write_video
+from video_r2.data.frames import FrameCache
 from video_r2.data.questions import items, make_options
 from video_r2.data.traces import write_response, write_trace
 from video_r2.data.world import Film, make_film
+from video_r2.errors import RejectedRecord
 from video_r2.model.scratch import make_model, make_processor, make_tokenizer
-from video_r2.records import QUESTION, write_table
+from video_r2.records import QUESTION, read_table, write_table
 
 SIDE = 56
 FRAMES = config.Frames(fps=1.0, max_frames=12, min_pixels=SIDE * SIDE, max_pixels=SIDE * SIDE)
@@ -110,6 +114,18 @@ def settings() -> Settings:
     return Settings(BENCHMARKS, PROMPTS, FRAMES)
 
 
+def clips_of(tables: Iterable[Path], world: World, settings: Settings) -> list[dict[str, Any]]:
+    """The list of the clips of questions that lie in the cache."""
+    cache = FrameCache(world.folder / "cache", settings.frames, config.Overlay(), "pyav")
+    clips = []
+    for table in tables:
+        rows = read_table(table, QUESTION)
+        for video, subtitle in dict.fromkeys(zip(rows["video"], rows["subtitle"], strict=True)):
+            with suppress(RejectedRecord):
+                clips.append(cache.entry(video, subtitle or None))
+    return clips
+
+
 @pytest.fixture
 def make_job(world: World, settings: Settings, tmp_path: Path) -> Callable[..., Any]:
     """Builds the object that Snakemake hands to the scripts; keywords replace parameters."""
@@ -138,8 +154,12 @@ def make_job(world: World, settings: Settings, tmp_path: Path) -> Callable[..., 
             **changed,
         }
         predictions = [tmp_path / name / f"{benchmark}.parquet" for benchmark in tables]
+        listing = tmp_path / name / "frames.json"
+        listing.parent.mkdir(parents=True, exist_ok=True)
+        listing.write_text(json.dumps(clips_of(tables.values(), world, settings)), encoding="utf-8")
+        given = {"checkpoint": world.checkpoint, "questions": [*tables.values()], "traces": traces, "frames": listing}
         return SimpleNamespace(
-            input=named_files(InputFiles, checkpoint=world.checkpoint, questions=[*tables.values()], traces=traces),
+            input=named_files(InputFiles, **given),
             output=named_files(OutputFiles, predictions=predictions),
             params=Params(fromdict=params),
             rule="predict",

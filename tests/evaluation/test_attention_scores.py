@@ -42,7 +42,8 @@ def job(make_job: Callable[..., Any], world, tmp_path: Path) -> Any:
         predictions.append(tmp_path / f"{name}.parquet")
         write_table(predictions[-1], rows.assign(**given), PREDICTION)
     made.rule = "score_vas_attention"
-    made.input = named_files(InputFiles, checkpoint=world.checkpoint, predictions=predictions)
+    listing = Path(str(made.input.frames))
+    made.input = named_files(InputFiles, checkpoint=world.checkpoint, predictions=predictions, frames=listing)
     made.output = scores_below(tmp_path / "scores", predictions)
     made.params.attention = {"attention_questions": 0}
     return made
