@@ -44,3 +44,9 @@ def scores(exhibit, *metrics, first_seed=False):
     return PLAN.scores(
         metrics, PLAN.evaluations(exhibit), PAPERS, first_seed=first_seed
     )
+
+
+# Of this run, for the Snakemake that the report is made by; not compared, for what they say is in all else.
+def command_line(wildcards, input):
+    files = [relpath(path) for path in workflow.overwrite_configfiles]
+    return {"configfiles": files, "config": workflow.config_settings.config}

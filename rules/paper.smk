@@ -459,12 +459,6 @@ rule exhibits:
         rules.figures.input,
 
 
-# Of this run, for the Snakemake that the report is made by; not compared, for what they say is in all else.
-def command_line(wildcards, input):
-    files = [relpath(path) for path in workflow.overwrite_configfiles]
-    return {"configfiles": files, "config": workflow.config_settings.config}
-
-
 rule report:
     input:
         rules.exhibits.input,

@@ -73,7 +73,10 @@ def test_a_job_of_a_run_that_was_killed_leaves(commands: Path, left: Jobs, monke
     old, new = (f"video-r2_{digit * 8}-0000-4000-8000-000000000000" for digit in "12")
     file = commands / "one.slurm"
     monkeypatch.setattr(slurm, "SEEN", 0.0)
-    file.write_text(f"{old}\n")
+    monkeypatch.setenv("SLURM_JOB_NAME", old)
+    file.write_text(f"{new}\n")
+    left.require_own()  # of the local profile, within a job of another workflow's
+    monkeypatch.setattr("sys.argv", ["snakemake", "--executor", "slurm-jobstep", "--jobs", "1"])
     for name, keeps in ((old, f"{old}\n"), (new, f"{old}\n{new}\n"), (new, f"{new}\n"), ("mine", "")):
         file.write_text(keeps)
         monkeypatch.setenv("SLURM_JOB_NAME", name)

@@ -234,7 +234,7 @@ def _differences(part: sections.Part, keys: tuple[str, ...], old: Any, new: Any)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for at, (one, other) in enumerate(zip(old, new, strict=True)):
             yield from _differences(sections.Part({}, f"{path}[{at}]"), (), one, other)
-    elif isinstance(old, list) and isinstance(new, list):
+    elif _are_sections(old) and _are_sections(new):
         gone = [entry for entry in old if entry not in new]
         for at, entry in enumerate(new):
             if entry in old:
@@ -247,6 +247,10 @@ def _differences(part: sections.Part, keys: tuple[str, ...], old: Any, new: Any)
         one, other = repr(old), repr(new)
         same = next((at for at, signs in enumerate(zip(one, other, strict=False)) if signs[0] != signs[1]), 0)
         yield Cause("setting", path, old=_cut(one, same), new=_cut(other, same))
+
+
+def _are_sections(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(entry, Mapping) for entry in value)
 
 
 def _short(value: Any) -> str:

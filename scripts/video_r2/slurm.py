@@ -26,6 +26,7 @@ END = 120.0  # seconds that SLURM has to end what is cancelled
 SETTLE = 5.0  # seconds that it may take SLURM to have done with jobs that have ended
 FORGOTTEN = 600.0  # seconds after which a job that SLURM does not know counts as failed
 SEEN = 60.0  # seconds that it may take until a node sees what was written on another
+JOB = "slurm-jobstep"  # the executor of a Snakemake that is a job in SLURM
 NO_JOBS = "none"  # name of a run without jobs in SLURM
 LOOK = 1.0  # seconds between looks at jobs that are to end
 UNREACHED = 900.0  # seconds that a job is submitted again and again where SLURM cannot be reached
@@ -100,8 +101,8 @@ class Jobs:
             UserError: naming the job's run.
         """
         name = os.environ.get("SLURM_JOB_NAME", "")
-        if not _RUN.search(name):
-            return
+        if JOB not in sys.argv or not _RUN.search(name):
+            return  # also where all of a run is one job of another's in SLURM
         begun = time.monotonic()
         while self._names()[-1:] != [name]:
             if time.monotonic() > begun + SEEN:

@@ -188,13 +188,13 @@ class FrameCache:
 
     def key(self, video: str | Path, subtitle: str | Path | None) -> str:
         """SHA-256 of everything that a clip depends on but the code."""
-        shown = self._is_drawn_on(video) and subtitle is not None
-        return self._digest_of(video, self._digest(video), self._digest(subtitle) if shown and subtitle else None)
+        drawn = subtitle if self._is_drawn_on(video) else None
+        return self._digest_of(video, self._digest(video), None if drawn is None else self._digest(drawn))
 
     def name(self, video: str | Path, subtitle: str | Path | None) -> str:
         """What a clip is called, whatever its files hold: as its key, of their paths."""
-        shown = self._is_drawn_on(video) and subtitle is not None
-        return self._digest_of(video, str(video), str(subtitle) if shown else None)
+        drawn = subtitle if self._is_drawn_on(video) else None
+        return self._digest_of(video, str(video), None if drawn is None else str(drawn))
 
     def _is_drawn_on(self, video: str | Path) -> bool:
         return self.frames.overlay and not is_image(video)
