@@ -98,7 +98,7 @@ def _plan(workflow: Any, scripts: Path) -> Plan:
     jobs = [
         job
         for level in dag.toposorted()
-        for job in sorted(level, key=lambda job: (job.rule.lineno, str(job)))
+        for job in sorted(level, key=lambda job: (job.rule.lineno, *map(str, job.output)))
         if dag.needrun(job) and not job.rule.norun
     ]
     numbers = {job: number for number, job in enumerate(jobs)}

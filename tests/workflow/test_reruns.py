@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,7 @@ from video_r2.sections import Part
         ({"a": 1}, {"a": 1.0}, ["p.a: 1 -> 1.0"]),
         ([{"a": 1}, {"a": 2}], [{"a": 1}, {"a": 3}], ["p[1].a: 2 -> 3"]),
         ([0], [0, 1], ["p: [0] -> [0, 1]"]),
+        ([{"a": 1}, {"a": 2}], [{"a": 2}], ["p: {'a': 1} -> not set"]),
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}, ["order of p: a, b -> b, a"]),
         ({"a": 1}, {"a": 1}, []),
         ("x" * 200 + "one", "x" * 200 + "two", [f"p: …{'x' * 20}one' -> …{'x' * 20}two'"]),
@@ -35,7 +37,7 @@ def test_a_setting_is_told_by_its_key_in_the_configuration() -> None:
     params = {"settings": part, "rows": {"m": Part({"label": "B"}, "evaluations.m")}}
     job = SimpleNamespace(params=params)
     old = {"{'rate': 2, 'rewards': {'gate': False}}", "{'m': {'label': 'A'}}"}
-    assert [str(cause) for cause in _changed_params(job, old, set(map(repr, params.values())), None)] == [
+    assert [str(cause) for cause in _changed_params(job, old, set(map(repr, params.values())), {}, Path())] == [
         "training.grpo.rate: 2 -> 1",
         "models.m.settings.rewards.gate: False -> True",
         "evaluations.m.label: 'A' -> 'B'",
@@ -53,13 +55,13 @@ def test_recorded_values_have_no_names_and_are_matched_by_what_they_hold() -> No
     job = SimpleNamespace(params=params)
     old = {"{'fps': 2.0, 'max': 8}", "{'seed': 0, 'rows': 5}", "2", "0.2", "'there'", "{'gone': True}"}
     new = {repr(value) for value in params.values()}
-    told_of = [str(cause) for cause in _changed_params(job, old, new, None)]
+    told_of = [str(cause) for cause in _changed_params(job, old, new, {"data": {"limit": 0.3}}, Path())]
     assert told_of == [
         "world.seed: 0 -> 1",
         "frames.max: 8 -> 9",
         "seed: 2 -> 3",
         "cache: 'there' -> 'here'",
-        "limit: 0.2 -> 0.3",
+        "data.limit: 0.2 -> 0.3",
         "another setting: {'gone': True} -> not set",
     ]
 
