@@ -66,9 +66,8 @@ def test_every_kind_of_question(server: Server) -> None:
     assert judge.visual_evidence("t") == 3.0
     assert judge.consistent("t", "B", ["x", "y"], "choice", "What?") is True
     assert judge.answer_in("t", ["x", "y"], "choice") == "B"
-    assert judge.answer_in("t", ["x"], "choice") == ""  # there is no option B
     assert judge.answer_in("t", [], "text") == "(B)"
-    assert (judge.asked, judge.missing) == (6, 0)
+    assert (judge.asked, judge.missing) == (5, 0)
 
 
 def test_replies_stay_in_the_order_of_the_questions_and_are_in_flight_together(server: Server) -> None:
@@ -135,6 +134,34 @@ def test_an_answer_in_another_form_is_read(server: Server, reply: object, answer
     server.behaviour = lambda request, number: reply
     assert server.judge().answers_of([Reading("t", "think", "text")]) == [answer]
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply", "answer"),
+    [
+        ("choice", "B", "B"),
+        ("choice", "y", "B"),
+        ("choice", "", ""),
+        ("choice", "None.", ""),
+        ("choice", None, ""),
+        ("choice", "E", None),
+        ("choice", "A or B", None),
+        ("choice", "banana", None),
+        ("number", "7 dogs", "7 dogs"),
+        ("number", 7, "7"),
+        ("number", "n/a", ""),
+        ("number", "banana", None),
+        ("text", "banana", "banana"),
+    ],
+)
+def test_an_answer_that_cannot_be_is_asked_for_again_then_missing(
+    server: Server, kind: str, reply: object, answer: str | None
+) -> None:
+    server.behaviour = lambda request, number: {"answer": reply}
+    options = ["x", "y"] if kind == "choice" else []
+    judge = server.judge(retries=1)
+    assert judge.answers_of([Reading("t", "answer", kind, options)]) == [answer]
+    assert (len(server.requests), judge.missing) == ((1, 0) if answer is not None else (2, 1))
 
 
 @pytest.mark.parametrize(("reply", "verdict"), [("true", True), (" False", False), (False, False), ("maybe", None)])

@@ -73,7 +73,7 @@ class PaidJudge(RuleJudge):
 
     free = False
 
-    def __init__(self, failing: bool = False) -> None:
+    def __init__(self, failing: str = "") -> None:
         super().__init__()
         self.failing = failing
         self.verdicts: list[Verdict] = []
@@ -81,11 +81,11 @@ class PaidJudge(RuleJudge):
 
     def claims_of(self, thinks: Sequence[str]) -> list:
         self.traces += thinks
-        return super().claims_of(thinks)
+        return [None] * len(thinks) if self.failing == "claims" else super().claims_of(thinks)
 
     def consistency_of(self, verdicts: Sequence[Verdict]) -> list[bool | None]:
         self.verdicts += verdicts
-        return [None] * len(verdicts) if self.failing else super().consistency_of(verdicts)
+        return [None] * len(verdicts) if self.failing == "consistency" else super().consistency_of(verdicts)
 
 
 def test_paid_judge_is_asked_only_where_it_matters() -> None:
@@ -164,10 +164,17 @@ def test_a_cascade_asks_no_more(server: Server) -> None:
     assert len(server.requests) == before + 1
 
 
-def test_verdict_that_is_missing_is_not_a_number_and_earns_no_alignment() -> None:
-    found = reward(RewardWeights(temporal_alignment=1, gate=True), PaidJudge(failing=True), [GOOD])
+@pytest.mark.parametrize(("failing", "gate"), [("consistency", True), ("claims", True), ("claims", False)])
+def test_a_total_that_hangs_on_what_is_missing_is_not_a_number(failing: str, gate: bool) -> None:
+    weights = RewardWeights(temporal_alignment=1, gate=gate)
+    found = reward(weights, PaidJudge(failing=failing), [GOOD, WITHOUT_CLAIMS, BROKEN])
+    assert math.isnan(found["total"][0])
+    assert found["total"][1:] == [2.0, 0.0]  # nothing is claimed, or nothing answered
     assert math.isnan(found["consistency"][0])
-    assert found["total"] == [2.0]
+    assert math.isnan(found["gate"][0]) or not gate
+    assert math.isnan(found["temporal_alignment"][0]) == (failing == "claims")
+    released = reward(weights, PaidJudge(failing=failing), [GOOD], "reference")
+    assert released["total"] == [2.0]  # a failure is a reward of 0 there
 
 
 def test_order_of_completions_does_not_matter() -> None:

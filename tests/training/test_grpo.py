@@ -14,6 +14,7 @@ import train_grpo
 from video_r2.config import RewardWeights, TemporalAlignment
 from video_r2.data.conversations import Conversation, Medium
 from video_r2.judge.rules import RuleJudge
+from video_r2.model.generation import Completion
 from video_r2.model.loading import attention_implementation, training_implementation
 from video_r2.model.shared_prefix import Branch, Tree, make_shared_prefix_batch
 from video_r2.rewards.combined import RewardModel
@@ -26,6 +27,13 @@ def test_advantages_by_hand() -> None:
     assert advantages[0].tolist() == pytest.approx([-1 / 1.0001, 0.0, 1 / 1.0001])
     assert advantages[1].tolist() == [0.0, 0.0, 0.0]
     assert not math.isnan(advantages.sum())
+    # Of those that are known the mean is 1 again; one alone has nothing to be compared with.
+    missing = math.nan
+    advantages = group_advantages(
+        torch.tensor([[0.0, 1.0, missing, 2.0], [missing, 3.0, missing, missing], [missing] * 4])
+    )
+    assert advantages[0].tolist() == pytest.approx([-1 / 1.0001, 0.0, 0.0, 1 / 1.0001])
+    assert advantages[1:].tolist() == [[0.0] * 4] * 2
 
 
 @pytest.mark.parametrize(("kl_weight", "weighted"), [(0.0, False), (0.3, False), (0.3, True)])
@@ -143,6 +151,33 @@ def test_the_judge_of_the_gate_is_given_the_question() -> None:
     completion = "<think>The walk takes 2 minutes.</think><answer>120</answer>"
     assert rewards([completion] * 2, examples)["consistency"] == [1.0, 0.0]
     assert rewards([completion], examples[1:])["consistency"] == [0.0]
+
+
+def test_a_rollout_without_a_reward_moves_nothing_and_is_counted(tmp_path) -> None:
+    model, processor = tiny_model()
+    arguments = GRPOConfig(
+        output_dir=str(tmp_path),
+        per_device_train_batch_size=4,
+        num_generations=4,
+        bf16=False,
+        report_to="none",
+        use_cpu=True,
+        gradient_checkpointing=False,
+    )
+    totals = [1.0, math.nan, 3.0, 2.0]
+    rewards = lambda texts, examples: {"total": totals, "gate": [1.0, math.nan, 0.0, 1.0]}  # noqa: E731
+    trainer = VideoGRPOTrainer(model, None, processor, None, rewards, arguments, [], 100)
+    example = Conversation("one", "video", [Medium("v.mp4")], "Which?", "", "", "", {})
+    completions = [Completion(tokens=(30, 31), finished=True)] * 4
+    assert trainer.score([example], [completions])[0].tolist() == pytest.approx([-1 / 1.0001, 0.0, 1 / 1.0001, 0.0])
+    logged = trainer.observed
+    assert logged["rewards_missing"] == [0.25]
+    assert logged["reward/total"] == [2.0]
+    assert logged["reward/gate"] == pytest.approx([2 / 3])
+    assert logged["groups_without_variance"] == [0.0]
+    totals[:] = [math.nan, 2.0, 2.0, 2.0]
+    trainer.score([example], [completions])
+    assert logged["groups_without_variance"] == [0.0, 1.0]
 
 
 def test_no_two_rollouts_of_a_step_share_their_random_numbers(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ How often it speaks and how often it is right, on labelled responses: docs/metri
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from string import ascii_uppercase
 
 from video_r2.judge.base import Reading, Verdict
@@ -142,13 +142,17 @@ def _names_only(tokens: Sequence[str], letter: str, words: Sequence[str]) -> boo
     # A lone capital that is left is another letter, or a sentence's first word that may be taken for one.
     if any(len(word) == 1 and word.isupper() and word != "I" for word in rest):
         return False
-    lowered = [word.casefold() for word in rest]
-    content = [word for word in lowered if word not in ARTICLES]
+    content = _without_articles(word.casefold() for word in rest)
+    words = _without_articles(words)
     places = range(len(content) - len(words) + 1) if words else range(0)
-    cut = next((at for at in places if tuple(content[at : at + len(words)]) == tuple(words)), None)
+    cut = next((at for at in places if content[at : at + len(words)] == words), None)
     if cut is not None:
         content = content[:cut] + content[cut + len(words) :]
     return (letter in tokens or cut is not None) and _ANNOUNCING.issuperset(content)
+
+
+def _without_articles(words: Iterable[str]) -> list[str]:
+    return [word for word in words if word not in ARTICLES]
 
 
 def _plain_number(text: str, question: str) -> str | None:

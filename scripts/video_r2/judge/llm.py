@@ -26,6 +26,7 @@ from video_r2.files import writable
 from video_r2.judge.base import Judge, Reading, Verdict
 from video_r2.judge.cache import ReplyCache, key_of
 from video_r2.judge.server import JudgeServer
+from video_r2.reading.answering import quantity_of
 from video_r2.reading.answers import choice_of
 from video_r2.reading.claims import Claim
 from video_r2.reading.times import parse_time
@@ -89,7 +90,7 @@ class LLMJudge(Judge):
         self._learning = threading.Lock()
 
     def claims_of(self, thinks: Sequence[str]) -> list[list[Claim] | None]:
-        return self._ask("claims", [{"trace": think} for think in thinks], _CLAIMS_SCHEMA, _as_claims)
+        return self._ask("claims", [{"trace": think} for think in thinks], _CLAIMS_SCHEMA, [_as_claims] * len(thinks))
 
     def answers_of(self, readings: Sequence[Reading]) -> list[str | None]:
         questions = [
@@ -101,11 +102,7 @@ class LLMJudge(Judge):
             }
             for reading in readings
         ]
-        replies = self._ask("answer", questions, _ANSWER_SCHEMA, _as_answer)
-        return [
-            (choice_of(reply, reading.options) or "") if reply and reading.answer_type == "choice" else reply
-            for reply, reading in zip(replies, readings, strict=True)
-        ]
+        return self._ask("answer", questions, _ANSWER_SCHEMA, [partial(_as_answer, reading) for reading in readings])
 
     def consistency_of(self, verdicts: Sequence[Verdict]) -> list[bool | None]:
         questions = [
@@ -118,12 +115,12 @@ class LLMJudge(Judge):
             for verdict in verdicts
         ]
         if self._semantics == "reference":
-            return self._ask("consistency_released", questions, None, _released_decision)
-        return self._ask("consistency", questions, _CONSISTENCY_SCHEMA, _as_truth)
+            return self._ask("consistency_released", questions, None, [_released_decision] * len(verdicts))
+        return self._ask("consistency", questions, _CONSISTENCY_SCHEMA, [_as_truth] * len(verdicts))
 
     def evidence_of(self, thinks: Sequence[str]) -> list[float | None]:
         read = _released_score if self._semantics == "reference" else _as_score
-        return self._ask("evidence", [{"trace": think} for think in thinks], _EVIDENCE_SCHEMA, read)
+        return self._ask("evidence", [{"trace": think} for think in thinks], _EVIDENCE_SCHEMA, [read] * len(thinks))
 
     def check_missing(self) -> None:
         if self._is_too_many(self.missing, self.asked) or 0 < self.asked == self.missing:
@@ -151,14 +148,19 @@ class LLMJudge(Judge):
         prompt: str,
         questions: Sequence[Mapping[str, Any]],
         schema: Mapping[str, Any] | None,
-        read: Callable[[Any], Answer],
+        reads: Sequence[Callable[[Any], Answer]],
     ) -> list[Answer | None]:
-        """Answers to questions, by a prompt; the replies are JSON of a schema, or any text without one."""
+        """Answers to questions, by a prompt; the replies are JSON of a schema, or any text without one.
+
+        Args:
+            reads: how the reply to each question is read.
+        """
         requests = [self._request(prompt, question, schema) for question in questions]
         keys = [key_of({**request, **self._version}) for request in requests]
-        answers = {key: self._remembered(key, read) for key in keys}
+        read_by = dict(zip(keys, reads, strict=True))
+        answers = {key: self._remembered(key, read) for key, read in read_by.items()}
         unknown = {key: request for key, request in zip(keys, requests, strict=True) if answers[key] is None}
-        answers.update(self._fetch(unknown, read, len(questions)))
+        answers.update(self._fetch(unknown, read_by, len(questions)))
         self.asked += len(questions)
         self.sent += len(unknown)
         self.missing += sum(answers[key] is None for key in keys)
@@ -172,12 +174,13 @@ class LLMJudge(Judge):
             return None
 
     def _fetch(
-        self, requests: Mapping[str, Mapping[str, Any]], read: Callable[[Any], Answer], questions: int
+        self, requests: Mapping[str, Mapping[str, Any]], reads: Mapping[str, Callable[[Any], Answer]], questions: int
     ) -> dict[str, Answer | None]:
         """Answers of the server to all requests, which are in flight together; none is sent any more once too many failed.
 
         Args:
             requests: by their keys.
+            reads: how the reply to each is read.
             questions: how many questions the batch has, those included that need no request.
         """
         answers: dict[str, Answer | None] = {}
@@ -187,7 +190,7 @@ class LLMJudge(Judge):
         def ask(key: str) -> None:
             if hopeless.is_set():
                 return
-            answers[key] = self._attempt(key, requests[key], read)
+            answers[key] = self._attempt(key, requests[key], reads[key])
             if answers[key] is None:
                 failed.append(key)
                 if self._is_too_many(self.missing + len(failed), self.asked + questions):
@@ -436,8 +439,19 @@ def _as_claims(reply: Any) -> list[Claim]:
     return claims
 
 
-def _as_answer(reply: Any) -> str:
-    return _text_field(reply, "answer").strip()
+_NOTHING = frozenset({"", "none", "null", "n/a"})  # what models write for an answer that is not there
+
+
+def _as_answer(reading: Reading, reply: Any) -> str:
+    """The answer of a reply, "" for none; a choice that is no option, or a number that is none, does not fit."""
+    answer = _text_field(reply, "answer").strip()
+    if reading.answer_type == "text":
+        return answer
+    is_choice = reading.answer_type == "choice"
+    found = choice_of(answer, reading.options) if is_choice else quantity_of(answer, reading.question) and answer
+    if not found and answer.casefold().rstrip(".") not in _NOTHING:
+        raise InvalidReplyError(f"the reply {answer[:LONGEST_TIME]!r} is no {reading.answer_type}")
+    return found or ""
 
 
 def _as_truth(reply: Any) -> bool:

@@ -284,8 +284,8 @@ MENDED: tuple[Mended, ...] = (
     Mended(
         "rewards: failures",
         "any exception or time-out is a reward of 0, silently",
-        "not a number in the log, counted, and the job stops where there are too many",
-        "tests/rewards/test_combined.py::test_verdict_that_is_missing_is_not_a_number_and_earns_no_alignment",
+        "not a number in the log, counted; such a rollout is left out of its group, and the job stops where there are too many",
+        "tests/rewards/test_combined.py::test_a_total_that_hangs_on_what_is_missing_is_not_a_number",
     ),
     Mended(
         "judge: calls",

@@ -30,23 +30,27 @@ def letter_of(text: str | None, options: int) -> str | None:
     return given_choice(text, (), options) or None if text else None
 
 
-_LABELLED = re.compile(r"\W{0,3}([A-Za-z])\W{1,3}(.+)", re.DOTALL)
+# A letter that something but a space parts from the words behind it: "A. blue", "(A) blue", "A - blue"; not "a blue one".
+_LABELLED = re.compile(r"\W{0,3}([A-Za-z])(?![ ][^\W_])\W{1,3}(.+)", re.DOTALL)
 
 
 def choice_of(text: str | None, options: Sequence[str]) -> str | None:
     """Read the option that an answer names: by its letter, else by its words.
+
+    Where an answer is a label and the text of an option, and the two are not of one option, the label counts.
 
     Returns:
         The letter; None if no option is named, or several are.
     """
     if not text:
         return None
+    texts = [normalise_text(option) for option in options]
     if labelled := _LABELLED.match(text):
         place = ascii_uppercase.index(labelled[1].upper())
-        if place < len(options) and normalise_text(labelled[2]) == normalise_text(options[place]):
+        if place < len(options) and normalise_text(labelled[2]) in texts:
             return ascii_uppercase[place]
     exact = normalise_text(text)
-    same = [letter for letter, option in zip(ascii_uppercase, options, strict=False) if normalise_text(option) == exact]
+    same = [letter for letter, option in zip(ascii_uppercase, texts, strict=False) if option == exact]
     is_text = len(same) == 1 and len(exact) > 1  # a letter is a label first
     return same[0] if is_text else given_choice(text, options) or None
 

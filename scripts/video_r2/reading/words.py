@@ -27,12 +27,15 @@ FUNCTION_WORDS = lexicon(
 )
 
 
+# Before a word; any other "A" is a name or a label: "vitamin A", "A. blue", "blue (A)".
+_ARTICLE = re.compile(r"(?<![^\W_])(?:an|the|a(?=\s+[^\W_]))(?![^\W_])")
+
+
 @lru_cache(maxsize=4096)
 def words_of(text: str) -> tuple[str, ...]:
     """Words and numbers of a text in lower case, without punctuation, thousands separators and articles."""
     plain = _THOUSANDS.sub("", unicodedata.normalize("NFKC", text).casefold())
-    words = _WORD.findall(plain)
-    return tuple(word for word in words if word not in ARTICLES) or tuple(words)
+    return tuple(_WORD.findall(_ARTICLE.sub("", plain)) or _WORD.findall(plain))
 
 
 def normalise_text(text: str) -> str:

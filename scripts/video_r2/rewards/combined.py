@@ -57,8 +57,8 @@ class RewardModel:
         Returns:
             Columns of n figures, 0 to 1: `accuracy`, `format`, `temporal_alignment` (F1, or as released the precision),
             `gate` (what multiplies it), `consistency` (the judge's verdict), `precision`, `recall` and `f1`; and
-            `total`, the weighted sum. A figure that was not asked for, or that the judge failed to give, is NaN; in
-            the total, what is missing counts as 0.
+            `total`, the weighted sum. A figure that was not asked for, or that the judge failed to give, is NaN; so
+            is a total that hangs on what the judge failed to give. As released, a failure counts as 0.
         """
         parse = first_blocks if self._semantics == "reference" else parse_response
         parsed = [parse(completion) for completion in completions]
@@ -78,17 +78,23 @@ class RewardModel:
             "recall": [found.recall if found else math.nan for found in alignments],
             "f1": [found.f1 if found else math.nan for found in alignments],
             "consistency": consistency,
-            "gate": [float(value == 1.0) for value in consistency] if self._weights.gate else [1.0] * len(parsed),
+            "gate": [self._known(value) for value in consistency] if self._weights.gate else [1.0] * len(parsed),
         }
         columns["total"] = [
-            self._weights.accuracy * accuracy
-            + self._weights.format * layout
-            + self._weights.temporal_alignment * gate * (0.0 if math.isnan(aligned) else aligned)
+            self._weights.accuracy * accuracy + self._weights.format * layout + self._aligned(gate, aligned)
             for accuracy, layout, gate, aligned in zip(
                 columns["accuracy"], columns["format"], columns["gate"], columns["temporal_alignment"], strict=True
             )
         ]
         return columns
+
+    def _aligned(self, gate: float, aligned: float) -> float:
+        """What temporal alignment adds to the total; 0 as soon as one of its factors is, whatever the others are."""
+        factors = (self._weights.temporal_alignment, gate, self._known(aligned))
+        return 0.0 if 0.0 in factors else math.prod(factors)
+
+    def _known(self, figure: float) -> float:
+        return 0.0 if self._semantics == "reference" and math.isnan(figure) else figure
 
     def _alignments(
         self, parsed: Sequence[ParsedResponse], groundings: Sequence[Mapping[str, str]]

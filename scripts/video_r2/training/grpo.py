@@ -46,9 +46,15 @@ class Rewards(Protocol):
 
 
 def group_advantages(rewards: torch.Tensor) -> torch.Tensor:
-    """Rewards (groups x group size) less their group's mean, over its unbiased standard deviation."""
-    centred = rewards - rewards.mean(1, keepdim=True)
-    return centred / (rewards.std(1, keepdim=True) + ADVANTAGE_EPSILON)
+    """Rewards (groups x group size) less their group's mean, over its unbiased standard deviation.
+
+    A rollout whose reward is missing (NaN) counts in neither and has advantage 0.
+    """
+    known = ~rewards.isnan()
+    number = known.sum(1, keepdim=True)
+    centred = torch.where(known, rewards - rewards.nansum(1, keepdim=True) / number, 0.0)
+    deviation = (centred.square().sum(1, keepdim=True) / (number - 1).clamp(min=1)).sqrt()
+    return centred / (deviation + ADVANTAGE_EPSILON)
 
 
 def grpo_loss(
@@ -257,19 +263,23 @@ class VideoGRPOTrainer(SavingTrainer):
         part = place()[0] % self.parts
         first = place()[0] - part
         total = torch.cat(gather(own)[first : first + self.parts], dim=1) if self.parts > 1 else own
+        advantages = group_advantages(total)
         lengths = [len(completion.tokens) for group in groups for completion in group]
         finished = [completion.finished for group in groups for completion in group]
         self.observe(
             length=sum(lengths) / len(lengths),
             finished=sum(finished) / len(finished),
             empty=sum(not text.strip() for text in texts) / len(texts),
-            groups_without_variance=float((total.std(1) == 0).float().mean()),
+            groups_without_variance=float(
+                (total.nan_to_num(-math.inf).amax(1) <= total.nan_to_num(math.inf).amin(1)).float().mean()
+            ),
+            rewards_missing=float(own.isnan().float().mean()),
         )
         for name, values in components.items():
             known = [value for value in values if math.isfinite(value)]
             if known:
                 self.observe(**{f"reward/{name}": sum(known) / len(known)})
-        return group_advantages(total).chunk(self.parts, dim=1)[part]
+        return advantages.chunk(self.parts, dim=1)[part]
 
     def token_log_probs(
         self, model: torch.nn.Module, batch: SharedPrefixBatch
