@@ -116,6 +116,24 @@ def test_a_label_behind_the_text_of_another_option_is_not_dropped(written: str, 
 
 
 @pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("0:05", "A"),
+        ("B. 0:15", "B"),
+        ("C. 0:15", "C"),
+        ("5 seconds", "A"),
+        ("65 s", "C"),
+        ("at 0:10", "D"),
+        ("The dog comes at 01:05.", "C"),
+        ("0:05 or 0:15", None),
+        ("0:06", None),
+    ],
+)
+def test_an_option_that_is_a_time_is_the_same_however_it_is_written(text: str, letter: str | None) -> None:
+    assert choice_of(text, ["00:05", "00:15", "1:05", "10 s"]) == letter
+
+
+@pytest.mark.parametrize(
     ("one", "other", "equal"),
     [
         ("Vitamin A", "vitamin", False),

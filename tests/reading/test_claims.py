@@ -45,6 +45,13 @@ TRACE = (
         ("00:04 → 00:08: a ball falls.", [("00:04 → 00:08", (4, 8), "a ball falls")]),
         ("00:04 => a dog enters.", [("00:04", (4, 4), "a dog enters")]),
         ("At t=16s, a ball falls.", [("At t=16s", (16, 16), "a ball falls")]),
+        ("A ball stops at t=16.", [("at t=16", (16, 16), "A ball stops")]),
+        ("00:16-18: a dog barks.", [("00:16-18", (16, 18), "a dog barks")]),
+        (
+            "[00:05] (a dog enters. A cat [00:09] leaves)",
+            [("00:05", (5, 5), "a dog enters"), ("00:09", (9, 9), "A cat leaves")],
+        ),
+        ("Starting at 00:05 the dog runs until 00:09.", [("00:09", (9, 9), "the dog runs")]),
         ("Timestamp: 00:16 - a dog runs", [("00:16", (16, 16), "a dog runs")]),
         (
             "A lamp blinks at 00:04, 00:08 and 00:12.",

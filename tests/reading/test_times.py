@@ -52,6 +52,13 @@ MOMENTS = {
     "1 hour 2 minutes": 3720,
     "1 hour, 2 minutes and 3 seconds": 3723,
     "0.5 min": 30,
+    "minute 2": 120,
+    "the one-minute mark": 60,
+    "one minute twenty seconds": 80,
+    "timestamp 5.2": 5.2,
+    "timestamp 5.2 seconds": 5.2,
+    "00:16 (approx.)": 16,
+    "approximately at 16 s": 16,
     "٠٠:١٦": 16,
     "00：16": 16,
 }
@@ -83,6 +90,13 @@ RANGES = {
     "1 to 2 hours": (3600, 7200),
     "10-12": (10, 12),
     "0:59-1:01": (59, 61),
+    "00:16-18": (16, 18),
+    "01:04-08": (64, 68),
+    "1:02:03–09": (3723, 3729),
+    "00:05 to approximately 00:08": (5, 8),
+    "16s to 0:20": (16, 20),
+    "0:16 to 20 s": (16, 20),
+    "minute 1 to 2": (60, 120),
 }
 
 
@@ -106,6 +120,8 @@ def test_range_is_read(text: str) -> None:
         "1 hour 75 minutes",
         "10:30 a.m.",
         "00:16-00:10",
+        "00:16-05",
+        "00:16-75",
         "8-5 seconds",
         "-5",
         "-00:05",
@@ -135,8 +151,14 @@ def test_impossible_time_is_refused(text: str) -> None:
         ("16s: a ball\n- 20 seconds: a cat\n3) **24s** - a dog", ["16s", "20 seconds", "24s"]),
         ("[16s] a ball, (20s) a cat, (24 to 25 seconds) a dog", ["16s", "20s", "24 to 25 seconds"]),
         ("He waits (5 seconds); he has 10 seconds: he runs; it takes 4s to 8s, every 5th second", []),
+        ("00:16 - 18 dogs; 00:16-18% of them; at 00:20-25 one", ["00:16", "00:16", "at 00:20-25"]),
+        ("Around minute 2 it falls, in the last minute 2 dogs appear", ["Around minute 2"]),
+        (
+            "At timestamp 5.2 it falls; at one minute twenty seconds it rises",
+            ["At timestamp 5.2", "at one minute twenty seconds"],
+        ),
         ("In the 16th second it falls", ["In the 16th second"]),
-        ("From second 4 to second 8 it rolls, and at t=9 it stops", ["From second 4 to second 8", "t=9"]),
+        ("From second 4 to second 8 it rolls, and at t=9 it stops", ["From second 4 to second 8", "at t=9"]),
     ],
 )
 def test_times_are_found_in_text(text: str, written: list[str]) -> None:
@@ -174,6 +196,9 @@ def test_no_text_raises(text: str) -> None:
         assert 0 <= mention.begin < mention.end <= len(text)
 
 
-@pytest.mark.parametrize("unit", ["0", " ", "00:", "at ", "1 to ", "between 1 and ", "a00:05-", "-", "1-"])
+@pytest.mark.parametrize(
+    "unit",
+    ["0", " ", "00:", "at ", "1 to ", "between 1 and ", "a00:05-", "-", "1-", "minute 1 ", "timestamp ", "one minute "],
+)
 def test_time_taken_is_linear(unit: str) -> None:
     assert growth(lambda text: [*find_times(text), parse_time(text)], unit) < QUADRATIC / 2

@@ -44,15 +44,22 @@ def choice_of(text: str | None, options: Sequence[str]) -> str | None:
     """
     if not text:
         return None
-    texts = [normalise_text(option) for option in options]
     if labelled := _LABELLED.match(text):
         place = ascii_uppercase.index(labelled[1].upper())
-        if place < len(options) and normalise_text(labelled[2]) in texts:
+        if place < len(options) and _same_as(labelled[2], options):
             return ascii_uppercase[place]
+    same = _same_as(text, options)
+    is_text = len(same) == 1 and len(normalise_text(text)) > 1  # a letter is a label first
+    return same if is_text else given_choice(text, options) or None
+
+
+def _same_as(text: str, options: Sequence[str]) -> str:
+    """Letters of the options that a text is word by word; else of those that are the time that it is ("0:05", "00:05")."""
     exact = normalise_text(text)
-    same = [letter for letter, option in zip(ascii_uppercase, texts, strict=False) if option == exact]
-    is_text = len(same) == 1 and len(exact) > 1  # a letter is a label first
-    return same[0] if is_text else given_choice(text, options) or None
+    same = [letter for letter, option in zip(ascii_uppercase, options, strict=False) if normalise_text(option) == exact]
+    if not same and (time := parse_time(text)):
+        same = [letter for letter, option in zip(ascii_uppercase, options, strict=False) if parse_time(option) == time]
+    return "".join(same)
 
 
 def answers_equal(one: str, other: str, answer_type: str, question: str = "") -> bool:

@@ -37,7 +37,7 @@ _JOINT = re.compile(
 
 _ARITHMETIC = lexicon(
     "minus plus times divided by is are equals equal and or to from of the difference sum total second seconds minute "
-    "minutes video time timestamp mark at between"
+    "minutes video time timestamp mark at between starting beginning ending until"
 )
 
 
@@ -159,7 +159,13 @@ def _trimmed(text: str) -> str:
 
 def _without_loose_ends(text: str) -> str:
     """The text without punctuation at its ends, and without a bracket there that the time beside it stood in."""
-    return text.strip(_PUNCTUATION).lstrip(")]" + _PUNCTUATION).rstrip("([" + _PUNCTUATION)
+    text = text.strip(_PUNCTUATION).lstrip(")]" + _PUNCTUATION).rstrip("([" + _PUNCTUATION)
+    for opening, closing in ("()", "[]"):
+        if text.startswith(opening) and closing not in text:
+            text = text[1:].lstrip(_PUNCTUATION)
+        if text.endswith(closing) and opening not in text:
+            text = text[:-1].rstrip(_PUNCTUATION)
+    return text
 
 
 def _has_content(text: str) -> bool:

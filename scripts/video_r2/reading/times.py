@@ -68,14 +68,14 @@ _CLOCK = (
     r"(?:\d{1,3}:)?\d{1,4}:\d{2}(?:\.\d{1,3}|,\d{3})?(?!\d|:\d)"
     rf"(?:[ \t]?(?:{_SECONDS}|(?:minutes?|mins?)(?![a-z])))?(?![ \t]?[ap](?:\.[ \t]?)?m\b)"
 )
+_HEDGE = r"(?:about|around|approximately|approx\.?|roughly|nearly|near|circa|by|~)"
 _TO = (
     r"[ \t]{0,2}(?:-{1,2}>?|=?>|~|\bto\b|\buntil\b|\btill\b|\bthrough\b|\.\.)[ \t]{0,2}"
-    r"(?:about[ \t]|around[ \t]|~[ \t]?)?"
+    rf"(?:{_HEDGE}[ \t]{{0,2}})?"
 )
-_AND = r"[ \t]{0,2}(?:-|\band\b|\bto\b)[ \t]{0,2}(?:about[ \t]|around[ \t]|~[ \t]?)?"
-_HEDGE = r"(?:about|around|approximately|approx\.?|roughly|nearly|near|circa|by|~)"
+_AND = rf"[ \t]{{0,2}}(?:-|\band\b|\bto\b)[ \t]{{0,2}}(?:{_HEDGE}[ \t]{{0,2}})?"
 _LEAD = rf"(?:at|from|after|before|until|{_HEDGE})"
-_CALLED = r"\b(?:t|time|timestamp)[ \t]?[=:][ \t]?~?"
+_CALLED = r"\b(?:(?:t|time|timestamp)[ \t]?[=:]|timestamp[ \t]{1,2}(?=[\d~]))[ \t]?~?"
 _LEADS = (
     rf"(?:(?:\b{_LEAD}[ \t]{{1,2}})?{_CALLED}|(?:\b{_LEAD}[ \t]{{1,2}}|~[ \t]?)(?:{_HEDGE}[ \t]{{0,2}})?(?:the[ \t])?)"
 )
@@ -90,26 +90,33 @@ _MENTION = re.compile(
   | (?P<within> \bbetween[ \t]{{1,2}} (?:the[ \t])? seconds?[ \t]{{1,2}}
         (?P<w1>{_NUMBER}) {_AND} (?:seconds?[ \t])? (?P<w2>{_NUMBER}) (?![\d:]) )
   | (?P<clock> (?P<clock_lead>{_LEADS}|\bthe[ \t])? (?<!\d) (?<!\d[:.])
-        (?P<c1>{_CLOCK}) (?: {_TO} (?P<c2>{_CLOCK}) | {_TO} (?:the[ \t])?end\b )? (?:[ \t]?(?:-[ \t]?)?mark\b)? )
+        (?P<c1>{_CLOCK})
+        (?: {_TO} (?P<c2>{_CLOCK}|{_UNITS}) | -(?P<short>\d{{2}})(?!\d|[:.,]\d|[ ]?%) | {_TO} (?:the[ \t])?end\b )?
+        (?:[ \t]?(?:-[ \t]?)?mark\b)? )
   | (?P<ordinal> (?P<ordinal_lead>{_LEADS})? \bseconds?[ \t]{{1,2}}
         (?P<o1>{_NUMBER}) (?: {_TO} (?:seconds?[ \t])? (?P<o2>{_NUMBER}) )? (?![\d:]) )
+  | (?P<minute> (?P<minute_lead>{_LEADS})? \bminutes?[ \t]{{1,2}}
+        (?P<m1>{_NUMBER}) (?: {_TO} (?:minutes?[ \t])? (?P<m2>{_NUMBER}) )? (?![\d:]) )
   | (?P<nth> (?:\b(?:{_LEAD}|in|during|on)[ \t]{{1,2}}(?:the[ \t])?|\bthe[ \t])? (?<![\w.:])
         (?P<n1>{_NTH}) (?: (?:[ \t-]seconds?)? {_TO} (?:the[ \t])? (?P<n2>{_NTH}) )? [ \t-]seconds?(?![a-z]) )
   | (?P<units> (?P<units_lead>{_LEADS})? (?<![\w.:])
-        (?: (?P<u1>{_NUMBER}) {_TO} (?P<u2>{_UNITS}) | (?P<single>{_UNITS}) (?: {_TO} (?P<until>{_UNITS}) )? )
+        (?: (?P<u1>{_NUMBER}) {_TO} (?P<u2>{_UNITS}) | (?P<single>{_UNITS}) (?: {_TO} (?P<until>{_CLOCK}|{_UNITS}) )? )
         (?P<mark>[ \t]?(?:-[ \t]?)?mark\b|[ \t]in(?:to)?\b)? )
-  | (?P<variable> \b(?:t|timestamp)[ \t]?=[ \t]?~? (?P<v1>{_NUMBER}) (?: {_TO} (?P<v2>{_NUMBER}) )? (?![.:]?\d) )
+  | (?P<variable> (?:\b{_LEAD}[ \t]{{1,2}})? \b(?:(?:t|timestamp)[ \t]?=|timestamp[ \t]{{1,2}}(?=[\d~]))[ \t]?~?
+        (?P<v1>{_NUMBER}) (?: {_TO} (?P<v2>{_NUMBER}) )? (?![.:]?\d) )
     )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_KINDS = ("between", "within", "clock", "ordinal", "nth", "units", "variable")
+_KINDS = ("between", "within", "clock", "ordinal", "minute", "nth", "units", "variable")
 
 _DIGIT = re.compile(r"\d")
 _TENS = "twenty|thirty|forty|fifty"
 _ONES = "one|two|three|four|five|six|seven|eight|nine"
 _TEENS = "ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
-_SPELLED = re.compile(rf"\b(?:(?:{_TENS})(?:[ -](?:{_ONES}))?|{_TEENS}|{_ONES})(?=[ -]seconds?\b)", re.IGNORECASE)
+_SPELLED = re.compile(
+    rf"\b(?:(?:{_TENS})(?:[ -](?:{_ONES}))?|{_TEENS}|{_ONES})(?=[ -](?:seconds?|minutes?)\b)", re.IGNORECASE
+)
 _LENGTH_AFTER = re.compile(r"[ \t]*(?:long|in[ \t](?:length|duration|total))\b", re.IGNORECASE)
 _DURATION_BEFORE = re.compile(
     r"\b(?:for|lasts?|lasting|within|every|another|takes?|over|next|last|first|than)[ \t]+(?:only[ \t]+)?$",
@@ -124,7 +131,7 @@ _SCORE_BEFORE = re.compile(
 _LINE_OPENS = re.compile(r"(?:^|\n)[ \t]*(?:\d{1,3}[.)][ \t]|[^\w\n]){0,8}$")
 _HEADS = re.compile(r"[\])*_\"']{0,4}[ \t]?(?::|-(?=[ \t])|[|>])")
 _FILLER = re.compile(
-    r"(?:[\s\[\](){}<>\"'`*.,:;|~+=-]|\b(?:at|in|on|from|the|time|timestamp|t|mark|video|around|about|onwards?)\b)*",
+    rf"(?:[\s\[\](){{}}<>\"'`*.,:;|~+=-]|\b(?:at|in|on|from|the|time|timestamp|t|mark|video|onwards?|{_HEDGE})(?!\w))*",
     re.IGNORECASE,
 )
 _BARE_NUMBER = rf"{_NUMBER}(?:[ \t]?[hm])?"
@@ -153,8 +160,8 @@ def find_times(text: str) -> Iterator[Mention]:
 
 
 def _in_digits(text: str) -> tuple[str, Callable[[int], int]]:
-    """The text with the numbers of "five seconds" and "the twenty-one-second mark" in digits, and where its places were."""
-    if "second" not in text.lower():
+    """The text with the numbers of "five seconds" and "the one-minute mark" in digits, and where its places were."""
+    if not re.search("second|minute", text, re.IGNORECASE):
         return text, lambda place: place
     parts, ends, begin = [""], [(0, 0)], 0  # after each number, its end here and where it was
     for match in _SPELLED.finditer(text):
@@ -199,6 +206,10 @@ def _parts(match: re.Match[str]) -> tuple[str, str | None]:
     kind = _kind(match)
     if kind == "units" and match["single"]:
         return match["single"], match["until"]
+    if kind == "minute":
+        return f"{match['m1']} m", match["m2"] and f"{match['m2']} m"
+    if match["short"]:  # "01:04-08"
+        return match["c1"], f"{match['c1'].rpartition(':')[0]}:{match['short']}"
     return match[f"{kind[0]}1"], match[f"{kind[0]}2"]
 
 
@@ -212,7 +223,7 @@ def _is_moment(text: str, match: re.Match[str]) -> bool:
         return not _DURATION_BEFORE.search(before)
     if kind in ("between", "within", "variable"):
         return True
-    if kind == "ordinal" and (match["o2"] or text.startswith((":", ","), match.end())):
+    if kind in ("ordinal", "minute") and (match[f"{kind[0]}2"] or text.startswith((":", ","), match.end())):
         return True
     if kind == "units" and (match["mark"] or _stands_alone(text, match, before)):
         return True

@@ -113,10 +113,13 @@ def stem_of(word: str) -> str:
         return str(ENGLISH[word])
     if word in ("twice", "thrice"):
         return str(TIMES[word])
+    if ":" in word:  # "00:05" is "0:05"
+        return _LEADING_ZEROS.sub("", word)
     word = _SPELLINGS.get(word, _BASES.get(word, word))
     return _without_ending(_BRITISH.sub("or", word).replace("ise", "ize")) if word.isascii() else word
 
 
+_LEADING_ZEROS = re.compile(r"^0+(?=\d)")
 _BRITISH = re.compile(r"(?<=[a-z][a-z])our(?=$|s$|ed$|ing$)")
 _PLURAL = re.compile(r"(?<=s)es$|(?<=[^siu])s$")
 _PARTICIPLE = re.compile(r"^(.*[aeiouy].*)(?:ing|(?<!e)ed)$")
