@@ -47,6 +47,8 @@ def main() -> None:
     judge = make_judge(settings, arguments.semantics)
     groundings = read_groundings(arguments.groundings) if arguments.groundings else None
     files = {path: read_any_predictions(path, groundings) for path in arguments.files}
+    for path, records in files.items():
+        require_once(records, path)
     if arguments.metric == "tac" and arguments.semantics == "reference":
         for path, records in files.items():
             require_targets(records, path)
@@ -57,7 +59,7 @@ def main() -> None:
     total = sum(map(len, files.values()))
     with tqdm(total=total, desc=arguments.metric, unit="record", delay=PATIENCE, file=sys.stderr) as bar:
         for path, records in files.items():
-            for group in by_benchmark(records, arguments.benchmark):
+            for group in runs_in(records, arguments.benchmark):
                 results.append(score_group(path, group, arguments, score, bar))
     if not judge.free:
         print(judge.report(), file=sys.stderr)
@@ -65,7 +67,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(results, indent=1, ensure_ascii=False))
     else:
-        print("\n".join(map(described, results)))
+        print("\n".join(described(result, results) for result in results))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -199,12 +201,32 @@ def with_grounding(records: list[dict[str, Any]], path: Path) -> list[dict[str, 
     return known
 
 
-def by_benchmark(records: list[dict[str, Any]], benchmark: str | None) -> list[list[dict[str, Any]]]:
-    """The records of each benchmark, in the order in which they come; of the named one, if one is named."""
-    groups: dict[str, list[dict[str, Any]]] = {}
+def require_once(records: Records, path: Path) -> None:
+    """See that a run answers no question twice: as two, its answers would make the mean and narrow its interval."""
+    seen: set[tuple[Any, ...]] = set()
     for record in records:
-        name = benchmark or record["benchmark"]
-        groups.setdefault(name, []).append({**record, "benchmark": name})
+        key = (*run_of(record), record["id"], record["question"])
+        if key in seen:
+            raise UserError(
+                "is there twice, of one benchmark, evaluation and seed",
+                file=path,
+                record=str(record["id"]),
+                cure="give each run a `seed`, or an `evaluation`, or a file of its own; and each question an `id`",
+            )
+        seen.add(key)
+
+
+def run_of(record: Mapping[str, Any]) -> tuple[str, str, int]:
+    """Benchmark, evaluation and seed."""
+    return record["benchmark"], record["evaluation"], record["seed"]
+
+
+def runs_in(records: Records, benchmark: str | None) -> list[list[dict[str, Any]]]:
+    """The records of each run, in the order in which they come; all of them of the named benchmark, if one is named."""
+    groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    for record in records:
+        record = {**record, "benchmark": benchmark or record["benchmark"]}
+        groups.setdefault(run_of(record), []).append(record)
     return list(groups.values())
 
 
@@ -215,7 +237,7 @@ def score_group(
     score: Callable[[Records, str], list[Score]],
     bar: tqdm,
 ) -> dict[str, Any]:
-    """Summary and scores of a file's records of one benchmark."""
+    """Summary and scores of the records of one run."""
     names = METRICS if arguments.semantics == "corrected" else RELEASED_METRICS
     metric, adapter = names[arguments.metric], adapter_of(records[0]["benchmark"])
     scored: list[Score] = []
@@ -232,9 +254,12 @@ def score_group(
     return {"file": str(path), **summary, "scores": single}
 
 
-def described(result: Mapping[str, Any]) -> str:
-    """A result for the terminal: the figure with its interval, and what it is made of."""
-    lines = [f"{result['file']}", f"  {line_of(result['benchmark'], result)}"]
+def described(result: Mapping[str, Any], among: Sequence[Mapping[str, Any]]) -> str:
+    """A result for the terminal: the figure with its interval, of which run if a file has several, and what it is made of."""
+    name = result["benchmark"]
+    if sum((other["file"], other["benchmark"]) == (result["file"], name) for other in among) > 1:
+        name = f"{name} ({result['evaluation']}, seed {result['seed']})"
+    lines = [f"{result['file']}", f"  {line_of(name, result)}"]
     if result["means"]:
         lines.append(f"  means: {', '.join(f'{name} {value:.1f}' for name, value in result['means'].items())}")
     if result["counts"]:

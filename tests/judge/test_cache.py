@@ -55,6 +55,13 @@ def test_a_file_of_the_users_own_is_left_as_it_is(server: Server, path: Path) ->
     assert path.read_text() == '{"response": "B"}'
 
 
+def test_a_path_that_cannot_be_a_file_is_refused(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for path, why in ((tmp_path, "is a folder"), (tmp_path / "file" / "new" / "judge.sqlite", "file is no folder")):
+        with pytest.raises(UserError, match=why):
+            server.judge(cache=str(path))
+
+
 def test_a_key_follows_all_that_is_asked(server: Server, monkeypatch) -> None:
     judge, other = server.judge(), server.judge(model="other")
     judge.visual_evidence("t")
@@ -216,9 +223,8 @@ def test_two_that_find_the_damage_set_one_file_aside(path: Path) -> None:
     assert len(list(path.parent.glob("*.damaged-*"))) == 1
 
 
-def test_a_place_that_cannot_be_written_is_warned_of_once_and_done_without(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    judge = server.judge(cache=str(tmp_path / "file" / "judge.sqlite"))
+def test_a_place_that_cannot_be_written_is_warned_of_once_and_done_without(server: Server) -> None:
+    judge = server.judge(cache="/proc/self/judge.sqlite")  # a folder that holds what the system puts there
     with pytest.warns(UserWarning, match="going on without the judge's cache"):
         assert judge.evidence_of(["t", "u"]) == [6.0, 6.0]
     with warnings.catch_warnings():

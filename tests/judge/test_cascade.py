@@ -191,7 +191,7 @@ def test_the_model_is_asked_what_the_rules_are_not_certain_of(server: Server) ->
     assert [question_of(request)["text"] for request in server.requests] == [UNPLAIN.text]
     assert (judge.asked, judge.by_rules, judge.sent, judge.missing) == (3, 2, 1, 0)
     assert judge.report() == (
-        "judge: 3 questions; 2 decided by rules, 0 known from before, 1 sent to the server (2 calls saved); "
+        "judge: 3 questions; 2 decided by rules, 0 known already, 1 sent to the server (2 calls saved); "
         "0 without an answer"
     )
     unsure = Verdict("Blue, it seems.", "C", "choice", COLOURS)

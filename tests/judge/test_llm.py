@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,7 +199,7 @@ def test_waits_grow_and_are_as_long_as_the_server_asks_for(
     server: Server, fault: object, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("video_r2.judge.llm.time.sleep", waited.append)
+    monkeypatch.setattr("video_r2.judge.llm._waited", lambda event, seconds: waited.append(seconds))
     server.behaviour = lambda request, number: fault
     assert server.judge(retries=3).visual_evidence("t") is None
     assert waited == pytest.approx(waits)
@@ -250,7 +253,7 @@ def test_the_same_question_twice_is_one_request(server: Server) -> None:
     first, other, again = judge.evidence_of(["t", "u", "t"])
     assert first == again != other
     assert (judge.asked, judge.sent) == (3, 2)
-    assert "1 known from before, 2 sent to the server (1 calls saved)" in judge.report()
+    assert "1 known already, 2 sent to the server (1 calls saved)" in judge.report()
 
 
 def test_faults_in_turn_leave_the_scores_as_they_are(server: Server) -> None:
@@ -330,6 +333,27 @@ def test_server_that_is_not_there_is_missing() -> None:
     assert judge.answers_of([Reading("t", "think", "text")]) == [None]
     with pytest.raises(UserError, match="no answer to 1 of 1 questions"):
         judge.check_missing()
+
+
+def test_ctrl_c_waits_for_no_reply(server: Server) -> None:
+    """Neither of those that are in flight, nor of those that are to be asked for again."""
+    released, answered = threading.Event(), []
+
+    def answer(request: dict, number: int) -> object:
+        if number % 2:
+            return 503, "25"
+        if number == 2:
+            threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT]).start()
+        released.wait(30)
+        answered.append(number)
+        return {"score": 6}
+
+    server.behaviour = answer
+    judge = server.judge(concurrency=4, timeout=60)
+    with pytest.raises(KeyboardInterrupt):
+        judge.evidence_of([f"trace {number}" for number in range(9)])
+    assert not answered
+    released.set()
 
 
 def test_nothing_to_ask_is_no_request(server: Server) -> None:

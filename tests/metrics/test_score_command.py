@@ -196,6 +196,30 @@ def test_benchmarks_of_one_file_are_scored_each(write: Callable[..., Path]) -> N
     ]
 
 
+def test_runs_of_one_file_are_scored_each(write: Callable[..., Path]) -> None:
+    """Evaluations and seeds that were written one after the other are no questions more."""
+    rows = [
+        {"response": response, "id": identity, "evaluation": evaluation, "seed": seed}
+        for evaluation, seed in (("sft", 0), ("grpo", 0), ("grpo", 1))
+        for identity, response in enumerate(RESPONSES)
+    ]
+    results = json.loads(score("tac", write(*rows), "--json").stdout)
+    assert [(result["evaluation"], result["seed"], result["n"]) for result in results] == [
+        ("sft", 0, 3),
+        ("grpo", 0, 3),
+        ("grpo", 1, 3),
+    ]
+    said = score("tac", write(*rows)).stdout
+    assert "(sft, seed 0): tac" in said
+    assert "(grpo, seed 1): tac" in said
+
+
+def test_a_question_that_is_answered_twice_is_refused(write: Callable[..., Path]) -> None:
+    rows = [{"response": response, "id": 7} for response in RESPONSES]
+    assert "is there twice" in score("tac", write(*rows), rc=1).stderr
+    score("tac", write(*({**row, "question": f"Question {at}?"} for at, row in enumerate(rows))))
+
+
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
@@ -213,6 +237,20 @@ def test_fields_are_read_as_they_are_meant(write: Callable[..., Path], row: dict
 
 
 PROMPT = "What colour is the ball?\nA. red\nB. blue\nC. green\nThink."
+
+
+@pytest.mark.parametrize(
+    "logged",
+    [
+        PROMPT,
+        [PROMPT],
+        [{"role": "system", "content": "A. Be kind."}, {"role": "user", "content": PROMPT}],
+        [{"role": "user", "content": [{"type": "video", "url": "v.mp4"}, {"type": "text", "text": PROMPT}]}],
+    ],
+)
+def test_a_prompt_is_read_as_text_or_as_messages(write: Callable[..., Path], logged: object) -> None:
+    (record,) = read_any_predictions(write({"resps": [["B"]], "input": logged, "target": "B"}))
+    assert (record["question"], record["options"]) == (PROMPT, ["red", "blue", "green"])
 
 
 @pytest.mark.parametrize(
@@ -265,7 +303,7 @@ def test_a_servers_answers_are_kept_where_the_user_says(write: Callable[..., Pat
         arguments = ["--judge", "llm", "--url", server.url, "--cache", tmp_path / "kept.sqlite", "--concurrency", 1]
         first, second = (score("vas", path, *arguments) for _ in range(2))
     assert "1 sent to the server (0 calls saved)" in first.stderr
-    assert "1 known from before, 0 sent to the server (1 calls saved)" in second.stderr
+    assert "1 known already, 0 sent to the server (1 calls saved)" in second.stderr
     assert first.stdout == second.stdout
 
 

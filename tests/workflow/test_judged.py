@@ -96,9 +96,7 @@ def test_scores_say_who_judged(scoring: Scoring, server: Server) -> None:
         {"by_rules": 0, "by_model": 3},
     ]
     log = scoring.folder / "results/judged/logs/score_tac/sft/seed-0/videomme.log"
-    assert (
-        "6 questions; 4 decided by rules, 0 known from before, 2 sent to the server (4 calls saved)" in log.read_text()
-    )
+    assert "6 questions; 4 decided by rules, 0 known already, 2 sent to the server (4 calls saved)" in log.read_text()
 
 
 def test_scoring_again_with_what_is_known_makes_no_call(scoring: Scoring, server: Server) -> None:

@@ -51,7 +51,7 @@ class Judge(ABC):
         free: whether asking costs nothing, so that one may ask more than a reward needs.
         asked: questions put to the judge so far.
         by_rules: how many of them rules decided.
-        sent: how many were sent to a server; what is left was known from before.
+        sent: how many were sent to a server; what is left was known already, of which a question asked twice is one.
         missing: how many it failed to answer.
     """
 
@@ -96,7 +96,7 @@ class Judge(ABC):
         """Who answered how many questions so far, in a line."""
         known = self.asked - self.by_rules - self.sent
         return (
-            f"judge: {self.asked} questions; {self.by_rules} decided by rules, {known} known from before, {self.sent} sent "
+            f"judge: {self.asked} questions; {self.by_rules} decided by rules, {known} known already, {self.sent} sent "
             f"to the server ({self.asked - self.sent} calls saved); {self.missing} without an answer"
         )
 

@@ -89,7 +89,11 @@ class ReplyCache:
                 return otherwise
 
     def require_own(self) -> None:
-        """Raise a `UserError` if the file is a text of the user's, and no cache that a fault has damaged."""
+        """Raise a `UserError` if the path cannot be that of a cache, or is that of a text of the user's."""
+        above = next(folder for folder in self._path.absolute().parents if folder.exists())
+        if self._path.is_dir() or not above.is_dir():
+            what = "is a folder" if self._path.is_dir() else f"cannot be a file: {above} is no folder"
+            raise UserError(what, file=self._path, cure="name a file for the cache")
         try:
             with self._path.open("rb") as file:
                 begins = file.read(4096)

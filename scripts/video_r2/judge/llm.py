@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -87,7 +88,7 @@ class LLMJudge(Judge):
             self._cache.require_own()
         self._last_failure = ""
         self._knows_schemas = True
-        self._learning = threading.Lock()
+        self._sockets = _Sockets()
 
     def claims_of(self, thinks: Sequence[str]) -> list[list[Claim] | None]:
         return self._ask("claims", [{"trace": think} for think in thinks], _CLAIMS_SCHEMA, [_as_claims] * len(thinks))
@@ -186,11 +187,12 @@ class LLMJudge(Judge):
         answers: dict[str, Answer | None] = {}
         failed: list[str] = []
         hopeless = threading.Event()
+        self._sockets = _Sockets()
 
         def ask(key: str) -> None:
             if hopeless.is_set():
                 return
-            answers[key] = self._attempt(key, requests[key], reads[key])
+            answers[key] = self._attempt(key, requests[key], reads[key], hopeless)
             if answers[key] is None:
                 failed.append(key)
                 if self._is_too_many(self.missing + len(failed), self.asked + questions):
@@ -203,13 +205,18 @@ class LLMJudge(Judge):
                 for _ in pool.map(ask, requests):
                     pass
             except BaseException:
-                self.close()  # else what is in flight would be waited for
+                # Else what is in flight would be waited for.
+                hopeless.set()
+                self._sockets.shut()
+                self.close()
                 raise
         if hopeless.is_set():
             raise self._too_many(self.missing + len(failed), self.asked + questions - len(requests) + len(answers))
         return answers
 
-    def _attempt(self, key: str, request: Mapping[str, Any], read: Callable[[Any], Answer]) -> Answer | None:
+    def _attempt(
+        self, key: str, request: Mapping[str, Any], read: Callable[[Any], Answer], hopeless: threading.Event
+    ) -> Answer | None:
         wait = self._wait
         for attempt in range(self._settings.retries + 1):
             try:
@@ -226,11 +233,11 @@ class LLMJudge(Judge):
                 if self._cache:
                     self._cache.put(key, reply)
                 return answer
-            if self._server:
+            if self._server and not hopeless.is_set():
                 self._server.check()
-            if attempt < self._settings.retries:
-                time.sleep(min(wait, LONGEST_WAIT))
-                wait *= 2
+            if attempt == self._settings.retries or _waited(hopeless, min(wait, LONGEST_WAIT)):
+                break
+            wait *= 2
         return None
 
     def _request(self, prompt: str, question: Mapping[str, Any], schema: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -277,7 +284,7 @@ class LLMJudge(Judge):
             headers["Authorization"] = f"Bearer {key}"
         data = json.dumps(content).encode()
         request = urllib.request.Request(f"{self._url}/chat/completions", data, headers)  # noqa: S310
-        with _open(request, self._settings.timeout, direct=self._server is not None) as response:
+        with _open(request, self._settings.timeout, self._sockets, direct=self._server is not None) as response:
             body = _read_all(response)
         reply = _loads(body)
         try:
@@ -286,46 +293,81 @@ class LLMJudge(Judge):
             raise InvalidReplyError("the reply holds no message") from error
 
 
-def _open(request: urllib.request.Request, seconds: float, direct: bool) -> HTTPResponse:
+def _waited(event: threading.Event, seconds: float) -> bool:
+    """Whether an event came while it was waited for."""
+    return event.wait(seconds)
+
+
+class _Sockets:
+    """Those that replies are waited for at, so that the waiting can be ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._is_shut = False
+
+    def add(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._open.add(sock)
+            if self._is_shut:
+                _shut(sock)
+
+    def shut(self) -> None:
+        with self._lock:
+            self._is_shut = True
+            for sock in self._open:
+                _shut(sock)
+
+
+def _shut(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def _open(request: urllib.request.Request, seconds: float, sockets: _Sockets, direct: bool) -> HTTPResponse:
     """The reply to a request, all of which must be read before so many seconds are over, however slowly it drips.
 
     Args:
+        sockets: what is to know where it is waited for.
         direct: whatever proxy the environment names, which would look for this machine's loopback on its own.
     """
     ends = time.monotonic() + seconds
     proxies = urllib.request.ProxyHandler({} if direct else None)
-    opener = urllib.request.build_opener(proxies, _TimelyHTTPHandler(ends), _TimelyHTTPSHandler(ends))
+    opener = urllib.request.build_opener(proxies, _TimelyHTTPHandler(ends, sockets), _TimelyHTTPSHandler(ends, sockets))
     return cast(HTTPResponse, opener.open(request, timeout=seconds))
 
 
 class _TimelyHTTPHandler(urllib.request.HTTPHandler):
-    def __init__(self, ends: float) -> None:
+    def __init__(self, ends: float, sockets: _Sockets) -> None:
         super().__init__()
-        self._ends = ends
+        self._timely = partial(_timely, ends, sockets)
 
     def http_open(self, req: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(partial(_timely, HTTPConnection, self._ends), req)
+        return self.do_open(partial(self._timely, HTTPConnection), req)
 
 
 class _TimelyHTTPSHandler(urllib.request.HTTPSHandler):
-    def __init__(self, ends: float) -> None:
+    def __init__(self, ends: float, sockets: _Sockets) -> None:
         super().__init__()
-        self._ends = ends
+        self._timely = partial(_timely, ends, sockets)
 
     def https_open(self, req: urllib.request.Request) -> HTTPResponse:
-        return self.do_open(partial(_timely, HTTPSConnection, self._ends), req)
+        return self.do_open(partial(self._timely, HTTPSConnection), req)
 
 
-def _timely(connection: type[HTTPConnection], ends: float, host: str, timeout: float) -> HTTPConnection:
+def _timely(
+    ends: float, sockets: _Sockets, connection: type[HTTPConnection], host: str, timeout: float
+) -> HTTPConnection:
     """A connection all of whose replies end at a moment of the monotonic clock."""
     made = connection(host, timeout=timeout)
-    made.response_class = partial(_TimelyResponse, ends)  # type: ignore[assignment]
+    made.response_class = partial(_TimelyResponse, ends, sockets)  # type: ignore[assignment]
     return made
 
 
 class _TimelyResponse(HTTPResponse):
-    def __init__(self, ends: float, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, ends: float, sockets: _Sockets, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
+        sockets.add(sock)
         self.fp = io.BufferedReader(_TimelyReader(self.fp.detach(), sock, ends))
 
 

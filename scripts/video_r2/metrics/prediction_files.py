@@ -127,7 +127,7 @@ def _record(number: int, row: Mapping[str, Any], path: Path) -> dict[str, Any]:
     elif "resps" in row or "filtered_resps" in row:
         # Where lmms-eval took the trace out of a response, the whole of it stands in `resps`.
         response = _only(_first_given(row, "resps", "filtered_resps"))
-        given = {"id": row.get("doc_id"), "question": row.get("input"), **row}
+        given = {"id": row.get("doc_id"), "question": _prompt_in(row.get("input")), **row}
     else:
         raise UserError(
             f"has neither 'response' nor 'resps' nor 'filtered_resps', but {', '.join(map(repr, row)) or 'nothing'}",
@@ -187,6 +187,15 @@ def _only(responses: Any) -> Any:
     while isinstance(responses, list) and len(responses) == 1:
         responses = responses[0]
     return responses
+
+
+def _prompt_in(given: Any) -> Any:
+    """The text of a prompt, which lmms-eval logs as a text, or for chat models as messages, of which the user's count."""
+    if isinstance(given, list):
+        return "\n".join(filter(None, map(_prompt_in, given)))
+    if isinstance(given, dict):
+        return "" if given.get("role", "user") != "user" else _prompt_in(given.get("content", given.get("text", "")))
+    return given
 
 
 def _options(given: Any, question: str) -> list[str]:

@@ -31,10 +31,13 @@ FUNCTION_WORDS = lexicon(
 _ARTICLE = re.compile(r"(?<![^\W_])(?:an|the|a(?=\s+[^\W_]))(?![^\W_])")
 
 
+_WITHIN = re.compile(r"(?<=n)['’](?=t\b)|(?<=\b[^\W\d_])\.(?=[^\W\d_]\b)")  # "don't", "U.S.A."
+
+
 @lru_cache(maxsize=4096)
 def words_of(text: str) -> tuple[str, ...]:
     """Words and numbers of a text in lower case, without punctuation, thousands separators and articles."""
-    plain = _THOUSANDS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    plain = _WITHIN.sub("", _THOUSANDS.sub("", unicodedata.normalize("NFKC", text).casefold()))
     return tuple(_WORD.findall(_ARTICLE.sub("", plain)) or _WORD.findall(plain))
 
 
@@ -45,7 +48,7 @@ def normalise_text(text: str) -> str:
 
 # --- what stands in a text, and what is denied there ------------------------------------------------------------------
 
-_DENYING = lexicon("not never neither nor isn isnt wasn aren cannot except without than")
+_DENYING = lexicon("not never neither nor isnt wasnt arent werent cannot except without than")
 
 
 def contains_words(text: str, wanted: str) -> bool:
