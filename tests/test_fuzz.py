@@ -28,6 +28,11 @@ def test_a_long_number_as_released_takes_linear_time() -> None:
     assert try_lengths("released", ["0", "0" * 100 + ","]) == []
 
 
+def test_long_white_space_as_released_takes_linear_time() -> None:
+    """It took 103 times as long for 10 times the length."""
+    assert try_lengths("released", ["\n", " ", "\t"]) == []
+
+
 @pytest.mark.parametrize("parser", ["claims", "conclusions"])
 def test_a_long_run_of_signs_that_ends_no_sentence_takes_linear_time(parser: str) -> None:
     """It took 102 times as long for 10 times the length."""

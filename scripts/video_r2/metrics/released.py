@@ -279,8 +279,11 @@ def _open_values(text: str) -> list[str | float]:
 # --- consistency ------------------------------------------------------------------------------------------------------
 
 
-_TOLD = re.compile(r"[-+]?[$€£]?\s*(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
-_TOLD_TO_THREE_DIGITS = re.compile(r"[-+]?\$?\s*\d{1,3}(?:,\d{3})*(?:\.\d+)?")
+# White space is looked at from its beginning only: where no digit follows it, none follows a part of it.
+_TOLD = re.compile(
+    r"(?:[-+][$€£]?\s*|[$€£]\s*|(?<!\s)\s+)?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE
+)
+_TOLD_TO_THREE_DIGITS = re.compile(r"(?:[-+]\$?\s*|\$\s*|(?<!\s)\s+)?\d{1,3}(?:,\d{3})*(?:\.\d+)?")
 
 
 def is_right(answer: str, target: str, answer_type: str, adapter: str) -> bool:
