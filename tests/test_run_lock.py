@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from video_r2.run_lock import LOCKS, RUNS, RunLock
+from video_r2.run_lock import LOCKS, RunLock
 
+RUN = Path("results/one/state/run.lock")
 HERE = f"process 1 on {socket.gethostname()}, since 2026-01-01 00:00:00"
 
 
@@ -21,7 +22,7 @@ def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What Snakemake has locked for two experiments, in the folder that it works in."""
     monkeypatch.chdir(tmp_path)
     LOCKS.mkdir(parents=True)
-    RUNS.mkdir()
+    RUN.parent.mkdir(parents=True)
     (LOCKS / "0.input.lock").write_text("config.yaml\nresults/one/a.json\n")
     (LOCKS / "0.output.lock").write_text("results/one/b.json\n")
     (LOCKS / "1.output.lock").write_text("results/one-more/a.json\n")
@@ -33,8 +34,8 @@ def names(locks: Path) -> list[str]:
 
 
 def test_what_a_dead_run_of_this_machine_has_left_is_removed(locks: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (RUNS / "one.lock").write_text(f"{HERE}\n")
-    RunLock("results/one").clear()
+    RUN.write_text(f"{HERE}\n")
+    RunLock("results/one", "results/one/state").clear()
     assert names(locks) == ["1.output.lock"]
     assert capsys.readouterr().err == f"note: {HERE} has not ended well; its lock of results/one is removed\n"
 
@@ -42,8 +43,8 @@ def test_what_a_dead_run_of_this_machine_has_left_is_removed(locks: Path, capsys
 @pytest.mark.parametrize("holder", [f"process 1 on not-{socket.gethostname()}, since 2026-01-01 00:00:00", "", None])
 def test_what_may_be_alive_elsewhere_stays(locks: Path, holder: str | None, capsys: pytest.CaptureFixture[str]) -> None:
     if holder is not None:
-        (RUNS / "one.lock").write_text(holder)
-    RunLock("results/one").clear()
+        RUN.write_text(holder)
+    RunLock("results/one", "results/one/state").clear()
     assert len(names(locks)) == 3
     assert capsys.readouterr().err == ""
 
@@ -51,7 +52,7 @@ def test_what_may_be_alive_elsewhere_stays(locks: Path, holder: str | None, caps
 HOLDER = """
 import sys
 from video_r2.run_lock import RunLock
-RunLock("results/one").take()
+RunLock("results/one", "results/one/state").take()
 print("taken", flush=True)
 sys.stdin.read()
 """
@@ -67,19 +68,19 @@ def test_what_a_live_run_has_locked_stays(locks: Path, root: Path, capsys: pytes
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "taken\n"
-        RunLock("results/one").clear()
+        RunLock("results/one", "results/one/state").clear()
         assert len(names(locks)) == 3
         assert f"note: process {holder.pid} on {socket.gethostname()}, since " in capsys.readouterr().err
         holder.kill()
-    RunLock("results/one").clear()
+    RunLock("results/one", "results/one/state").clear()
     assert names(locks) == ["1.output.lock"]
 
 
 def test_what_a_run_has_started_is_told_nothing_of_it(locks: Path, root: Path) -> None:
     """A report is made by a Snakemake within a job."""
-    run = RunLock("results/one")
+    run = RunLock("results/one", "results/one/state")
     run.take()
-    child = "from video_r2.run_lock import RunLock\nRunLock('results/one').clear()"
+    child = "from video_r2.run_lock import RunLock\nRunLock('results/one', 'results/one/state').clear()"
     environment = {"PYTHONPATH": str(root / "scripts")}
     done = subprocess.run([sys.executable, "-c", child], env=environment, capture_output=True, text=True, check=True)
     assert done.stderr == ""
@@ -91,7 +92,7 @@ SNAKEFILE = """
 from pathlib import Path
 from video_r2.run_lock import RunLock
 
-RUN = RunLock("results/one")
+RUN = RunLock("results/one", "results/one/state")
 if workflow.is_main_process:
     RUN.clear()
     RUN.name_holder(workflow)

@@ -115,6 +115,15 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_of_the_system(path: Path) -> bool:
+    """Whether a file is one that Finder, Explorer, a NAS or NFS leaves: ".DS_Store", "._v.mp4", "Thumbs.db", ".nfs0000".
+
+    Args:
+        path: relative to the folder that is looked through.
+    """
+    return any(part.startswith((".", "@eaDir")) or part in ("Thumbs.db", "desktop.ini") for part in path.parts)
+
+
 def writable(text: str) -> str:
     """The text with a question mark for every lone surrogate, which JSON can hold and no file can."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -22,7 +22,6 @@ from video_r2.slurm import Jobs
 from video_r2.state import Lock
 
 LOCKS = Path(".snakemake", "locks")  # Snakemake's own
-RUNS = Path(".snakemake", "runs")
 PATIENCE = 10  # seconds between Snakemake's lock and ours, at most
 JOB = "--target-jobs"  # what Snakemake is given where it does another's job
 
@@ -57,17 +56,18 @@ def _is_snakemake(process: psutil.Process) -> bool:
 
 
 class RunLock:
-    """The lock of an experiment's runs, in the folder that Snakemake works in.
+    """The lock of an experiment's runs, beside its results: two clones may share them.
 
     Args:
         results: the experiment's folder.
+        states: folder of what its jobs keep.
     """
 
-    def __init__(self, results: str) -> None:
+    def __init__(self, results: str, states: str) -> None:
         self._results = results
-        self._lock = Lock(RUNS / f"{Path(results).name}.lock", Path(results))
+        self._lock = Lock(Path(states, "run.lock"), Path(results))
         self._has_told = False
-        self._jobs = Jobs(RUNS / f"{Path(results).name}.slurm", results)
+        self._jobs = Jobs(Path(states, "run.slurm"), results)
 
     def take(self, executor: Any | None = None) -> None:
         """Hold the lock until this process ends, in whatever way, and end what a killed run has left in SLURM.

@@ -276,7 +276,7 @@ def test_a_run_that_was_killed_ends_its_jobs_before_it_goes_on(
     log = (run.results / "logs/train_base/base/seed-0.log").read_text(encoding="utf-8")
     assert "going on from step " in log
     assert weights(run) == calm
-    assert not (run.folder / ".snakemake/runs/small.slurm").exists()
+    assert not (run.folder / "results/small/state/run.slurm").exists()
 
 
 def test_a_job_that_is_submitted_when_its_run_was_killed_writes_nothing(
@@ -322,7 +322,7 @@ def test_a_run_that_is_interrupted_leaves_no_job(root: Path, tmp_path: Path, clu
     again = jobs(cluster, run.folder)[len(first) :]
     assert [job.state for job in again] == ["COMPLETED"] * len(names)
     assert max(job.ended for job in jobs(cluster, run.folder)[: len(first)]) <= min(job.began for job in again)
-    assert not (run.folder / ".snakemake/runs/small.slurm").exists()
+    assert not (run.folder / "results/small/state/run.slurm").exists()
 
 
 def test_a_job_is_refused_settings_that_its_run_did_not_begin_with(

@@ -405,6 +405,13 @@ EDITS = [
     ),
     Edit("a video touched", [touched("results/*/raw/training/videos/*.mp4")]),
     Edit("a video exchanged", [rewritten("results/*/raw/training/videos/*.mp4")], {"index_videos"} | TRAINING_DATA),
+    Edit(
+        "what a system leaves beside the videos",
+        [
+            Change("results/*/raw/training/videos", lambda folder: (folder / name).write_text("junk"))
+            for name in (".DS_Store", "._v.mp4", "Thumbs.db")
+        ],
+    ),
     Edit("a video gone, which has been used", [Change("results/*/raw/training/videos/*.mp4", Path.unlink)]),
     Edit(
         "questions of a benchmark exchanged",

@@ -109,7 +109,7 @@ def trained(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Small:
     assert not (small.folder / BASE / "model.safetensors").exists()
 
     second = small.start()
-    lock = small.folder / ".snakemake/runs/small.lock"
+    lock = small.folder / "results/small/state/run.lock"
     wait_for(second, lambda: f"process {second.pid} " in lock.read_text(encoding="utf-8"))
     os.killpg(second.pid, signal.SIGSTOP)
     small.other = small.attempt(target=OTHER)

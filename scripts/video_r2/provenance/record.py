@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from video_r2.checksums import STAMP, NotedChecksums, sha256_of
 from video_r2.errors import UserError
-from video_r2.files import replacing, set_aside, unreadable
+from video_r2.files import is_of_the_system, replacing, set_aside, unreadable
 from video_r2.provenance.circumstances import ROOT, Beginning, Circumstances
 from video_r2.state import NO_EFFECT
 
@@ -148,7 +148,8 @@ def is_raw(path: str) -> bool:
 def exchanged(output: str, checksums: NotedChecksums) -> dict[str, str]:
     """The files of an output that are no longer what the job made, with their checksums now, by name; whatever time they have.
 
-    Files that are gone do not count: raw data may make way when it has been used.
+    Files that are gone do not count: raw data may make way when it has been used. Nor do those that a system puts into any
+    folder that is looked at or shared.
 
     Args:
         output: a file or a folder; where there is none, or no record of it, nothing is said.
@@ -164,6 +165,8 @@ def exchanged(output: str, checksums: NotedChecksums) -> dict[str, str]:
         if file.name != STAMP and file.is_file():
             name, status = file.relative_to(path).as_posix(), file.stat()
             before = known.files.get(name)
+            if before is None and is_of_the_system(file.relative_to(path)):
+                continue
             if before is None or (before.size, before.modified) != (status.st_size, status.st_mtime_ns):
                 now = _noted(file, checksums)
                 if now is not None and (before is None or now != before.sha256):
