@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from video_r2 import code_digest, code_record, sections
+from video_r2 import code_digest, code_record, sections, unrecorded
 from video_r2.dry_run import dry_run
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
@@ -123,8 +123,13 @@ def _causes(workflow: Any, job: Any, scripts: Path) -> Iterator[Cause]:
     if any(workflow.async_run(records.incomplete(job))):
         yield Cause("output incomplete")
     elif reason.forced:
-        # Nobody forces anything here but `video_r2.unfinished`.
-        yield Cause("not finished", "a run that was to make it has ended before")
+        # Nobody forces anything here but `video_r2.unrecorded` and `video_r2.unfinished`.
+        recorded = {} if records.has_metadata(job) else unrecorded.differences(job)
+        settings = workflow.globals["PLAN"].config.model_dump(mode="json")
+        for name, (old, new) in recorded.items():
+            yield from _change(job, name, old, new, settings, scripts)
+        if not recorded:
+            yield Cause("not finished", "a run that was to make it has ended before")
         return
     if any(not Path(path).exists() for path in job.output):
         yield Cause("output missing")
@@ -162,18 +167,22 @@ def _changed_params(
     now = {name: value for name, value in job.params.items() if repr(value) in new}
     for name, value in now.items():
         match = _most_like(value, before)
-        path = _place(name, settings)
         if match is None:
-            yield Cause("setting", path, new=_short(value))
+            yield Cause("setting", _place(name, settings), new=_short(value))
             continue
         before.remove(match)
-        if name == "code":
-            yield from _changed_code(job, str(match), str(value), scripts)
-        elif name == "raw":
-            yield from _exchanges(match, value)
-        else:
-            yield from _differences(sections.Part({}, path), (), match, value)
+        yield from _change(job, name, match, value, settings, scripts)
     yield from (Cause("setting", old=_short(value)) for value in before)
+
+
+def _change(job: Any, name: str, old: Any, new: Any, settings: Mapping[str, Any], scripts: Path) -> Iterator[Cause]:
+    """What differs between a parameter's value of before and of now."""
+    if name == "code":
+        yield from _changed_code(job, str(old), str(new), scripts)
+    elif name == "raw":
+        yield from _exchanges(old or {}, new)
+    else:
+        yield from _differences(sections.Part({}, _place(name, settings)), (), old, new)
 
 
 def _value(text: str) -> Any:

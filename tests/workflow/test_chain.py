@@ -120,6 +120,17 @@ def test_a_second_run_does_nothing(chain: Copy) -> None:
     assert "Nothing to be done" in chain.snakemake("all")
 
 
+def test_the_records_beside_the_results_say_the_same_where_snakemake_has_none(chain: Copy) -> None:
+    records, aside = chain.folder / ".snakemake/metadata", chain.folder / "metadata"
+    records.rename(aside)
+    try:
+        assert "Nothing to be done" in chain.snakemake("all")
+        assert chain.would_run("figures", "--config", "figures={'dpi': 50}") == {*FIGURES, "figures"}
+    finally:
+        shutil.rmtree(records, ignore_errors=True)
+        aside.rename(records)
+
+
 def test_another_style_draws_and_does_nothing_else(chain: Copy) -> None:
     drawn = chain.would_run("figures", "--config", "figures={'dpi': 50}")
     assert drawn == {*FIGURES, "figures"}

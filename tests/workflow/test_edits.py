@@ -408,7 +408,7 @@ EDITS = [
     Edit(
         "what a system leaves beside the videos",
         [
-            Change("results/*/raw/training/videos", lambda folder: (folder / name).write_text("junk"))
+            Change("results/*/raw/training/videos", lambda folder, name=name: (folder / name).write_text("junk"))
             for name in (".DS_Store", "._v.mp4", "Thumbs.db")
         ],
     ),

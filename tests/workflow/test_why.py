@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,6 +89,30 @@ def test_code_of_which_no_parts_were_recorded_is_told_as_that(made: Path) -> Non
         said = why(made, QUESTIONS, *SMOKE)
     (made / "elsewhere").rename(recorded)
     assert said.splitlines()[:2] == ["code changed (its parts were not recorded)", f"  prepare_benchmark: {QUESTIONS}"]
+
+
+def test_what_snakemake_has_no_record_of_is_compared_with_its_own(made: Path) -> None:
+    """As where results were copied to another clone: Snakemake would go by times alone."""
+    (made / ".snakemake/metadata").rename(made / "metadata")
+    try:
+        assert why(made, QUESTIONS, *SMOKE).splitlines()[0] == "Nothing to do."
+        with edited(made, "profiles/local/smoke.yaml", "benchmark_questions: 20", "benchmark_questions: 21"):
+            said = why(made, QUESTIONS, *SMOKE).splitlines()
+            assert said[:2] == ["data.world.benchmark_questions: 20 -> 21", f"  generate_benchmark: {RAW}"]
+            assert said[-1] == "In all 2 jobs would run."
+        with edited(made, "scripts/prepare_benchmark.py", "    run(main,", "    print(1)\n    run(main,"):
+            told = why(made, QUESTIONS, *SMOKE).splitlines()
+            assert told[1] == f"  prepare_benchmark: {QUESTIONS}"
+            assert "In all 1 job would run." in told
+            done = snakemake(made, QUESTIONS, "-n", *SMOKE)
+        assert "of 1 results Snakemake has no record" in done
+        (made / "results/smoke/provenance").rename(made / "provenance")
+        with edited(made, "profiles/local/smoke.yaml", "benchmark_questions: 20", "benchmark_questions: 21"):
+            assert "it is not recorded what made them" in why(made, QUESTIONS, *SMOKE)
+        (made / "provenance").rename(made / "results/smoke/provenance")
+    finally:
+        shutil.rmtree(made / ".snakemake/metadata", ignore_errors=True)
+        (made / "metadata").rename(made / ".snakemake/metadata")
 
 
 def test_a_changed_package_is_told_with_both_versions(made: Path) -> None:
