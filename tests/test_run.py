@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 
 from video_r2.errors import Interrupted, UserError
 from video_r2.run import Job, Tee, run
+from video_r2.training.watch import ASKING
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -204,7 +205,7 @@ def test_a_warning_is_heard_though_a_library_has_silenced_them(job: Any) -> None
     assert [str(warning.message) for warning in heard] == ["damaged"]
 
 
-@pytest.mark.parametrize("asking", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("asking", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 def test_a_job_that_is_asked_to_leave_unwinds(job: Any, asking: signal.Signals) -> None:
     left = []
 
@@ -214,7 +215,7 @@ def test_a_job_that_is_asked_to_leave_unwinds(job: Any, asking: signal.Signals) 
         finally:
             left.append("cleared up")
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    before = {number: signal.getsignal(number) for number in ASKING}
     try:
         with pytest.raises(SystemExit) as caught:
             run(main, job)

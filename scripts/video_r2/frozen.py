@@ -26,7 +26,7 @@ from video_r2 import code_digest, config
 from video_r2.checksums import sha256_of
 from video_r2.errors import UserError
 from video_r2.files import is_file, replacing
-from video_r2.packages import used_version
+from video_r2.packages import ABSENT, used_version
 from video_r2.provenance.chain import inside, trace
 from video_r2.provenance.record import place
 from video_r2.workflow import UNRECORDED
@@ -316,7 +316,7 @@ def not_as_it_was(archive: Path, contents: Contents, folder: Path) -> list[str]:
         if not script.is_file() or code_digest.digest(script, folder / "scripts") != record["code"]:
             code.add(record["rule"])
         for package, was in record["settings"].get("environment", {}).items():
-            if (now := used_version(package, was.partition(" ")[0])) != was:
+            if (now := used_version(package, ABSENT if was == ABSENT else was.partition(" ")[0])) != was:
                 others.add(f"{package}: {was} -> {now}")
         for given in record["inputs"]:
             path = folder / given["path"]

@@ -39,15 +39,21 @@ def named_versions(stem: Path) -> Mapping[str, str]:
     return of_conda | {name: locked[name] for name in names} | built
 
 
+ABSENT = "not installed"
+
+
 @cache
 def used_version(package: str, named: str) -> str:
-    """The version of a package in this environment, as far as it is not the one that is named."""
-    try:
-        installed = python_version() if package == "python" else version(package).partition("+")[0]
-    except PackageNotFoundError:  # no job needs it here
-        return named
+    """The version of a package in this environment, as far as it is not the one that is named.
+
+    Of one that is not installed the named version says nothing: no job uses it here.
+    """
     if not named:
         return named
+    try:
+        installed = python_version() if package == "python" else version(package).partition("+")[0]
+    except PackageNotFoundError:
+        return ABSENT
     if package == "python":
         installed = ".".join(installed.split(".")[: len(named.split("."))])
     return named if installed == named else f"{named} ({installed} is installed)"

@@ -26,6 +26,7 @@ from video_r2.given_params import require_given
 from video_r2.provenance import record
 from video_r2.provenance.attempts import Attempts
 from video_r2.provenance.circumstances import Beginning
+from video_r2.training.watch import ASKING
 
 ROOT = Path(__file__).parents[1]  # folder of the scripts and of the library
 
@@ -96,7 +97,7 @@ def run(main: Callable[[Job], None], job: Job) -> None:
     """Run a rule's `main`, its output copied to the rule's log; a user's error ends it without a traceback."""
     with _logged(job):
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else tokenizers warn about every forked data loader
-        for asking in (signal.SIGTERM, signal.SIGUSR1):  # as schedulers ask a job to leave
+        for asking in ASKING:
             signal.signal(asking, leave)
         # lmms-eval silences the warnings of a process that imports it.
         warnings.filterwarnings("default", category=UserWarning)
@@ -225,5 +226,5 @@ def _stop(message: str) -> NoReturn:
 
 
 def leave(number: int, frame: FrameType | None) -> NoReturn:
-    """Unwind on SIGTERM, so that temporary files are removed and a trainer can save."""
+    """Unwind when asked to, so that temporary files are removed and a trainer can save."""
     raise SystemExit(128 + number)

@@ -20,7 +20,7 @@ KINDS = ["base", "base in two processes", "sft", "grpo"]
 STEPS = {"base": 13, "base in two processes": 13, "sft": 9, "grpo": 8}
 UPDATES = {"base": 3, "base in two processes": 3}  # optimizers: AdamW, and Muon for each tower
 SAVING = 4  # of the names that a saved state touches, at least
-TERM, USR1 = int(signal.SIGTERM), int(signal.SIGUSR1)
+TERM, USR1, INT = int(signal.SIGTERM), int(signal.SIGUSR1), int(signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_when_one_of_two_processes_is_killed_training_ends_and_can_go_on(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("asked", [TERM, USR1])
+@pytest.mark.parametrize("asked", [TERM, USR1, INT])
 def test_asked_to_leave_it_saves_and_says_that_it_is_to_be_run_again(
     kind: str, asked: int, tmp_path: Path, data: Path, undisturbed: dict[str, Result]
 ) -> None:

@@ -47,7 +47,7 @@ def test_it_leaves_before_the_limit() -> None:
     assert watch.why == "the job's time limit is near"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 def test_the_first_signal_is_kept_and_the_second_ends(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     watch = Watch(Resumption())

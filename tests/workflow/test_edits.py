@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -381,6 +382,12 @@ EDITS = [
     # Environments.
     Edit("a package of training", [text("envs/train.post-deploy.sh", "trl==1.16.0", "trl==1.17.0")], BASE, SFT),
     Edit(
+        "a package that is installed on machines with a GPU only",
+        [text("envs/train.post-deploy.sh", "flash-attn==", "flash-attn==9.")],
+        BASE if find_spec("flash_attn") else set(),
+        SFT if find_spec("flash_attn") else set(),
+    ),
+    Edit(
         "a package of scores",
         [text("envs/score.post-deploy.sh", "sentence-transformers==6.2.0", "sentence-transformers==6.3.0")],
         (SCORES - {"score_vas_attention"}) | RESCORE | (EXHIBITS - SHOW_ATTENTION),
@@ -408,7 +415,9 @@ EDITS = [
     Edit(
         "what a system leaves beside the videos",
         [
-            Change("results/*/raw/training/videos", lambda folder, name=name: (folder / name).write_text("junk"))
+            Change(
+                "results/*/raw/training/videos/*.mp4", lambda file, name=name: file.with_name(name).write_text("junk")
+            )
             for name in (".DS_Store", "._v.mp4", "Thumbs.db")
         ],
     ),

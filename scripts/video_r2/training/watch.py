@@ -11,7 +11,7 @@ from typing import Any
 
 from video_r2.config import Resumption
 
-ASKING = (signal.SIGTERM, signal.SIGUSR1)
+ASKING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)  # as schedulers, and terminals, ask a job to leave
 
 
 def time_limit(resources: Any, began: float, environment: Mapping[str, str] = os.environ) -> float | None:

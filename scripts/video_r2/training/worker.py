@@ -19,6 +19,7 @@ from video_r2.training.processes import PEER_IS_GONE
 from video_r2.training.sharding import join
 from video_r2.training.shared_folder import JOB, LAUNCH, read_job, write_ending
 from video_r2.training.upkeep import Train, train_to_the_end
+from video_r2.training.watch import ASKING
 
 HEAD_START = 1.0  # seconds by which a process that was left behind ends before its agent
 
@@ -28,7 +29,8 @@ def main(folder: Path) -> None:
     rank = int(os.environ["RANK"])
     if rank:
         _print_to(folder / f"rank-{rank}.log")
-    signal.signal(signal.SIGTERM, leave)
+    for asking in ASKING:
+        signal.signal(asking, leave)
     Thread(target=_listen, daemon=True).start()
     told = json.loads((folder / LAUNCH).read_text(encoding="utf-8"))
     try:
