@@ -346,6 +346,26 @@ def test_jobs_are_kept_while_slurm_does_not_answer(
     assert (looks.done, looks.failed) == (["7"], [])
 
 
+def test_jobs_that_slurm_holds_are_told_of_once(
+    commands: Path, looks: Looks, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They count as pending, and wait for somebody for ever."""
+    monkeypatch.setattr(slurm, "HELD", 0.0)
+    reasons = "echo '7|JobHeldAdmin'; echo '8|Priority'; echo '9|launch failed requeued held'"
+    stand_in(commands, "squeue", f'case "$@" in *%r*) {reasons};; *) cat {commands}/queue;; esac')
+    (commands / "queue").write_text("7|PENDING\n8|PENDING\n9|PENDING\n")
+    Patience(looks.executor)
+    for _ in range(3):
+        assert looks.look("7", "8", "9") == ["7", "8", "9"]
+    told = [message for message in caplog.messages if "holds job" in message]
+    assert [message.partition(":")[0] for message in told] == [
+        "SLURM holds job 7 (JobHeldAdmin)",
+        "SLURM holds job 9 (launch failed requeued held)",
+    ]
+    assert "scontrol release 7" in told[0]
+    assert "scancel 9" in told[1]
+
+
 @pytest.mark.parametrize("code", [0, 1])  # scancel fails where it does not know the job either
 def test_a_job_that_slurm_has_forgotten_is_cancelled_and_counts_as_failed_after_a_while(
     commands: Path, looks: Looks, monkeypatch: pytest.MonkeyPatch, code: int

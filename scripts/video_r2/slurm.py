@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ SEEN = 60.0  # seconds that it may take until a node sees what was written on an
 JOB = "slurm-jobstep"  # the executor of a Snakemake that is a job in SLURM
 NO_JOBS = "none"  # name of a run without jobs in SLURM
 LOOK = 1.0  # seconds between looks at jobs that are to end
+HELD = 300.0  # seconds between two looks for jobs that are held
 UNREACHED = 900.0  # seconds that a job is submitted again and again where SLURM cannot be reached
 PAUSES = (5.0, 60.0)  # seconds before the next attempt: doubled each time, up to the second
 _RUN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")  # how the name of a run's jobs ends
@@ -257,11 +259,23 @@ class Submitter:
 
     def _queued(self) -> list[str] | None:
         """The jobs of this run that SLURM has; none if it does not answer."""
-        command = ("squeue", "--noheader", "--format=%F", f"--name={self._executor.run_uuid}")
-        with suppress(FileNotFoundError, subprocess.TimeoutExpired):
-            done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
-            return done.stdout.split() if done.returncode == 0 else None
-        return None
+        said = _asked(f"--name={self._executor.run_uuid}", "--format=%F")
+        return None if said is None else said.split()
+
+
+def _asked(*options: str) -> str | None:
+    """What squeue says; None if it does not answer."""
+    with suppress(FileNotFoundError, subprocess.TimeoutExpired):
+        command = ("squeue", "--noheader", *options)
+        done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
+        return done.stdout if done.returncode == 0 else None
+    return None
+
+
+def _pending(run: str) -> list[tuple[str, str]]:
+    """Each job of a run that waits, and why."""
+    said = _asked(f"--name={run}", "--states=PENDING", "--format=%A|%r") or ""
+    return [(job, reason) for job, bar, reason in (line.partition("|") for line in said.splitlines()) if bar]
 
 
 def _may_be_taken(complaint: str, waited: float) -> bool:
@@ -302,6 +316,8 @@ class Patience:
         self._states: dict[str, str] | None = None
         self._silent_since: float | None = None
         self._missing_since: dict[str, float] = {}
+        self._looked_at: float | None = None
+        self._told_of: set[str] = set()
         self._plugin.query_job_status = self.query
         executor.check_active_jobs = self.check
         if executor.get_status_command() == "squeue":
@@ -332,6 +348,20 @@ class Patience:
                 yield job
         elif active:
             self._silent_since = None
+            await self._tell_of_held()
+
+    async def _tell_of_held(self) -> None:
+        """Say of each job that SLURM holds, once, that nothing but somebody's doing lets it go; it counts as pending."""
+        if self._looked_at is not None and time.monotonic() - self._looked_at < HELD:
+            return
+        self._looked_at = time.monotonic()
+        for job, reason in await asyncio.to_thread(_pending, str(self._executor.run_uuid)):
+            if "held" in reason.lower() and job not in self._told_of:
+                self._told_of.add(job)
+                self._executor.logger.warning(
+                    f"SLURM holds job {job} ({reason}): it waits until somebody lets it go (scontrol release {job}), or ends "
+                    f"it (scancel {job}), so that it comes again"
+                )
 
     def _is_forgotten(self, job: str) -> bool:
         known = self._states or {}

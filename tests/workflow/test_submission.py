@@ -37,10 +37,14 @@ ls {calls} | sed 's/$/|COMPLETED/'
 @pytest.fixture(scope="module")
 def submitted(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """By rule, what its jobs asked sbatch for."""
-    folder = copy_repository(root, tmp_path_factory.mktemp("submission"))
+    return submit_paper(root, tmp_path_factory.mktemp("submission"), {"url": "http://judge:8000/v1"})
+
+
+def submit_paper(root: Path, folder: Path, judge: dict[str, object]) -> dict[str, set[str]]:
+    copy_repository(root, folder)
     paper = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
     fewer = {kind: {name: None for name in paper[kind] if name not in kept} for kind, kept in KEPT.items()}
-    fewer["judge"] = {"url": "http://judge:8000/v1"}
+    fewer["judge"] = judge
     (folder / "fewer.yaml").write_text(yaml.safe_dump(fewer), encoding="utf-8")
     return submit(folder, "all", "--profile", "slurm", "--configfile", "fewer.yaml")
 
@@ -107,6 +111,19 @@ def test_every_rule_asks_for_what_is_written_down(submitted: dict[str, set[str]]
     assert {rule: sorted(asked) for rule, asked in submitted.items()} == {
         rule: [asked] for rule, asked in expected.items()
     }
+
+
+def test_jobs_that_serve_their_judge_ask_for_what_is_written_down(
+    root: Path, tmp_path: Path, submitted: dict[str, set[str]]
+) -> None:
+    server = tmp_path / ".judge/bin/vllm"
+    server.parent.mkdir(parents=True)
+    server.write_text("#!/bin/sh\n", encoding="utf-8")
+    server.chmod(0o755)
+    served = submit_paper(root, tmp_path, {"url": None, "serve": {"gpus": 4}})
+    others = {rule: sorted(asked) for rule, asked in served.items() if asked != submitted.get(rule)}
+    expected = yaml.safe_load((HERE / "submitted_with_judge.yaml").read_text(encoding="utf-8"))
+    assert others == {rule: [asked] for rule, asked in expected.items()}
 
 
 def test_every_rule_of_the_paper_was_submitted(root: Path, submitted: dict[str, set[str]]) -> None:
