@@ -1,7 +1,7 @@
 """How long the rules take to judge: `python scripts/benchmark_rules.py tests/judge/readings.jsonl`.
 
 Labelled responses are taken in turn until there are as many records as asked for. Each has its own number and a description of
-so many scenes before its trace, so that no text comes twice and traces are as long as a large model's. Prints the wall-clock
+so many scenes before its trace, so that no text comes twice. Prints their mean length and the wall-clock
 time of TAC, VAS and claims together, and the processor time, in which other work on the machine does not count.
 """
 
