@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from video_r2.reading.answering import number_of
 from video_r2.reading.answers import answers_equal, choice_of, letter_of
+from video_r2.reading.conclusions import concluded_choice
 from video_r2.reading.responses import parse_response
 from video_r2.reading.words import normalise_text
 
@@ -113,6 +114,31 @@ def test_a_label_before_the_text_of_another_option_counts(written: str, letter: 
 @pytest.mark.parametrize("written", ["blue ({})", "blue, {}", "blue {}", "blue, option {}", "blue. {}"])
 def test_a_label_behind_the_text_of_another_option_is_not_dropped(written: str, letter: str) -> None:
     assert choice_of(written.format(letter), ["red", "blue", "green", "white"]) in (letter, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        (["Yes", "No"], 1),
+        (["red", "blue", "green", "None of the above"], 3),
+        (["red", "blue", "Cannot be determined"], 2),
+        (["the man with a hat", "the man without a hat"], 1),
+        (["He moves", "He does not move", "He sits"], 1),
+        (["always open", "never open"], 1),
+    ],
+)
+@pytest.mark.parametrize("form", ["{x} ({L})", "{x} [{L}]", "{x}, {L}", "{L}, {x}", "{L}: {x}", "{L} ({x})", "{x}"])
+def test_an_options_own_negation_denies_nothing(options: list[str], place: int, form: str) -> None:
+    letter = "ABCD"[place]
+    answer = form.format(x=options[place], L=letter)
+    assert choice_of(answer, options) == letter
+    for says in ("So the answer is {}.", "The answer is {}.", "Therefore, {}."):
+        assert concluded_choice(f"He stays. {says.format(answer)}", options) == letter
+
+
+def test_of_options_about_all_others_only_the_first_word_is_their_own() -> None:
+    options = ["red", "blue", "green", "None of the above"]
+    assert [choice_of(text, options) for text in ("All of the above", "none", "None of these")] == [None, "D", "D"]
 
 
 @pytest.mark.parametrize(

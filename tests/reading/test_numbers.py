@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from video_r2.reading.answering import number_of, quantity_of
+from video_r2.reading.answers import answers_equal
 from video_r2.reading.quantities import Quantity
 
 
@@ -124,3 +125,52 @@ def test_number_is_given_in_the_unit_of_the_question(question: str, text: str, q
     assert (read is None) == (quantity is None)
     if read and quantity:
         assert (read.value, read.dimension) == (pytest.approx(quantity.value), quantity.dimension)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        ("5 square feet", "5 square meters", False),
+        ("50000 cm²", "5 m²", True),
+        ("500 cm^2", "5 m²", False),
+        ("5 m²", "5 m", False),
+        ("3 sq ft", "3 square feet", True),
+        ("1 m³", "1000 liters", True),
+        ("5 yards", "5 meters", False),
+        ("5 lbs", "5 kg", False),
+        ("5 mg", "0.005 g", True),
+        ("2 years", "24 months", True),
+        ("5 years", "5 days", False),
+        ("5 °C", "5 °F", False),
+        ("5 degrees Celsius", "5°C", True),
+        ("$5", "€5", False),
+        ("$5", "5 dollars", True),
+        ("$5", "5", True),
+        ("5 km/s", "5 km/h", False),
+        ("18 kilometers per hour", "5 meters per second", True),
+        ("60 miles an hour", "60 mph", True),
+        ("5 GB", "5000 MB", True),
+        ("5 GB", "5 MB", False),
+    ],
+)
+def test_units_are_told_apart_and_converted(one: str, other: str, equal: bool) -> None:
+    assert answers_equal(one, other, "number") == equal
+
+
+@pytest.mark.parametrize(
+    ("answer", "square_metres"),
+    [("24", 24), ("24 m2", 24), ("240000 cm²", 24), ("24 square feet", 24 * 0.3048**2), ("258 ft²", 258 * 0.3048**2)],
+)
+def test_a_rooms_size_is_in_the_unit_that_is_asked_for(answer: str, square_metres: float) -> None:
+    assert number_of(answer, "What is the size of this room (in square meters)?") == pytest.approx(square_metres)
+
+
+@pytest.mark.parametrize("things", ["chair(s)", "chairs"])
+@pytest.mark.parametrize("prompt", ["", " Cite timestamps in seconds. Answer in percent if asked."])
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [("at 12 seconds all 4", 4), ("3 (at 12 seconds)", 3), ("I counted 3 within 2 minutes", 3), ("There are none.", 0)],
+)
+def test_what_is_counted_is_no_unit(things: str, prompt: str, answer: str, number: float) -> None:
+    """ "chair(s)" is VSI-Bench's own wording."""
+    assert number_of(answer, f"How many {things} are in this room?{prompt}") == number

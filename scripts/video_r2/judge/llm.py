@@ -8,6 +8,7 @@ import json
 import math
 import os
 import socket
+import sys
 import threading
 import time
 import urllib.error
@@ -271,7 +272,8 @@ class LLMJudge(Judge):
                 raise
         reply = self._post(without_schema)
         if self._knows_schemas:
-            print(f"judge: {self._url} refuses JSON schemas; replies are held to their form by the prompts alone")
+            note = "refuses JSON schemas; replies are held to their form by the prompts alone"
+            print(f"judge: {self._url} {note}", file=sys.stderr)
         self._knows_schemas = False
         return reply
 

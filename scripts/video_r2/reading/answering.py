@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from video_r2.reading import number_words
-from video_r2.reading.numbers import LONG_UNIT, find_numbers
+from video_r2.reading.numbers import find_numbers
 from video_r2.reading.plain_text import plain_text, spell_plainly
-from video_r2.reading.quantities import UNITS, Number, Quantity
+from video_r2.reading.quantities import UNITS, Number, Quantity, with_short_units
 from video_r2.reading.times import parse_time
 from video_r2.reading.words import lexicon, stem_of
 
@@ -39,7 +39,11 @@ class Asked:
 
 
 _HOW_MANY = re.compile(r"\bhow many\b((?:[ ][^\W\d_]+){1,6})")
-_IN_UNIT = re.compile(r"(?:\bin|\(|\bwhat|\bwhich)[ ](?:the[ ]unit[ ]|whole[ ])?(km/h|m/s|[^\W\d_]+)\b|\(([^\W\d_]+)\)")
+# Not "chair(s)", whose brackets hold a plural.
+_IN_UNIT = re.compile(
+    r"(?:\bin|\bwhat|\bwhich)[ ](?:the[ ]unit[ ](?:of[ ])?|whole[ ])?([^\W\d_]+(?:/[^\W\d_]+)?|°[cf])(?!\w)"
+    r"|(?<!\w)\([ ]?(?:in[ ])?([^\W\d_]+(?:/[^\W\d_]+)?|°[cf])[ ]{0,24}\)"
+)
 _WHICH = re.compile(r"\b(?:which|what(?![ ](?:is|are|was|were)\b))\b")
 _ASKS_TIME = re.compile(
     r"\W*(?:when|how long|(?:(?:at|in|from|until|by) )?(?:what|which) (?:time(?:stamp)?|moment|second|point))\b"
@@ -58,7 +62,7 @@ def asks_time(question: str) -> bool:
 @lru_cache(maxsize=1024)
 def asked_of(question: str) -> Asked:
     """Read what a question asks for."""
-    plain = LONG_UNIT.sub(lambda unit: "%" if unit[0][0] == "p" else "km/h", spell_plainly(question).lower())
+    plain = with_short_units(spell_plainly(question).lower())
     counted = _HOW_MANY.search(plain)
     things: list[str] = []
     for word in counted[1].split() if counted else ():
@@ -66,8 +70,9 @@ def asked_of(question: str) -> Asked:
             break
         things.append(word)
     units = [word for word in things if word in UNITS]
-    units += [match[1] or match[2] for match in _IN_UNIT.finditer(plain) if (match[1] or match[2]) in UNITS]
-    if "percent" in plain or "%" in plain:
+    if not things:  # "How many chairs" is counted in no unit, whatever else a prompt says
+        units = [match[1] or match[2] for match in _IN_UNIT.finditer(plain) if (match[1] or match[2]) in UNITS]
+    if "percent" in (things or plain) or (not things and "%" in plain):
         units = ["%"]
     if not units and not counted and asks_time(question):
         units = ["s"]

@@ -16,6 +16,7 @@ from video_r2.reading.number_words import ORDINALS
 from video_r2.reading.plain_text import spell_plainly
 from video_r2.reading.words import ARTICLES, FUNCTION_WORDS, Token, lexicon, stem_of, tokens_of
 
+_OF_OTHERS = re.compile(r"(?:all|none|both|neither|any|either)[ ]of[ ](?:the|these|those|them)\b", re.IGNORECASE)
 ROOT = 6  # letters that two words of one family share
 
 
@@ -51,6 +52,8 @@ class Options:
         for letter, core in zip(self.letters, cores, strict=False):
             for form in {core, ("".join(core),)} if core else ():  # "flower pot", "flowerpot"
                 self._cores.setdefault(form[0], []).append((form, letter))
+        # "None of the above" has no word of its own but the first.
+        cores = [core[:1] if _OF_OTHERS.match(text) else core for core, text in zip(cores, self.texts, strict=True)]
         held = Counter(word for core in cores for word in set(core))
         self._parts = {
             word: letter

@@ -187,6 +187,8 @@ def _choices(sentence: Sentence, options: Options, denying: bool) -> list[Said]:
     mentions = mentions_in(sentence.text, options, denying=denying)
     if not mentions:
         return _beside_question(sentence)
+    if any(mention.covers(sentence.undecided) for mention in mentions):  # an option's own words: "Cannot be determined"
+        sentence = sentence.decided()
     said = _left_open(sentence)
     said += [
         Said(mention.begin, mention.letter, Weight.MENTIONED, denied=True)

@@ -28,6 +28,10 @@ class Mention(NamedTuple):
     form: Form
     denied: bool = False
 
+    def covers(self, at: int | None) -> bool:
+        """Whether a place is within the option's words."""
+        return at is not None and self.form != "letter" and self.begin <= at < self.end
+
 
 _NEGATORS = lexicon(
     "not no none never neither nor isn't aren't wasn't weren't don't doesn't didn't can't cannot couldn't won't wouldn't "
@@ -117,7 +121,10 @@ def with_denials(
         if _EXCEPTED.search(lead):
             found += group
             continue
-        denied = [_denied_before(text, tokens, places.get(mention.begin), spared) for mention in group]
+        denied = [
+            _denied_before(text, tokens, places.get(mention.begin), spared | _own_words(mention, group))
+            for mention in group
+        ]
         if _LISTS.search(text[group[0].end : group[-1].begin]) and True in denied:
             first = denied.index(True)  # "not A, B or C"
             denied[first:] = [True] * (len(denied) - first)
@@ -131,8 +138,18 @@ def with_denials(
     return found
 
 
+def _own_words(mention: Mention, group: Sequence[Mention]) -> set[int]:
+    """Where characters are the option's own words, which do not deny its letter behind them: "None of them (D)"."""
+    own = [other for other in group if other.letter == mention.letter and other.form != "letter"]
+    return {at for other in own for at in range(other.begin, other.end)}
+
+
 def _denied_before(text: str, tokens: Sequence[Token], place: int | None, spared: set[int]) -> bool:
-    """Whether a negation stands among the five words before a token, in the same clause."""
+    """Whether a negation stands among the five words before a token, in the same clause.
+
+    Args:
+        spared: characters where a word that begins is none.
+    """
     if place is None:
         return False
     end = tokens[place].begin

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from video_r2.reading import number_words
-from video_r2.reading.quantities import UNITS, Number, Quantity
+from video_r2.reading.quantities import CURRENCIES, UNITS, Number, Quantity, with_short_units
 from video_r2.reading.times import find_times
 from video_r2.reading.words import lexicon
 
@@ -43,8 +43,7 @@ _HOURS_AND_MINUTES = re.compile(
     rf"|[ ]?{_SECONDS_AFTER.format('rest')}"
 )
 _PLACE = re.compile(r"(?:st|nd|rd|th)\b")
-_UNIT = re.compile(r"[ -]{0,2}(%|[^\W\d_]{1,24}(?![^\W\d_])(?:/[hs]\b)?)")
-LONG_UNIT = re.compile(r"\b(?:km|kilomet(?:re|er)s?)[ ](?:per|an)[ ]hour\b|\bper[ ]cent\b")
+_UNIT = re.compile(r"[ -]{0,2}(%|[$€£¥]|°[cf]|[^\W\d_]{1,24}(?![^\W\d_])(?:/(?:h|s|min)\b)?)")
 _OF_A = re.compile(r"[ ](?:of[ ])?(?:an?|one)(?=[ ])")
 _AND_A = re.compile(r"[ ]and[ ](?:a|one)[ ](half|quarter|third)\b")
 _BELOW_ZERO = re.compile(r"(?:[ ]?°?[ ]?c|[ ]degrees?(?:[ ]celsius)?)?[ ](?:below|under)[ ](?:zero|0)\b")
@@ -71,8 +70,7 @@ class _Scanner:
     """Finds single numbers in a plain text in lower case."""
 
     def __init__(self, text: str) -> None:
-        shortened = LONG_UNIT.sub(lambda unit: ("%" if unit[0][0] == "p" else "km/h").ljust(len(unit[0])), text)
-        self._text = without_clocks(shortened)
+        self._text = without_clocks(with_short_units(text))
         self._elsewhere = _IN_ENGLISH.search(text) is None and _ELSEWHERE.search(text) is not None
         self._is_word = text.strip(" .!\n").replace("-", "").isalpha()
 
@@ -108,7 +106,9 @@ class _Scanner:
         if not unit and found.kind == "share" and (of := _OF_A.match(self._text, end)):
             unit = self._unit_at(of.end())  # "half an hour", "a quarter of an hour"
         if not unit:
-            return found._replace(end=end, quantity=Quantity(value, found.quantity.unit))
+            sign = self._text[piece.start() - 1 : piece.start()]  # "$5"
+            currency = sign if sign and sign in CURRENCIES and not found.quantity.unit else ""
+            return found._replace(end=end, quantity=Quantity(value, found.quantity.unit or currency))
         value, end = self._and_a_half(value, unit.end())
         found = found._replace(end=end, quantity=Quantity(value, unit[1]))
         return found._replace(kind="cardinal") if found.kind == "share" and not found.base else found

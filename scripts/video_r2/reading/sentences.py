@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from enum import IntEnum
 from string import ascii_uppercase
 
@@ -82,6 +83,12 @@ class Sentence:
         undecided, answers = cues.UNDECIDED.search(text), cues.ANSWERS.search(text)
         self.undecided = undecided.start() if undecided else None
         self.answers = answers.start() if answers else None
+
+    def decided(self) -> Sentence:
+        """The same, leaving nothing open."""
+        same = copy(self)
+        same.undecided = None
+        return same
 
     def concludes_before(self, at: int) -> bool:
         """Whether words that announce a conclusion stand before a place."""
