@@ -220,7 +220,7 @@ def test_a_server_that_refuses_schemas_is_asked_without_them(server: Server, sta
     # Both that were in flight at the beginning may have tried; nobody after them.
     assert sum("response_format" in request for request in server.requests) <= 2
     assert sum("response_format" not in request for request in server.requests) == 7
-    assert capsys.readouterr().out.count("refuses JSON schemas") == 1
+    assert capsys.readouterr().err.count("refuses JSON schemas") == 1
 
 
 def test_slow_server_is_given_up(server: Server) -> None:

@@ -17,6 +17,21 @@ from video_r2.metrics.visual_attention_score import score_evidence
 OPTIONS = ["red", "blue", "green", "white"]
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("the dog", "the brown dog", True),
+        ("a cat", "a cat and a dog", False),
+        ("left", "left, then right", False),
+        ("the man", "the woman who was behind the man", False),
+        ("salt and pepper", "the salt and the pepper", True),
+        ("not red", "red", False),
+    ],
+)
+def test_a_text_may_say_more_of_the_same_but_not_one_more_thing(one: str, other: str, same: bool) -> None:
+    assert same_answer(one, other, "text") == same_answer(other, one, "text") == same
+
+
 def record(think: str | None, answer: str | None, target: str = "A", kind: str = "choice", response: Any = "r") -> dict:
     options = OPTIONS if kind == "choice" else []
     return {

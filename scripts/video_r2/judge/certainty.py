@@ -21,7 +21,7 @@ from video_r2.reading.doubts import DOUBTFUL
 from video_r2.reading.number_words import ENGLISH
 from video_r2.reading.plain_text import plain_text, trusted_text
 from video_r2.reading.sentences import pieces_of
-from video_r2.reading.words import ARTICLES, contains_words, lexicon, normalise_text, stem_of, words_of
+from video_r2.reading.words import ARTICLES, lexicon, normalise_text, stem_of, words_of
 
 _ANNOUNCING = lexicon(
     "so therefore thus hence then consequently overall finally conclusion answer option choice letter correct right best "
@@ -59,8 +59,7 @@ def certain_answer(reading: Reading) -> str | None:
 def certain_consistency(verdict: Verdict) -> bool | None:
     """Whether a trace concludes the answer that was given; None where that is not certain.
 
-    Two phrases that differ may still be the same answer, so that of texts only agreement is certain; with an answer that says
-    more than was concluded it is not.
+    Two phrases that differ may still be the same answer, so that of texts only equality is certain.
     """
     if not verdict.think.strip() or not verdict.answer.strip():
         return False
@@ -70,10 +69,7 @@ def certain_consistency(verdict: Verdict) -> bool | None:
     if think is None or answer is None:
         return None
     if kind == "text":
-        says = same_answer(think, answer, kind, question)
-        return (
-            True if says and (contains_words(think, answer) or answers_equal(think, answer, kind, question)) else None
-        )
+        return True if answers_equal(think, answer, kind, question) else None
     return same_answer(think, answer, kind, question)
 
 

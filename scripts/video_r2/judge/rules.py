@@ -12,7 +12,7 @@ from video_r2.reading.claims import Claim, read_claims
 from video_r2.reading.conclusions import concluded_choice, concluded_number, concluded_text, given_text
 from video_r2.reading.doubts import DOUBTFUL
 from video_r2.reading.plain_text import plain_text, trusted_text
-from video_r2.reading.words import contains_words
+from video_r2.reading.words import contains_words, lexicon, words_of
 
 
 class RuleJudge(Judge):
@@ -76,7 +76,9 @@ def is_consistent(verdict: Verdict) -> bool:
 
 
 def same_answer(think: str, answer: str, answer_type: str, question: str = "") -> bool:
-    """Whether two answers that were read are equal; of text, one may also say the other's words among others.
+    """Whether two answers that were read are equal; of text, one may also say more of the same ("the dog", "the brown dog").
+
+    A list, a sequence and a contrast ("a cat and a dog", "left, then right") say something else than one of their parts.
 
     Which of the two the trace concludes makes no difference.
     """
@@ -84,4 +86,12 @@ def same_answer(think: str, answer: str, answer_type: str, question: str = "") -
         return False
     if answers_equal(think, answer, answer_type, question):
         return True
-    return answer_type == "text" and (contains_words(think, answer) or contains_words(answer, think))
+    return answer_type == "text" and (_says_more(think, answer) or _says_more(answer, think))
+
+
+_SEVERAL = lexicon("and or nor then but not plus versus vs who whom whose behind than")
+
+
+def _says_more(longer: str, shorter: str) -> bool:
+    words, known = words_of(longer), words_of(shorter)
+    return contains_words(longer, shorter) and _SEVERAL.intersection(words) <= set(known)
