@@ -166,10 +166,10 @@ def pauses(commands: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return made
 
 
-def submit() -> tuple[int, str, str]:
+def submit(comment: str = "rule_one") -> tuple[int, str, str]:
     """Submit as the plug-in does."""
     process = plugin.subprocess.Popen(  # noqa: S604
-        "sbatch --parsable /dev/stdin",
+        f"sbatch --parsable --comment '{comment}' /dev/stdin",
         shell=True,
         text=True,
         stdin=plugin.subprocess.PIPE,
@@ -219,6 +219,48 @@ def test_a_job_whose_answer_was_lost_is_not_submitted_twice(commands: Path, paus
     # Without a complaint: the plug-in takes a job for failed that sbatch complained of, though it has its number.
     assert submit() == (0, "9\n", "")
     assert (commands / "calls").read_text() == "x\n"
+
+
+def test_the_job_whose_answer_was_lost_is_told_from_others_by_its_comment(commands: Path, pauses: list[float]) -> None:
+    """Else another one's number would be its, and its own result never made."""
+    stand_in(commands, "sbatch", failing(commands, 1000, LOST))
+    stand_in(commands, "squeue", "exit 1")
+    assert submit("rule_a")[0] == 1  # SLURM has it as 9
+    stand_in(commands, "squeue", "echo '9|rule_a'")
+    (commands / "calls").unlink()
+    stand_in(commands, "sbatch", failing(commands, 1, AWAY).replace("echo 7", "echo 20"))
+    assert submit("rule_b")[:2] == (0, "20\n")
+    # Snakemake's own next attempt at it: squeue is asked before sbatch.
+    stand_in(commands, "sbatch", "echo 21")
+    assert submit("rule_a") == (0, "9\n", "")
+    assert submit("rule_a")[:2] == (0, "21\n")  # it has failed, and comes again
+
+
+def test_a_job_that_slurm_shows_late_is_cancelled_where_it_was_submitted_again(
+    commands: Path, pauses: list[float], looks: Looks
+) -> None:
+    stand_in(commands, "sbatch", failing(commands, 1, LOST).replace("echo 7", "echo 10"))
+    looks.executor.cancel = lambda: None
+    submitter = Submitter(looks.executor)
+    assert submit("rule_a")[:2] == (0, "10\n")
+    (commands / "queue").write_text("9|rule_a\n10|rule_a\n11|rule_b\n")
+    submitter.cancel_twins()
+    assert (commands / "told").read_text() == "9\n"
+
+
+def test_the_executor_is_given_the_jobs_number_alone(commands: Path, pauses: list[float]) -> None:
+    """Of several it can tell none, and would submit the job four times."""
+    stand_in(commands, "sbatch", "echo Balance of project p1234: 812 of 1000 used; echo 77; echo Welcome")
+    assert submit() == (0, "77\n", "")
+
+
+def test_a_users_own_view_of_the_queue_is_not_asked_for(
+    commands: Path, left: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SQUEUE_STATES", "all")
+    stand_in(commands, "squeue", "echo ${SQUEUE_STATES}")
+    left.begin(EXECUTOR)
+    assert not (commands / "told").exists()
 
 
 def test_nothing_is_submitted_again_before_slurm_tells_which_jobs_it_has(commands: Path, pauses: list[float]) -> None:
@@ -281,7 +323,12 @@ class Looks:
 
     def __init__(self) -> None:
         executor: Any = object.__new__(plugin.Executor)
-        settings = {"status_attempts": 5, "init_seconds_before_status_checks": 1, "keep_successful_logs": True}
+        settings = {
+            "status_attempts": 5,
+            "init_seconds_before_status_checks": 1,
+            "keep_successful_logs": True,
+            "requeue": True,
+        }
         executor.workflow = SimpleNamespace(executor_settings=SimpleNamespace(status_command="squeue", **settings))
         executor.logger = logging.getLogger("looks")
         executor.status_rate_limiter = nullcontext()
@@ -385,19 +432,20 @@ def test_a_job_that_slurm_has_forgotten_is_cancelled_and_counts_as_failed_after_
     assert (commands / "told").read_text() == "7\n"
 
 
-def test_a_job_that_was_pre_empted_and_does_not_come_back_counts_as_failed_after_a_while(
-    commands: Path, looks: Looks, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("state", ["PREEMPTED", "NODE_FAIL", "LAUNCH_FAILED", "UNKNOWN"])
+def test_a_job_that_was_ended_and_does_not_come_back_counts_as_failed_after_a_while(
+    commands: Path, looks: Looks, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     now = [0.0]
     monkeypatch.setattr(slurm, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    stand_in(commands, "squeue", "echo '7|PREEMPTED'")
+    stand_in(commands, "squeue", f"echo '7|{state}'")
     Patience(looks.executor)
     assert looks.look("7") == ["7"]
     now[0] += slurm.FORGOTTEN / 2
     assert looks.look("7") == ["7"]
     now[0] += slurm.FORGOTTEN
     assert looks.look("7") == []
-    assert "has pre-empted it for good" in looks.failed[0]
+    assert "has ended it for good" in looks.failed[0]
 
 
 def test_a_job_that_slurm_tells_of_again_is_not_forgotten(

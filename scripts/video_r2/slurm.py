@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,7 @@ JOB = "slurm-jobstep"  # the executor of a Snakemake that is a job in SLURM
 NO_JOBS = "none"  # name of a run without jobs in SLURM
 LOOK = 1.0  # seconds between looks at jobs that are to end
 HELD = 300.0  # seconds between two looks for jobs that are held
+UNSAID = "it is not known whether it was taken before: socket timed out"
 UNREACHED = 900.0  # seconds that a job is submitted again and again where SLURM cannot be reached
 PAUSES = (5.0, 60.0)  # seconds before the next attempt: doubled each time, up to the second
 _RUN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")  # how the name of a run's jobs ends
@@ -167,7 +169,7 @@ class Jobs:
 
     def _slurm(self, *command: str) -> str:
         try:
-            done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
+            done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60, env=_environment())
         except (FileNotFoundError, subprocess.TimeoutExpired) as error:
             raise self._unknown(command, str(error)) from error
         # scancel ends with 1 if a job has ended meanwhile; who is left is asked again.
@@ -182,6 +184,11 @@ class Jobs:
             file=self._results,
             cure=f"run where SLURM is, when it answers again; or, if these jobs have ended for sure, delete {self._file}",
         )
+
+
+def _environment() -> dict[str, str]:
+    """The user's, without what shapes squeue's answers."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")}
 
 
 # --- jobs that SLURM does not take ------------------------------------------------------------------------------------
@@ -211,6 +218,8 @@ class Submitter:
     def __init__(self, executor: Any) -> None:
         self._executor = executor
         self._known: set[str] = set()
+        self._open: set[str] = set()  # comments of jobs of which it is not known whether SLURM has taken them
+        self._doubtful: dict[str, float] = {}  # comments of jobs that it may have taken twice, and until when to look
         self._one_at_a_time = Lock()
         self._ending = Event()
         plugin = cast(Any, sys.modules[type(executor).__module__])
@@ -231,9 +240,11 @@ class Submitter:
 
     def _submit(self, call: str, options: dict[str, Any], given: str | None) -> tuple[str, str, int]:
         with self._one_at_a_time:
-            begun, pause = time.monotonic(), PAUSES[0]
-            said, complaint, code = self._attempt(call, options, given)
+            begun, pause, comment = time.monotonic(), PAUSES[0], _comment_of(call)
+            asks_first = comment in self._open and not self._ending.is_set()
+            said, complaint, code = ("", UNSAID, 1) if asks_first else self._attempt(call, options, given)
             while code and not self._ending.is_set() and _may_be_taken(complaint, time.monotonic() - begun):
+                self._open.add(comment)
                 self._executor.logger.warning(
                     f"SLURM does not take a job ({complaint.strip()}): it is submitted again in {pause:.0f} seconds"
                 )
@@ -243,12 +254,37 @@ class Submitter:
                 # The answer alone may have been lost: two jobs of one would write the same files.
                 if queued is None:
                     continue
-                taken = next((job for job in queued if job not in self._known), None)
-                # The executor reads a failure in what sbatch complained of, whatever its status.
-                said, complaint, code = (f"{taken}\n", "", 0) if taken else self._attempt(call, options, given)
+                taken = next((job for job in queued if self._may_be_of(comment, *job)), None)
+                if taken:
+                    # The executor reads a failure in what sbatch complained of, whatever its status.
+                    said, complaint, code = f"{taken[0]}\n", "", 0
+                else:
+                    said, complaint, code = self._attempt(call, options, given)
+                    self._doubtful[comment] = time.monotonic() + FORGOTTEN
             if not code:
-                self._known.update(re.findall(r"\d+", said))  # sites have sbatch say more than the job's number
+                said = _number_alone(said)
+                self._known.update(re.findall(r"\d+", said))
+                self._open.discard(comment)
             return said, complaint, code
+
+    def cancel_twins(self) -> None:
+        """Cancel what SLURM has taken after all, and after the same job was submitted again: it was slow to show it."""
+        self._doubtful = {comment: end for comment, end in self._doubtful.items() if time.monotonic() < end}
+        if not self._doubtful or not self._one_at_a_time.acquire(blocking=False):
+            return
+        try:
+            queued = self._queued() or []
+            for job in [job for job, comment in queued if comment in self._doubtful and job not in self._known]:
+                self._executor.logger.warning(f"SLURM has taken a job twice: {job} is cancelled")
+                with suppress(FileNotFoundError, subprocess.TimeoutExpired):
+                    command = ("scancel", job)
+                    subprocess.run(command, capture_output=True, check=False, timeout=60)
+        finally:
+            self._one_at_a_time.release()
+
+    def _may_be_of(self, submitted: str, job: str, comment: str) -> bool:
+        """Whether a job in the queue is what was submitted with a comment; where a site keeps none, whatever is unknown is."""
+        return job not in self._known and comment in (submitted, "", "(null)")
 
     def _attempt(self, call: str, options: dict[str, Any], given: str | None) -> tuple[str, str, int]:
         if self._ending.is_set():
@@ -257,17 +293,34 @@ class Submitter:
         said, complaint = process.communicate(given)
         return said, complaint, process.returncode
 
-    def _queued(self) -> list[str] | None:
-        """The jobs of this run that SLURM has; none if it does not answer."""
-        said = _asked(f"--name={self._executor.run_uuid}", "--format=%F")
-        return None if said is None else said.split()
+    def _queued(self) -> list[tuple[str, str]] | None:
+        """The jobs of this run that SLURM has, each with its comment; None if it does not answer."""
+        said = _asked(f"--name={self._executor.run_uuid}", "--format=%F|%k")
+        return None if said is None else [_parted(line) for line in said.splitlines() if line.strip()]
+
+
+def _comment_of(call: str) -> str:
+    """The comment that a job is submitted with: its rule and wildcards."""
+    words = shlex.split(call)
+    return words[words.index("--comment") + 1] if "--comment" in words[:-1] else ""
+
+
+def _number_alone(said: str) -> str:
+    """The line of what sbatch says that is the job's number: sites have it say more, of which the executor makes others."""
+    numbers = re.findall(r"^\s*(\d+(?:;[\w.-]+)?)\s*$", said, re.MULTILINE)
+    return f"{numbers[-1]}\n" if numbers else said
+
+
+def _parted(line: str) -> tuple[str, str]:
+    job, _, remark = line.partition("|")
+    return job.strip(), remark.strip()
 
 
 def _asked(*options: str) -> str | None:
     """What squeue says; None if it does not answer."""
     with suppress(FileNotFoundError, subprocess.TimeoutExpired):
         command = ("squeue", "--noheader", *options)
-        done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
+        done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60, env=_environment())
         return done.stdout if done.returncode == 0 else None
     return None
 
@@ -275,7 +328,7 @@ def _asked(*options: str) -> str | None:
 def _pending(run: str) -> list[tuple[str, str]]:
     """Each job of a run that waits, and why."""
     said = _asked(f"--name={run}", "--states=PENDING", "--format=%A|%r") or ""
-    return [(job, reason) for job, bar, reason in (line.partition("|") for line in said.splitlines()) if bar]
+    return [_parted(line) for line in said.splitlines()]
 
 
 def _may_be_taken(complaint: str, waited: float) -> bool:
@@ -298,6 +351,9 @@ class _Submission:
 # --- jobs that SLURM does not tell about ------------------------------------------------------------------------------
 
 
+_MAY_COME_BACK = frozenset({"PREEMPTED", "NODE_FAIL", "REVOKED", "LAUNCH_FAILED", "RECONFIG_FAIL"})
+
+
 class Patience:
     """Keeps an executor's jobs while SLURM does not answer, and gives up those that it has forgotten.
 
@@ -307,10 +363,12 @@ class Patience:
 
     Args:
         executor: the plug-in's; its queries and checks go through this from now on.
+        submitter: what submits its jobs, and may have done so twice.
     """
 
-    def __init__(self, executor: Any) -> None:
+    def __init__(self, executor: Any, submitter: Submitter | None = None) -> None:
         self._executor = executor
+        self._submitter = submitter
         self._plugin = cast(Any, sys.modules[type(executor).__module__])
         self._query, self._check = self._plugin.query_job_status, executor.check_active_jobs
         self._states: dict[str, str] | None = None
@@ -325,8 +383,10 @@ class Patience:
             self._plugin.is_query_tool_available = lambda tool: tool != "sacct" and is_there(tool)
 
     async def query(self, command: str, logger: Any) -> tuple[dict[str, str] | None, float | None]:
-        """As the plug-in's; what SLURM says is remembered."""
-        self._states, seconds = await self._query(command, logger)
+        """As the plug-in's, without what SLURM calls unknown, which counts as done there; it is remembered."""
+        states, seconds = await self._query(command, logger)
+        known = (states or {}).items()
+        self._states = None if states is None else {job: state for job, state in known if state != "UNKNOWN"}
         return self._states, seconds
 
     async def check(self, active: list[Any]) -> AsyncIterator[Any]:
@@ -338,7 +398,7 @@ class Patience:
                     self._executor.cancel_jobs([job])
                 self._executor.report_job_error(
                     job,
-                    msg=f"SLURM does not know job {job.external_jobid} any more, or has pre-empted it for good. ",
+                    msg=f"SLURM does not know job {job.external_jobid} any more, or has ended it for good without a result. ",
                 )
             else:
                 yield job
@@ -349,6 +409,8 @@ class Patience:
         elif active:
             self._silent_since = None
             await self._tell_of_held()
+            if self._submitter:
+                await asyncio.to_thread(self._submitter.cancel_twins)
 
     async def _tell_of_held(self) -> None:
         """Say of each job that SLURM holds, once, that nothing but somebody's doing lets it go; it counts as pending."""
@@ -366,8 +428,8 @@ class Patience:
     def _is_forgotten(self, job: str) -> bool:
         known = self._states or {}
         state = known.get(job, known.get(job.partition("_")[0]))
-        # To the executor a job that was pre-empted is one that comes back; where the site lets it end, it never does.
-        if state is not None and state != "PREEMPTED":
+        # To the executor such a job is one that comes back; where the site lets it end, it never does.
+        if state is not None and state not in _MAY_COME_BACK:
             self._missing_since.pop(job, None)
             return False
         return time.monotonic() - self._missing_since.setdefault(job, time.monotonic()) > FORGOTTEN
