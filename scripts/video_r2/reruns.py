@@ -16,6 +16,7 @@ from typing import Any
 
 from video_r2 import code_digest, code_record, sections, unrecorded
 from video_r2.dry_run import dry_run
+from video_r2.provenance.record import claims
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 _SHOWN = 6  # causes in a group
@@ -103,7 +104,9 @@ def _plan(workflow: Any, scripts: Path) -> Plan:
     ]
     numbers = {job: number for number, job in enumerate(jobs)}
     unknown = sorted(
-        str(job.output[0]) for job in dag.jobs if not dag.needrun(job) and dag.reason(job).no_metadata and job.output
+        str(job.output[0])
+        for job in dag.jobs
+        if not dag.needrun(job) and dag.reason(job).no_metadata and job.output and claims(job.output[0]) is None
     )
     reruns = [
         Rerun(
@@ -124,7 +127,7 @@ def _causes(workflow: Any, job: Any, scripts: Path) -> Iterator[Cause]:
         yield Cause("output incomplete")
     elif reason.forced:
         # Nobody forces anything here but `video_r2.unrecorded` and `video_r2.unfinished`.
-        recorded = {} if records.has_metadata(job) else unrecorded.differences(job)
+        recorded = unrecorded.differences(job)
         settings = workflow.globals["PLAN"].config.model_dump(mode="json")
         for name, (old, new) in recorded.items():
             yield from _change(job, name, old, new, settings, scripts)
@@ -177,7 +180,11 @@ def _changed_params(
 
 def _change(job: Any, name: str, old: Any, new: Any, settings: Mapping[str, Any], scripts: Path) -> Iterator[Cause]:
     """What differs between a parameter's value of before and of now."""
-    if name == "code":
+    if name == unrecorded.INPUTS:
+        before, now = set(old or ()), set(new)
+        yield from (Cause("input gone", _pattern(path, job)) for path in sorted(before - now))
+        yield from (Cause("input added", _pattern(path, job)) for path in sorted(now - before))
+    elif name == "code":
         yield from _changed_code(job, str(old), str(new), scripts)
     elif name == "raw":
         yield from _exchanges(old or {}, new)

@@ -95,7 +95,7 @@ def test_what_snakemake_has_no_record_of_is_compared_with_its_own(made: Path) ->
     """As where results were copied to another clone: Snakemake would go by times alone."""
     (made / ".snakemake/metadata").rename(made / "metadata")
     try:
-        assert why(made, QUESTIONS, *SMOKE).splitlines()[0] == "Nothing to do."
+        assert why(made, QUESTIONS, *SMOKE) == NOTHING
         with edited(made, "profiles/local/smoke.yaml", "benchmark_questions: 20", "benchmark_questions: 21"):
             said = why(made, QUESTIONS, *SMOKE).splitlines()
             assert said[:2] == ["data.world.benchmark_questions: 20 -> 21", f"  generate_benchmark: {RAW}"]
@@ -105,14 +105,46 @@ def test_what_snakemake_has_no_record_of_is_compared_with_its_own(made: Path) ->
             assert told[1] == f"  prepare_benchmark: {QUESTIONS}"
             assert "In all 1 job would run." in told
             done = snakemake(made, QUESTIONS, "-n", *SMOKE)
-        assert "of 1 results Snakemake has no record" in done
+        assert (
+            f"note: 1 results were made otherwise than Snakemake knows, by their own records, such as {QUESTIONS}"
+            in done
+        )
         (made / "results/smoke/provenance").rename(made / "provenance")
         with edited(made, "profiles/local/smoke.yaml", "benchmark_questions: 20", "benchmark_questions: 21"):
-            assert "it is not recorded what made them" in why(made, QUESTIONS, *SMOKE)
+            assert "Of 2 results it is not recorded what made them" in why(made, QUESTIONS, *SMOKE)
         (made / "provenance").rename(made / "results/smoke/provenance")
     finally:
         shutil.rmtree(made / ".snakemake/metadata", ignore_errors=True)
         (made / "metadata").rename(made / ".snakemake/metadata")
+
+
+def test_results_that_were_put_back_are_not_taken_for_those_that_were_made_since(made: Path, tmp_path: Path) -> None:
+    """What Snakemake has noted is of others."""
+    kept = tmp_path / "kept"
+    shutil.copytree(made / "results", kept, symlinks=True)
+    records = tmp_path / "records"
+    shutil.copytree(made / ".snakemake/metadata", records)
+    try:
+        with edited(made, "profiles/local/smoke.yaml", "benchmark_questions: 20", "benchmark_questions: 21"):
+            snakemake(made, QUESTIONS, *SMOKE)
+            shutil.rmtree(made / "results")
+            shutil.copytree(kept, made / "results", symlinks=True)
+            assert why(made, QUESTIONS, *SMOKE).splitlines() == [
+                "data.world.benchmark_questions: 20 -> 21",
+                f"  generate_benchmark: {RAW}",
+                "  … and 1 job (1 prepare_benchmark) that follow",
+                "",
+                "In all 2 jobs would run.",
+            ]
+            snakemake(made, QUESTIONS, *SMOKE, "--touch")  # somebody wants them all the same
+            assert why(made, QUESTIONS, *SMOKE) == NOTHING
+        # It is other settings that they were accepted with.
+        assert why(made, QUESTIONS, *SMOKE).splitlines()[0] == "data.world.benchmark_questions: 21 -> 20"
+    finally:
+        for path, copy in ((made / "results", kept), (made / ".snakemake/metadata", records)):
+            shutil.rmtree(path)
+            shutil.copytree(copy, path, symlinks=True)
+    assert why(made, QUESTIONS, *SMOKE) == NOTHING
 
 
 def test_a_changed_package_is_told_with_both_versions(made: Path) -> None:

@@ -136,8 +136,7 @@ def _checked(path: str) -> Input:
             )
             + f". If it was changed on purpose: put it back, and delete {place(path)}",
         )
-    shown = path if place(path) else shown_path(path)
-    return Input(path=shown, sha256=now.sha256, part_of=known.sha256 if known and part else None)
+    return Input(path=shown_input(path), sha256=now.sha256, part_of=known.sha256 if known and part else None)
 
 
 def is_raw(path: str) -> bool:
@@ -239,6 +238,20 @@ def read(output: str | Path) -> Record | None:
     return record if record is not None and record.is_whole else None
 
 
+def claims(output: str | Path) -> dict[str, Any] | None:
+    """What the record of an output says it was made with: settings, "code", and the paths of "inputs"; None without a record.
+
+    It is not checked whether the record is whole (`read`), which takes long where it lists many files.
+    """
+    path = place(output)
+    try:
+        record = {} if path is None else json.loads(path.read_text(encoding="utf-8"))
+        inputs = sorted({given["path"] for given in record["inputs"]})
+        return {**record["settings"], "code": record["code"], "inputs": inputs}
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
 def output_of(path: str) -> str:
     """The output that has a record and is this path or a folder around it; the path itself where there is none."""
     around = (str(folder) for folder in (Path(path), *Path(path).parents))
@@ -279,6 +292,11 @@ def digest_of(checksums: Mapping[str, str]) -> str:
     """Checksum of the list that `sha256sum` prints of files, given by their names, in the order of these."""
     lines = [f"{sha256}  {name}\n" for name, sha256 in sorted(checksums.items())]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def shown_input(path: str) -> str:
+    """How an input is named in a record."""
+    return path if place(path) else shown_path(path)
 
 
 def shown_path(path: str | Path) -> str:
