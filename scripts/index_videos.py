@@ -17,7 +17,7 @@ from video_r2.data.rejected import require_few, write_rejected
 from video_r2.data.subtitles import defects_of
 from video_r2.data.videos import VIDEO_SUFFIXES, VideoInfo, lost_end, probe
 from video_r2.errors import RejectedRecord, UserError
-from video_r2.files import is_of_the_system, unreadable
+from video_r2.files import files_below, is_of_the_system, unreadable
 from video_r2.run import Job, run
 
 
@@ -25,7 +25,7 @@ def main(job: Job) -> None:
     folder = Path(job.input.videos)
     videos = sorted(
         path
-        for path in folder.rglob("*")
+        for path in files_below(folder)
         if path.suffix.lower() in VIDEO_SUFFIXES and not is_of_the_system(path.relative_to(folder))
     )
     if not videos:

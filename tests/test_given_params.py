@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from snakemake.iocontainers import Params
+from job_files import named_files
+from snakemake.iocontainers import InputFiles, Params
 
 from video_r2.errors import UserError
 from video_r2.given_params import forget_params, note_params, require_given
@@ -15,8 +16,10 @@ from video_r2.given_params import forget_params, note_params, require_given
 STATES = "results/e/state"
 
 
-def job(output: str = "results/e/scores/a.parquet", **params: Any) -> SimpleNamespace:
-    return SimpleNamespace(rule="score", output=[output], params=Params(fromdict=params))
+def job(output: str = "results/e/scores/a.parquet", inputs: InputFiles | None = None, **params: Any) -> SimpleNamespace:
+    return SimpleNamespace(
+        rule="score", output=[output], input=InputFiles() if inputs is None else inputs, params=Params(fromdict=params)
+    )
 
 
 def run(*jobs: SimpleNamespace) -> Any:
@@ -51,6 +54,15 @@ def test_a_job_with_others_is_refused(now: dict[str, Any], named: str) -> None:
 def test_what_no_result_depends_on_and_what_is_found_on_the_disk_may_differ() -> None:
     note_params(STATES, run(job(code="1", cache="here", raw={"videos": {}}, environment={"torch": "2.0"})))
     require_given(job(code="1", cache="there", raw={}, environment={"torch": "2.1"}))
+
+
+def test_a_job_with_other_inputs_is_refused() -> None:
+    """A model's start and rows reach its training as inputs alone."""
+    begun = named_files(InputFiles, start=Path("models/sft"), judge_weights=[Path("raw/judge")])
+    note_params(STATES, run(job(inputs=begun, code="1")))
+    require_given(job(inputs=named_files(InputFiles, start=Path("models/sft")), code="1"))
+    with pytest.raises(UserError, match=r"since this run began \(input\)"):
+        require_given(job(inputs=named_files(InputFiles, start=Path("models/base")), code="1"))
 
 
 def test_without_a_run_nothing_is_known() -> None:

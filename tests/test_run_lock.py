@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from video_r2.run_lock import LOCKS, RunLock
+from video_r2.run_lock import LOCKS, RunLock, orphans
 
 RUN = Path("results/one/state/run.lock")
 HERE = f"process 1 on {socket.gethostname()}, since 2026-01-01 00:00:00"
@@ -124,3 +125,28 @@ def test_of_two_that_begin_at_once_the_one_that_leaves_names_the_other(locks: Pa
     assert f"note: process {first.pid} on {socket.gethostname()}, since " in said
     assert "is making results/one" in said
     assert "Directory cannot be locked" in said
+
+
+def test_a_job_that_a_killed_run_of_another_clone_left_is_found_by_its_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clones = [tmp_path / name for name in ("here", "there", "elsewhere")]
+    for clone in clones:
+        (clone / ".snakemake/scripts").mkdir(parents=True)
+        (clone / ".snakemake/scripts/job.py").write_text("import time\ntime.sleep(600)\n")
+    (tmp_path / "shared/one").mkdir(parents=True)
+    (clones[2] / "results/one").mkdir(parents=True)
+    for clone in clones[:2]:
+        (clone / "results").symlink_to(tmp_path / "shared")
+    monkeypatch.chdir(clones[0])
+    left = [
+        subprocess.Popen(
+            [sys.executable, str(clone / ".snakemake/scripts/job.py")], cwd=clone, start_new_session=True
+        ).pid
+        for clone in clones[1:]
+    ]
+    try:
+        assert orphans("results/one") == left[:1]
+    finally:
+        for process in left:
+            os.kill(process, signal.SIGKILL)

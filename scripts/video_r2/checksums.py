@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from video_r2.errors import UserError
-from video_r2.files import replacing
+from video_r2.files import files_below, replacing
 
 SUMS = "SHA256SUMS"  # as `sha256sum -c` reads it
 STAMP = ".snakemake_timestamp"  # by which Snakemake notes the time of a folder
@@ -24,7 +24,7 @@ def sha256_of(path: str | Path) -> str:
 
 def checksums_in(folder: Path) -> dict[str, str]:
     """Checksums of a folder's files, by their paths below it; of all but `SUMS` and what Snakemake adds."""
-    files = (file for file in sorted(folder.rglob("*")) if file.is_file() and file.name not in (SUMS, STAMP))
+    files = (file for file in sorted(files_below(folder)) if file.name not in (SUMS, STAMP))
     return {file.relative_to(folder).as_posix(): sha256_of(file) for file in files}
 
 

@@ -115,6 +115,19 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def files_below(folder: Path) -> Iterator[Path]:
+    """The files of a folder and of all below it, also where these are links, each folder once."""
+    seen: set[str] = set()
+    for place, below, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a link to a folder around it
+            below.clear()
+            continue
+        seen.add(real)
+        below.sort()
+        yield from (path for name in sorted(names) if (path := Path(place, name)).is_file())
+
+
 def is_of_the_system(path: Path) -> bool:
     """Whether a file is one that Finder, Explorer, a NAS or NFS leaves: ".DS_Store", "._v.mp4", "Thumbs.db", ".nfs0000".
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from video_r2.errors import UserError
 from video_r2.files import replacing
-from video_r2.state import NO_EFFECT
+from video_r2.state import NO_EFFECT, without_effect
 
 # They tell of the disk and of packages, which are as the job finds them, however it was called.
 FOUND = frozenset({"raw", "environment"})
@@ -21,7 +20,7 @@ NAME = "params.json"  # beside the states of an experiment's jobs: by a job's fi
 
 
 def note_params(states: str | Path, workflow: Any) -> None:
-    """Note, before the first job of a run begins, the parameters of all.
+    """Note, before the first job of a run begins, the parameters of all, and the names of their inputs.
 
     Raises:
         OSError: if the note cannot be written, as on a full disk.
@@ -29,7 +28,7 @@ def note_params(states: str | Path, workflow: Any) -> None:
     jobs = [job for job in workflow.dag.needrun_jobs() if job.output]
     note = Path(states) / NAME
     with replacing(note) as temporary:
-        noted = {str(job.output[0]): _digests(job.params) for job in jobs}
+        noted = {str(job.output[0]): _digests(job) for job in jobs}
         temporary.write_text(json.dumps(noted, sort_keys=True), encoding="utf-8")
 
 
@@ -50,7 +49,7 @@ def require_given(job: Any) -> None:
         given = json.loads(note.read_text(encoding="utf-8"))[str(output)]
     except (OSError, ValueError, LookupError):
         return  # of a job that is run by itself
-    now = _digests(job.params)
+    now = _digests(job)
     edited = sorted(name for name in {*given, *now} if given.get(name) != now.get(name))
     if edited:
         raise UserError(
@@ -60,8 +59,10 @@ def require_given(job: Any) -> None:
         )
 
 
-def _digests(params: Mapping[str, Any]) -> dict[str, str]:
-    return {name: _digest(value) for name, value in params.items() if name not in NO_EFFECT | FOUND}
+def _digests(job: Any) -> dict[str, str]:
+    left_out = without_effect(job.input)
+    given = {**job.params, "input": [path for path in map(str, job.input) if path not in left_out]}
+    return {name: _digest(value) for name, value in given.items() if name not in NO_EFFECT | FOUND}
 
 
 def _digest(value: Any) -> str:

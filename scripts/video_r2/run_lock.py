@@ -21,20 +21,21 @@ from video_r2.errors import UserError
 from video_r2.slurm import Jobs
 from video_r2.state import Lock
 
+SCRIPTS = "/.snakemake/scripts/"  # where Snakemake puts a rule's script, to be run
 LOCKS = Path(".snakemake", "locks")  # Snakemake's own
 PATIENCE = 10  # seconds between Snakemake's lock and ours, at most
 JOB = "--target-jobs"  # what Snakemake is given where it does another's job
 
 
-def orphans() -> list[int]:
-    """Processes on this machine that run scripts of this folder's workflow, for a Snakemake that is no more."""
-    scripts = str(Path.cwd() / ".snakemake" / "scripts")
+def orphans(results: str) -> list[int]:
+    """Processes on this machine that run scripts for a Snakemake that is no more, here or in a clone with the same results."""
     found = []
     for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if any(word.startswith(scripts) for word in words):
-            with suppress(psutil.Error):  # it has ended, or is not ours to look at
-                if not any(map(_is_snakemake, process.parents())):
+        if any(SCRIPTS in word for word in process.info["cmdline"] or []):
+            with suppress(psutil.Error, OSError):  # it has ended, or is not ours to look at
+                folder = Path(process.cwd())
+                is_ours = folder == Path.cwd() or (folder / results).resolve() == Path(results).resolve()
+                if is_ours and not any(map(_is_snakemake, process.parents())):
                     found.append(process.pid)
     return found
 
@@ -80,7 +81,7 @@ class RunLock:
         """
         self._lock.take()
         self._jobs.begin(executor)
-        if left := orphans():
+        if left := orphans(self._results):
             raise UserError(
                 f"jobs of a run that was killed are still at work: processes {', '.join(map(str, left))}",
                 file=self._results,

@@ -11,9 +11,20 @@ from types import SimpleNamespace
 import pytest
 from job_files import leave_record
 
+from video_r2.checksums import NotedChecksums
 from video_r2.errors import UserError
 from video_r2.provenance.circumstances import commit, imported_packages
-from video_r2.provenance.record import Contents, Record, contents_of, inputs_of, is_part, place, read, shown_path
+from video_r2.provenance.record import (
+    Contents,
+    Record,
+    contents_of,
+    exchanged,
+    inputs_of,
+    is_part,
+    place,
+    read,
+    shown_path,
+)
 
 
 @pytest.fixture
@@ -135,6 +146,24 @@ def test_a_changed_checkpoint_is_left_where_it_is(tmp_path: Path, monkeypatch: p
         inputs_of(SimpleNamespace(input=[str(model)]))
     assert "aside" not in str(told.value)
     assert model.exists()
+
+
+def test_files_of_a_folder_that_is_a_link_are_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Videos may have been moved to a larger disk, and linked back."""
+    monkeypatch.chdir(tmp_path)
+    output, elsewhere = Path("results/one/raw/videos"), tmp_path / "elsewhere"
+    (output / "clips").mkdir(parents=True)
+    (output / "clips/a.mp4").write_text("one")
+    leave_record(output)
+    before = contents_of(output)
+    (output / "clips").rename(elsewhere)
+    (output / "clips").symlink_to(elsewhere)
+    (elsewhere / "around").symlink_to(elsewhere)
+    checksums = NotedChecksums(tmp_path / "digests")
+    assert contents_of(output) == before
+    assert exchanged(str(output), checksums) == {}
+    (elsewhere / "a.mp4").write_text("another")
+    assert list(exchanged(str(output), checksums)) == ["clips/a.mp4"]
 
 
 def test_a_path_says_nothing_about_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:

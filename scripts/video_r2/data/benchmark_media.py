@@ -12,7 +12,7 @@ from typing import Any
 from video_r2.data.subtitles import format_srt
 from video_r2.data.videos import VIDEO_SUFFIXES
 from video_r2.errors import RejectedRecord
-from video_r2.files import is_file, replacing
+from video_r2.files import files_below, is_file, replacing
 
 
 class Media:
@@ -33,7 +33,7 @@ class Media:
     @cached_property
     def _videos(self) -> dict[str, list[Path]]:
         videos: dict[str, list[Path]] = {}
-        for path in sorted(self._folder.rglob("*")) if self._anywhere else ():
+        for path in sorted(files_below(self._folder)) if self._anywhere else ():
             if path.suffix.lower() in VIDEO_SUFFIXES:
                 videos.setdefault(path.stem, []).append(path)
         return videos

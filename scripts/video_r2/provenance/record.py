@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from video_r2.checksums import STAMP, NotedChecksums, sha256_of
 from video_r2.errors import UserError
-from video_r2.files import is_of_the_system, replacing, set_aside, unreadable
+from video_r2.files import files_below, is_of_the_system, replacing, set_aside, unreadable
 from video_r2.provenance.circumstances import ROOT, Beginning, Circumstances
 from video_r2.state import NO_EFFECT
 
@@ -160,8 +160,8 @@ def exchanged(output: str, checksums: NotedChecksums) -> dict[str, str]:
         now = _noted(path, checksums)
         return {} if now in (None, known.sha256) else {path.name: str(now)}
     found = {}
-    for file in path.rglob("*"):
-        if file.name != STAMP and file.is_file():
+    for file in files_below(path):
+        if file.name != STAMP:
             name, status = file.relative_to(path).as_posix(), file.stat()
             before = known.files.get(name)
             if before is None and is_of_the_system(file.relative_to(path)):
@@ -272,8 +272,8 @@ def contents_of(path: str | Path, known: Record | None = None) -> Contents:
         return Contents(path.stat().st_size, sha256_of(path), None)
     before = (known.files if known else None) or {}
     files = {}
-    for file in sorted(path.rglob("*")):
-        if file.name != STAMP and file.is_file():
+    for file in sorted(files_below(path)):
+        if file.name != STAMP:
             name = file.relative_to(path).as_posix()
             try:
                 files[name] = _state(file, before.get(name))
