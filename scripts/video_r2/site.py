@@ -22,7 +22,7 @@ VARIABLE = "VIDEO_R2_SITE"  # of the environment: another file
 FILE = "site.yaml"
 EXAMPLE = "profiles/slurm/site.example.yaml"
 
-NUMBERS = frozenset({"max_hours", "jobs", "training_gpus", "prediction_gpus"})
+NUMBERS = frozenset({"max_hours", "jobs", "training_gpus", "prediction_gpus", "node_memory"})
 
 Word = Annotated[str, Field(pattern=r"^[^\s'\"]+$")]
 Count = Annotated[int, Field(ge=1, strict=True)]  # "jobs: yes" is no 1
@@ -48,6 +48,9 @@ class Site(Section):
     training_gpus: Count = Field(8, description="GPUs of a training, all on one node; the global batch stays as it is.")
 
     prediction_gpus: Count = Field(1, description="GPUs of a job that answers, which share its questions out.")
+    node_memory: Count | None = Field(
+        None, description="Memory of a node with GPUs, in MB: no training and no job that answers asks for more."
+    )
 
     @property
     def every_job(self) -> dict[str, str]:
@@ -64,6 +67,11 @@ class Site(Section):
         """The same as it is."""
         asked = {"slurm_partition": self.gpu_partition, "gpu_model": self.gpu_type, "constraint": self.gpu_constraint}
         return {name: value for name, value in asked.items() if value is not None}
+
+    def memory(self, megabytes: int, gpus: int) -> str:
+        """Memory of a job with so much for each GPU, as Snakemake reads it: twice as much where it comes again, if there is."""
+        wanted = f"{megabytes * gpus} * min(attempt, 2)"
+        return wanted if self.node_memory is None else f"min({wanted}, {self.node_memory})"
 
     def minutes(self, wanted: int) -> int:
         """Time limit of a job that is to have so many minutes."""

@@ -461,6 +461,8 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             Path(results, "raw/benchmarks/mvbench/test.parquet").write_text("questions", encoding="utf-8")
             for output in Path(results, "raw").glob("*/*"):
                 leave_record(output)
+    for arguments in ARGUMENTS.values():
+        finish(folder, *arguments)  # else those that have a record now would be made anew: it is of another job
     return folder
 
 
