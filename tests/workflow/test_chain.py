@@ -31,7 +31,9 @@ WITHOUT_RESULTS = {
     "video_r2.given_params",
     "video_r2.gpus",
     "video_r2.checksums.sha256_of",
+    "video_r2.files.files_below",
     "video_r2.files.replacing",
+    "video_r2.state.without_effect",
 }
 SMOKE = ["--profile", "local", "--configfile", "profiles/local/smoke.yaml"]
 TABLES = [
