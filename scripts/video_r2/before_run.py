@@ -108,8 +108,8 @@ def _require_layout(plan: Plan, job: Any, gpus: int) -> float | None:
     if shape is None:
         return None
     parts = needed_by(shape, settings, own)
-    if gpu := assumed.known_gpu(read_site().gpu_type):
-        require_memory(parts, own, assumed.gpus[gpu].memory * 2**30)
+    if memory := assumed.gpu_memory(read_site().gpu_type):
+        require_memory(parts, own, memory * 2**30)
     return at_its_peak(parts)
 
 

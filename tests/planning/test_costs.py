@@ -226,3 +226,19 @@ def test_every_adapter_and_every_rule_of_the_model_is_one(root: Path) -> None:
     named = "".join(path.read_text(encoding="utf-8") for path in (root / "rules").glob("*.smk"))
     for rule in Costs(assumed, "a100", root, {}, {})._of:
         assert f"rule {rule}:" in named or f"as {rule} with:" in named
+
+
+@pytest.mark.parametrize(
+    ("site", "gibibytes"),
+    [
+        ("a100", 80),
+        ("a100_40gb", 40),
+        ("a100_3g.20gb", 20),
+        ("A100_SXM4_80GB", 80),
+        ("nvidia_h100_80gb_hbm3", 80),
+        ("v100", None),
+        (None, None),
+    ],
+)
+def test_a_gpu_has_no_more_memory_than_its_name_says(site: str | None, gibibytes: float | None) -> None:
+    assert read_assumptions().gpu_memory(site) == gibibytes

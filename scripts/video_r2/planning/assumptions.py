@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,12 @@ class Assumptions(Section):
     def known_gpu(self, site_type: str | None) -> str | None:
         """The kind of GPU that a site's own name for it contains; None where it contains none of these."""
         return next((name for name in self.gpus if name in (site_type or "").lower()), None)
+
+    def gpu_memory(self, site_type: str | None) -> float | None:
+        """The most GiB that a GPU of a site's own name for it has; the name may say less: "a100_40gb", "a100_3g.20gb"."""
+        known, said = self.known_gpu(site_type), re.search(r"(?<!\d)(\d{1,3})gb(?![a-z0-9])", (site_type or "").lower())
+        most = self.gpus[known].memory if known else None
+        return min(most, float(said[1])) if most and said else most
 
     def gpu(self, site_type: str | None) -> str:
         """The same, or the usual one."""
