@@ -335,6 +335,29 @@ def test_server_that_is_not_there_is_missing() -> None:
         judge.check_missing()
 
 
+def test_no_question_and_no_token_goes_elsewhere(server: Server, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    elsewhere = Server()
+    handler = server.http.RequestHandlerClass
+
+    def redirect(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(302)
+        self.send_header("Location", f"{elsewhere.url}/chat/completions")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    monkeypatch.setattr(handler, "do_POST", redirect)
+    asked: list[str] = []
+    monkeypatch.setattr(
+        elsewhere.http.RequestHandlerClass, "do_GET", lambda self: asked.append(self.path), raising=False
+    )
+    judge = server.judge(max_missing=1.0)
+    assert judge.visual_evidence("t") is None
+    assert (asked, elsewhere.requests) == ([], [])
+    elsewhere.close()
+
+
 def test_ctrl_c_waits_for_no_reply(server: Server) -> None:
     """Neither of those that are in flight, nor of those that are to be asked for again."""
     released, answered = threading.Event(), []

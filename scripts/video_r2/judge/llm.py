@@ -335,8 +335,17 @@ def _open(request: urllib.request.Request, seconds: float, sockets: _Sockets, di
     """
     ends = time.monotonic() + seconds
     proxies = urllib.request.ProxyHandler({} if direct else None)
-    opener = urllib.request.build_opener(proxies, _TimelyHTTPHandler(ends, sockets), _TimelyHTTPSHandler(ends, sockets))
+    opener = urllib.request.build_opener(
+        proxies, _NoRedirects, _TimelyHTTPHandler(ends, sockets), _TimelyHTTPSHandler(ends, sockets)
+    )
     return cast(HTTPResponse, opener.open(request, timeout=seconds))
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A question is not asked elsewhere, and a token told to nobody else."""
+
+    def redirect_request(self, *unused: Any) -> None:
+        return None
 
 
 class _TimelyHTTPHandler(urllib.request.HTTPHandler):

@@ -21,7 +21,7 @@ import numpy as np
 from video_r2.config import Semantics
 from video_r2.reading.number_words import ENGLISH
 from video_r2.reading.numbers import chain_at, without_clocks
-from video_r2.reading.responses import first_blocks
+from video_r2.reading.responses import first_blocks, parse_response
 from video_r2.reading.times import parse_time
 
 
@@ -47,8 +47,12 @@ def answer_of(response: str) -> str:
 
 def trace_judged(record: Mapping[str, Any], semantics: Semantics) -> str:
     """The trace that claims and evidence are read from: the recorded one, of the last think block; as released, the first's."""
-    first = first_blocks(record["response"]).think if semantics == "reference" else None
-    return (record["think"] if first is None else first) or ""
+    if semantics == "corrected":
+        return record["think"] or ""
+    first = first_blocks(record["response"]).think
+    # Where a response has no tags in any writing, its trace may have been taken out of it before.
+    given = record["think"] if parse_response(record["response"]).think is None else None
+    return (given if first is None else first) or ""
 
 
 def first_letter(letters: str, prefixes: Sequence[str] = _PREFIXES, at_random: int | None = None) -> Reader:
