@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from video_r2.errors import UserError
 from video_r2.run_lock import LOCKS, RunLock, orphans
 
 RUN = Path("results/one/state/run.lock")
@@ -75,6 +76,30 @@ def test_what_a_live_run_has_locked_stays(locks: Path, root: Path, capsys: pytes
         holder.kill()
     RunLock("results/one", "results/one/state").clear()
     assert names(locks) == ["1.output.lock"]
+
+
+def test_a_run_of_another_clone_with_the_same_results_is_kept_out(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shared").mkdir()
+    here, there = (tmp_path / name for name in ("here", "there"))
+    for clone in (here, there):
+        clone.mkdir()
+        (clone / "results").symlink_to(tmp_path / "shared")
+    monkeypatch.chdir(here)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER],
+        cwd=there,
+        env={"PYTHONPATH": str(root / "scripts")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "taken\n"
+        with pytest.raises(UserError, match=f"another process is at this: process {holder.pid} on "):
+            RunLock("results/one", "results/one/state").take()
+        holder.kill()
 
 
 def test_what_a_run_has_started_is_told_nothing_of_it(locks: Path, root: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -153,20 +154,26 @@ def test_the_judge_of_the_gate_is_given_the_question() -> None:
     assert rewards([completion], examples[1:])["consistency"] == [0.0]
 
 
-def test_a_rollout_without_a_reward_moves_nothing_and_is_counted(tmp_path) -> None:
-    model, processor = tiny_model()
-    arguments = GRPOConfig(
-        output_dir=str(tmp_path),
-        per_device_train_batch_size=4,
-        num_generations=4,
+def groups_of(size: int, folder: Path) -> GRPOConfig:
+    return GRPOConfig(
+        output_dir=str(folder),
+        per_device_train_batch_size=size,
+        num_generations=size,
         bf16=False,
         report_to="none",
         use_cpu=True,
         gradient_checkpointing=False,
     )
+
+
+def test_a_rollout_without_a_reward_moves_nothing_and_is_counted(tmp_path) -> None:
+    model, processor = tiny_model()
     totals = [1.0, math.nan, 3.0, 2.0]
-    rewards = lambda texts, examples: {"total": totals, "gate": [1.0, math.nan, 0.0, 1.0]}  # noqa: E731
-    trainer = VideoGRPOTrainer(model, None, processor, None, rewards, arguments, [], 100)
+
+    def rewards(completions: list[str], examples: list[Conversation]) -> dict[str, list[float]]:
+        return {"total": totals, "gate": [1.0, math.nan, 0.0, 1.0]}
+
+    trainer = VideoGRPOTrainer(model, None, processor, None, rewards, groups_of(4, tmp_path), [], 100)
     example = Conversation("one", "video", [Medium("v.mp4")], "Which?", "", "", "", {})
     completions = [Completion(tokens=(30, 31), finished=True)] * 4
     assert trainer.score([example], [completions])[0].tolist() == pytest.approx([-1 / 1.0001, 0.0, 1 / 1.0001, 0.0])
@@ -183,16 +190,7 @@ def test_a_rollout_without_a_reward_moves_nothing_and_is_counted(tmp_path) -> No
 def test_no_two_rollouts_of_a_step_share_their_random_numbers(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step may be accumulated over several batches of prompts."""
     model, processor = tiny_model()
-    arguments = GRPOConfig(
-        output_dir=str(tmp_path),
-        per_device_train_batch_size=2,
-        num_generations=2,
-        bf16=False,
-        report_to="none",
-        use_cpu=True,
-        gradient_checkpointing=False,
-    )
-    trainer = VideoGRPOTrainer(model, None, processor, None, None, arguments, [], 100)
+    trainer = VideoGRPOTrainer(model, None, processor, None, None, groups_of(2, tmp_path), [], 100)
     draws: list[int] = []
 
     def generate(policy, prompts, **settings):

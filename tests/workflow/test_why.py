@@ -22,6 +22,13 @@ pytestmark = pytest.mark.long
 SMOKE = ["--profile", "local", "--configfile", "profiles/local/smoke.yaml"]
 RAW = "results/smoke/raw/benchmarks/tempcompass"
 QUESTIONS = "results/smoke/data/questions/tempcompass.parquet"
+ONE_QUESTION_MORE = [
+    "data.world.benchmark_questions: 20 -> 21",
+    f"  generate_benchmark: {RAW}",
+    "  … and 1 job (1 prepare_benchmark) that follow",
+    "",
+    "In all 2 jobs would run.",
+]
 NOTHING = "Nothing to do: every result is as its data, settings and code would make it.\n"
 
 
@@ -51,13 +58,7 @@ def test_where_nothing_is_to_do_one_line_says_so(made: Path) -> None:
 
 def test_a_changed_setting_is_told_by_its_path_with_both_values(made: Path) -> None:
     with edited(made, "profiles/local/smoke.yaml", "benchmark_questions: 20", "benchmark_questions: 21"):
-        assert why(made, QUESTIONS, *SMOKE).splitlines() == [
-            "data.world.benchmark_questions: 20 -> 21",
-            f"  generate_benchmark: {RAW}",
-            "  … and 1 job (1 prepare_benchmark) that follow",
-            "",
-            "In all 2 jobs would run.",
-        ]
+        assert why(made, QUESTIONS, *SMOKE).splitlines() == ONE_QUESTION_MORE
 
 
 def test_changed_code_is_told_by_its_name(made: Path) -> None:
@@ -129,13 +130,7 @@ def test_results_that_were_put_back_are_not_taken_for_those_that_were_made_since
             snakemake(made, QUESTIONS, *SMOKE)
             shutil.rmtree(made / "results")
             shutil.copytree(kept, made / "results", symlinks=True)
-            assert why(made, QUESTIONS, *SMOKE).splitlines() == [
-                "data.world.benchmark_questions: 20 -> 21",
-                f"  generate_benchmark: {RAW}",
-                "  … and 1 job (1 prepare_benchmark) that follow",
-                "",
-                "In all 2 jobs would run.",
-            ]
+            assert why(made, QUESTIONS, *SMOKE).splitlines() == ONE_QUESTION_MORE
             snakemake(made, QUESTIONS, *SMOKE, "--touch")  # somebody wants them all the same
             assert why(made, QUESTIONS, *SMOKE) == NOTHING
         # It is other settings that they were accepted with.

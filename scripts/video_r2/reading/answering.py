@@ -69,11 +69,12 @@ def asked_of(question: str) -> Asked:
         if word in _ENDS_THINGS:
             break
         things.append(word)
-    units = [word for word in things if word in UNITS]
-    if not things:  # "How many chairs" is counted in no unit, whatever else a prompt says
-        units = [match[1] or match[2] for match in _IN_UNIT.finditer(plain) if (match[1] or match[2]) in UNITS]
-    if "percent" in (things or plain) or (not things and "%" in plain):
+    if things:  # "How many chairs" is counted in no unit, whatever else a prompt says
+        units = ["%" if word == "percent" else word for word in things if word in UNITS]
+    elif "percent" in plain or "%" in plain:
         units = ["%"]
+    else:
+        units = [match[1] or match[2] for match in _IN_UNIT.finditer(plain) if (match[1] or match[2]) in UNITS]
     if not units and not counted and asks_time(question):
         units = ["s"]
     return Asked(

@@ -121,8 +121,9 @@ def with_denials(
         if _EXCEPTED.search(lead):
             found += group
             continue
+        own = _own_words(group)
         denied = [
-            _denied_before(text, tokens, places.get(mention.begin), spared | _own_words(mention, group))
+            _denied_before(text, tokens, places.get(mention.begin), (spared, own.get(mention.letter, set())))
             for mention in group
         ]
         if _LISTS.search(text[group[0].end : group[-1].begin]) and True in denied:
@@ -138,17 +139,20 @@ def with_denials(
     return found
 
 
-def _own_words(mention: Mention, group: Sequence[Mention]) -> set[int]:
-    """Where characters are the option's own words, which do not deny its letter behind them: "None of them (D)"."""
-    own = [other for other in group if other.letter == mention.letter and other.form != "letter"]
-    return {at for other in own for at in range(other.begin, other.end)}
+def _own_words(group: Sequence[Mention]) -> dict[str, set[int]]:
+    """By letter, the places of an option's own words, which do not deny its letter behind them: "None of them (D)"."""
+    own: dict[str, set[int]] = {}
+    for mention in group:
+        if mention.form != "letter":
+            own.setdefault(mention.letter, set()).update(range(mention.begin, mention.end))
+    return own
 
 
-def _denied_before(text: str, tokens: Sequence[Token], place: int | None, spared: set[int]) -> bool:
+def _denied_before(text: str, tokens: Sequence[Token], place: int | None, spared: Sequence[set[int]]) -> bool:
     """Whether a negation stands among the five words before a token, in the same clause.
 
     Args:
-        spared: characters where a word that begins is none.
+        spared: places where a word that begins is no negation.
     """
     if place is None:
         return False
@@ -157,7 +161,7 @@ def _denied_before(text: str, tokens: Sequence[Token], place: int | None, spared
         token = tokens[at]
         if any(sign in text[token.end : end] for sign in ",;:?!-\n") or token.word in _ENDS_SCOPE:
             return False
-        if token.word in _NEGATORS and token.begin not in spared:
+        if token.word in _NEGATORS and not any(token.begin in places for places in spared):
             return True
         if token.word in _BE and at and tokens[at - 1].word not in _SUBJECTS:
             return False  # "the option that isn't excluded is C"
