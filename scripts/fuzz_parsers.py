@@ -132,7 +132,7 @@ class Replies:
         return self._judge.asked - self._judge.missing
 
     def _ask(self) -> None:
-        with patch("video_r2.judge.llm._open", lambda *_, direct: io.BytesIO(self._body)):
+        with patch("video_r2.judge.llm.open_request", lambda *_, direct: io.BytesIO(self._body)):
             self._judge.claims_of(["t"])
             self._judge.answers_of([Reading("t", "think", "choice", COLOURS)])
             self._judge.consistency_of([Verdict("t", "B", "choice", COLOURS)])
