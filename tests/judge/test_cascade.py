@@ -140,6 +140,9 @@ def test_claims_and_evidence_are_certain_only_where_there_is_nothing() -> None:
     assert certain_claims("A red circle rises, so the answer is red.") == []
     assert certain_claims("At 00:04 a red circle rises.") is None
     assert certain_claims("A circle in the second half.") is None
+    assert certain_claims("Nach fünf Sekunden steigt der Kreis.") is None
+    assert certain_claims("Dopo cinque secondi il cerchio sale, e poi si ferma.") is None
+    assert certain_claims("五秒后红球上升。") is None
     assert certain_evidence(" ... ") == 0.0
     assert certain_evidence("A red circle rises.") is None
 

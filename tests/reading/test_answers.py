@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from video_r2.reading.answering import number_of
 from video_r2.reading.answers import answers_equal, choice_of, letter_of
-from video_r2.reading.conclusions import concluded_choice
+from video_r2.reading.conclusions import concluded_choice, given_choice
 from video_r2.reading.responses import parse_response
 from video_r2.reading.words import normalise_text
 
@@ -134,6 +134,34 @@ def test_an_options_own_negation_denies_nothing(options: list[str], place: int, 
     assert choice_of(answer, options) == letter
     for says in ("So the answer is {}.", "The answer is {}.", "Therefore, {}."):
         assert concluded_choice(f"He stays. {says.format(answer)}", options) == letter
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["5", "-5", "15"],
+        ["C++", "C#", "C"],
+        ["10%", "10", "20"],
+        ["< 5", "> 5", "5"],
+        ["x=2", "x≠2", "x=3"],
+        ["5 - 3", "5 + 3", "5 * 3"],
+        ["♥", "♦", "♣"],
+        ["→", "←", "↑"],
+    ],
+)
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("form", ["{x}", "{x}.", "({L}) {x}", "The answer is {x}.", "It is {x}, not {y}."])
+def test_options_that_differ_in_their_signs_are_told_apart(options: list[str], place: int, form: str) -> None:
+    answer = form.format(x=options[place], L="ABC"[place], y=options[place - 1])
+    assert choice_of(answer, options) == "ABC"[place]
+    assert concluded_choice(f"They move. So the answer is {options[place]}.", options) == "ABC"[place]
+
+
+@pytest.mark.parametrize("answer", ["B (A is wrong)", "(B) — A and C are out", "B. A is wrong.", "B (not A)"])
+@pytest.mark.parametrize("options", [COLOURS, []])
+def test_what_is_said_of_others_in_brackets_denies_no_answer(answer: str, options: list[str]) -> None:
+    assert given_choice(answer, options) == "B"
+    assert concluded_choice(f"They move. So the answer is {answer}", options) == "B"
 
 
 def test_of_options_about_all_others_only_the_first_word_is_their_own() -> None:

@@ -21,7 +21,9 @@ from video_r2.reading.doubts import DOUBTFUL
 from video_r2.reading.number_words import ENGLISH
 from video_r2.reading.plain_text import plain_text, trusted_text
 from video_r2.reading.sentences import pieces_of
-from video_r2.reading.words import ARTICLES, lexicon, normalise_text, stem_of, words_of
+from video_r2.reading.words import ARTICLES, FUNCTION_WORDS, lexicon, normalise_text, stem_of, words_of
+
+LEAST_COMMON = 0.2  # of the words of an English text: "the", "is", "of" and their like
 
 _ANNOUNCING = lexicon(
     "so therefore thus hence then consequently overall finally conclusion answer option choice letter correct right best "
@@ -74,8 +76,14 @@ def certain_consistency(verdict: Verdict) -> bool | None:
 
 
 def certain_claims(think: str) -> list[Claim] | None:
-    """No claims, of a trace that cannot name a time; None for any other: how to word a claim is never certain."""
-    return None if _MAY_NAME_A_TIME.search(think) else []
+    """No claims, of an English trace that cannot name a time; None for any other: how to word a claim is never certain."""
+    return [] if _is_english(think) and not _MAY_NAME_A_TIME.search(think) else None
+
+
+def _is_english(text: str) -> bool:
+    words = text.casefold().split()
+    common = sum(word.strip(".,;:!?\"'()") in FUNCTION_WORDS for word in words)
+    return common >= LEAST_COMMON * len(words) and all(map(str.isascii, filter(str.isalpha, text)))
 
 
 def certain_evidence(think: str) -> float | None:

@@ -12,6 +12,7 @@ from string import ascii_uppercase
 from video_r2.reading.answering import quantity_of
 from video_r2.reading.conclusions import given_choice
 from video_r2.reading.number_words import DOZENS, ENGLISH
+from video_r2.reading.plain_text import spell_plainly
 from video_r2.reading.quantities import UNITS, Quantity
 from video_r2.reading.times import parse_time
 from video_r2.reading.words import normalise_text, words_of
@@ -44,6 +45,8 @@ def choice_of(text: str | None, options: Sequence[str]) -> str | None:
     """
     if not text:
         return None
+    if len(signed := _signed_as(text, options)) == 1:
+        return signed
     if labelled := _LABELLED.match(text):
         place = ascii_uppercase.index(labelled[1].upper())
         if place < len(options) and _same_as(labelled[2], options):
@@ -51,6 +54,20 @@ def choice_of(text: str | None, options: Sequence[str]) -> str | None:
     same = _same_as(text, options)
     is_text = len(same) == 1 and len(normalise_text(text)) > 1  # a letter is a label first
     return same if is_text else given_choice(text, options) or None
+
+
+def _signed_as(text: str, options: Sequence[str]) -> str:
+    """Letters of the options that a text is sign by sign, unless it is but a letter: "-5" is no "5", "C++" no "C"."""
+    signs = _signs_of(text)
+    if not signs or (len(signs) == 1 and signs.isalpha()):
+        return ""
+    return "".join(
+        letter for letter, option in zip(ascii_uppercase, options, strict=False) if _signs_of(option) == signs
+    )
+
+
+def _signs_of(text: str) -> str:
+    return "".join(spell_plainly(text).casefold().split()).rstrip(".,;")
 
 
 def _same_as(text: str, options: Sequence[str]) -> str:

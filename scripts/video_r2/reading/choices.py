@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from string import ascii_uppercase
 
@@ -28,6 +28,8 @@ class Options:
         texts: of the options; empty where only their number is known.
         by_letter: letter of each option whose text is a letter that is no label.
         openings: how their texts begin, in lower case.
+
+    Options that have the same words, or none, are told apart by all their signs: "5" and "-5", "C++" and "C#".
     """
 
     def __init__(self, texts: Sequence[str], number: int) -> None:
@@ -42,8 +44,16 @@ class Options:
             for form in (text, text.swapcase())
             if form not in self.letters and (form == text or text not in self.letters)
         }
-        words = [[token.word for token in tokens_of(text) if token.word not in ARTICLES] for text in self.texts]
-        stems = [tuple(map(stem_of, each)) for each in words]
+        words = [tuple(token.word for token in tokens_of(text) if token.word not in ARTICLES) for text in self.texts]
+        holders = Counter(words)
+        self._signed = {
+            _without_spaces(text): letter
+            for text, letter, each in zip(self.texts, self.letters, words, strict=False)
+            if text and (holders[each] > 1 or not each)
+        }
+        self._signs = _any_of(self._signed)
+        words = [() if holders[each] > 1 else each for each in words]
+        stems = [tuple(map(stem_of, each)) for each in words if each]
         # Options that differ in their inflection only are told apart by it.
         self._normal = stem_of if len(set(stems)) == len(stems) else str
         whole = [tuple(map(self._normal, each)) for each in words]
@@ -76,6 +86,12 @@ class Options:
         if len(self.texts) < 2 or not all(option and option.lower() in lowered for option in self.texts):
             return text
         return _listing(self.letters, self.texts).sub(otherwise, text)
+
+    def signed_in(self, text: str) -> list[tuple[int, int, str]]:
+        """Begin, end and letter of each option that is told apart from others by its signs."""
+        if not self._signed:
+            return []
+        return [(*match.span(), self._signed[_without_spaces(match[0])]) for match in self._signs.finditer(text)]
 
     def _part_of(self, word: str) -> str:
         """Letter of the only option that has a word, or a long one with its beginning ("melancholic", "melancholy")."""
@@ -115,6 +131,20 @@ class Options:
     def share_of(self, letter: str, words: int) -> float:
         """What share of an option's own words this many are, 0 to 1."""
         return words / self._sizes[letter] if self._sizes[letter] else 0.0
+
+
+def _without_spaces(text: str) -> str:
+    return "".join(text.casefold().split())
+
+
+def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
+    """Matches any of some texts without spaces, the longest first, with spaces or without; not within words or numbers."""
+    each = []
+    for text in sorted(texts, key=len, reverse=True):
+        signs = r"\s{0,2}".join(map(re.escape, re.findall(r"\d+|[^\W\d_]+|[\W_]", text)))
+        before = r"(?<![^\W_])(?<!\d[.,:])" if text[0].isalnum() else ""
+        each.append(before + signs + (r"(?![^\W_]|[.,:]\d)" if text[-1].isalnum() else ""))
+    return re.compile("|".join(each), re.IGNORECASE)
 
 
 def _listing(letters: str, texts: Sequence[str]) -> re.Pattern[str]:
@@ -263,6 +293,11 @@ def _places_in(text: str, options: Options) -> list[Mention]:
 # --- all together -----------------------------------------------------------------------------------------------------
 
 
+def _names_more(letter: Mention, words: Mention) -> bool:
+    """Whether an option's words begin within its letter or place, and go no further: "C++" is more than its "C"."""
+    return letter.begin <= words.begin < letter.end and (letter.begin < words.begin or letter.end >= words.end)
+
+
 def mentions_in(text: str, options: Options, lenient: bool = False, denying: bool = False) -> list[Mention]:
     """Find where a plain text (`plain_text.plain_text`) names options, in order.
 
@@ -279,8 +314,9 @@ def mentions_in(text: str, options: Options, lenient: bool = False, denying: boo
         Mention(tokens[begin].begin, tokens[end - 1].end, letter, "text")
         for begin, end, letter in options.texts_in(tokens)
     ]
+    named += [Mention(begin, end, letter, "text") for begin, end, letter in options.signed_in(text)]
     letters = _letters_in(text, options, lenient) + _places_in(text, options)
-    named = [mention for mention in named if not any(letter.begin <= mention.begin < letter.end for letter in letters)]
+    named = [mention for mention in named if not any(_names_more(letter, mention) for letter in letters)]
     letters = [
         letter for letter in letters if not any(mention.begin <= letter.begin < mention.end for mention in named)
     ]

@@ -6,6 +6,7 @@ Everything here is linear in the length of the text and never raises on any text
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -83,6 +84,7 @@ _JOINT = re.compile(
     _FLAGS,
 )
 _LISTS = re.compile(r"\b(?:or|nor|and)\b|&", _FLAGS)
+_BEGINS_ANEW = re.compile(r"\s*\(|['\")\]]{0,2}(?:\s+-{1,2}|[.:-])\s+\(?")
 
 
 def joins(text: str, begin: int, end: int) -> bool:
@@ -113,7 +115,7 @@ def with_denials(
         mentions: in order.
         denying: whether only letters are denied by what follows them ("B is not it", but not "autumn is not shown").
     """
-    places = {token.begin: at for at, token in enumerate(tokens)}
+    begins = [token.begin for token in tokens]
     spared = {at for match in _NO_DENIAL.finditer(text) for at in range(match.start(), match.end())}
     found = []
     for group in grouped(text, mentions):
@@ -123,7 +125,7 @@ def with_denials(
             continue
         own = _own_words(group)
         denied = [
-            _denied_before(text, tokens, places.get(mention.begin), (spared, own.get(mention.letter, set())))
+            _denied_before(text, tokens, begins, mention.begin, (spared, own.get(mention.letter, set())))
             for mention in group
         ]
         if _LISTS.search(text[group[0].end : group[-1].begin]) and True in denied:
@@ -133,10 +135,20 @@ def with_denials(
         listed = any(mention.form == "letter" for mention in group) and _LISTED_AS_WRONG.match(text, group[-1].end)
         after = listed or (_denied_after(text, group[-1]) and not (denying and group[-1].form != "letter"))
         if after or _TOO.search(lead):
-            denied = [True] * len(denied)
+            first = 0 if _TOO.search(lead) else _first_of_last_list(text, group)
+            denied[first:] = [True] * (len(denied) - first)
         names = {mention.letter for mention, no in zip(group, denied, strict=True) if no}  # "not the lift (D)"
         found += [mention._replace(denied=mention.letter in names) for mention in group]
     return found
+
+
+def _first_of_last_list(text: str, group: Sequence[Mention]) -> int:
+    """Which mention of a group what is said behind it begins with: of "B (A and C are out)" the second."""
+    for at in range(len(group) - 1, 0, -1):
+        one, next_one = group[at - 1], group[at]
+        if one.letter != next_one.letter and _BEGINS_ANEW.fullmatch(text, one.end, next_one.begin):
+            return at
+    return 0
 
 
 def _own_words(group: Sequence[Mention]) -> dict[str, set[int]]:
@@ -148,16 +160,18 @@ def _own_words(group: Sequence[Mention]) -> dict[str, set[int]]:
     return own
 
 
-def _denied_before(text: str, tokens: Sequence[Token], place: int | None, spared: Sequence[set[int]]) -> bool:
-    """Whether a negation stands among the five words before a token, in the same clause.
+def _denied_before(
+    text: str, tokens: Sequence[Token], begins: Sequence[int], end: int, spared: Sequence[set[int]]
+) -> bool:
+    """Whether a negation stands among the five words before a place, in the same clause.
 
     Args:
+        begins: of the tokens.
+        end: the place.
         spared: places where a word that begins is no negation.
     """
-    if place is None:
-        return False
-    end = tokens[place].begin
-    for at in range(place - 1, max(-1, place - 6), -1):
+    after = bisect_left(begins, end)
+    for at in range(after - 1, max(-1, after - 6), -1):
         token = tokens[at]
         if any(sign in text[token.end : end] for sign in ",;:?!-\n") or token.word in _ENDS_SCOPE:
             return False

@@ -61,7 +61,7 @@ _HOURS = r"(?:hours?|hrs?|h(?=[ \t]?\d{1,2}[ \t]?m))(?![a-z])"
 _THEN = r"[ \t]{0,2}(?:(?:,|and\b|,[ \t]and\b)[ \t])?"
 _UNITS = (
     rf"(?:{_NUMBER}{_GAP}{_HOURS}(?:{_THEN}{_NUMBER}{_GAP}(?:{_MINUTES}|m(?![a-z])))?(?:{_THEN}{_NUMBER}{_GAP}{_SECONDS})?"
-    rf"|{_NUMBER}{_GAP}{_MINUTES}(?:{_THEN}{_NUMBER}{_GAP}{_SECONDS})?"
+    rf"|{_NUMBER}{_GAP}{_MINUTES}(?:{_THEN}{_NUMBER}{_GAP}{_SECONDS}|[ \t]\d{{1,2}}(?=[ \t]*(?:[,;:.!?)\]\n](?!\d)|$)))?"
     rf"|{_NUMBER}{_GAP}{_SECONDS})"
 )
 _CLOCK = (
@@ -96,7 +96,8 @@ _MENTION = re.compile(
   | (?P<ordinal> (?P<ordinal_lead>{_LEADS})? \bseconds?[ \t]{{1,2}}
         (?P<o1>{_NUMBER}) (?: {_TO} (?:seconds?[ \t])? (?P<o2>{_NUMBER}) )? (?![\d:]) )
   | (?P<minute> (?P<minute_lead>{_LEADS})? \bminutes?[ \t]{{1,2}}
-        (?P<m1>{_NUMBER}) (?: {_TO} (?:minutes?[ \t])? (?P<m2>{_NUMBER}) )? (?![\d:]) )
+        (?P<m1>{_NUMBER}) (?: {_THEN} (?:seconds?[ \t]{{1,2}}) (?P<ms>{_NUMBER})
+            | {_TO} (?:minutes?[ \t])? (?P<m2>{_NUMBER}) )? (?![\d:]) )
   | (?P<nth> (?:\b(?:{_LEAD}|in|during|on)[ \t]{{1,2}}(?:the[ \t])?|\bthe[ \t])? (?<![\w.:])
         (?P<n1>{_NTH}) (?: (?:[ \t-]seconds?)? {_TO} (?:the[ \t])? (?P<n2>{_NTH}) )? [ \t-]seconds?(?![a-z]) )
   | (?P<units> (?P<units_lead>{_LEADS})? (?<![\w.:])
@@ -111,7 +112,7 @@ _MENTION = re.compile(
 _KINDS = ("between", "within", "clock", "ordinal", "minute", "nth", "units", "variable")
 
 _DIGIT = re.compile(r"\d")
-_TENS = "twenty|thirty|forty|fifty"
+_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 _ONES = "one|two|three|four|five|six|seven|eight|nine"
 _TEENS = "ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
 _SPELLED = re.compile(
@@ -138,6 +139,7 @@ _BARE_NUMBER = rf"{_NUMBER}(?:[ \t]?[hm])?"
 _BARE = re.compile(rf"({_BARE_NUMBER})(?:{_TO}({_BARE_NUMBER}))?")
 _SHORT_SECONDS = re.compile(r"(?<=\d):(\d)(?![\d:])")  # "0:7", which in a sentence may be a score
 _BELOW_ZERO = re.compile(r"-[ \t]?\d{1,3}:|-\d")
+_BELOW_ZERO_BEFORE = re.compile(rf"\b{_LEAD}[ \t]{{1,2}}-$", re.IGNORECASE)
 _WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)[ \t-]*([hms])?", re.IGNORECASE)
 _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
@@ -156,7 +158,7 @@ def find_times(text: str) -> Iterator[Mention]:
         if not _is_moment(plain, match):
             continue
         begin, end = place_of(match.start()), place_of(match.end())
-        yield Mention(begin, end, text[begin:end].strip(), _interval(*_parts(match)))
+        yield Mention(begin, end, text[begin:end].strip(), _meaning(plain, match))
 
 
 def _in_digits(text: str) -> tuple[str, Callable[[int], int]]:
@@ -195,7 +197,12 @@ def parse_time(text: str) -> Interval | None:
     match = matches[0]
     if not _FILLER.fullmatch(plain[: match.start()] + " " + plain[match.end() :]):
         return None
-    return _interval(*_parts(match))
+    return _meaning(plain, match)
+
+
+def _meaning(text: str, match: re.Match[str]) -> Interval | None:
+    is_below_zero = _BELOW_ZERO_BEFORE.search(text, max(0, match.start() - 24), match.start())
+    return None if is_below_zero else _interval(*_parts(match))
 
 
 def _kind(match: re.Match[str]) -> str:
@@ -207,6 +214,8 @@ def _parts(match: re.Match[str]) -> tuple[str, str | None]:
     if kind == "units" and match["single"]:
         return match["single"], match["until"]
     if kind == "minute":
+        if match["ms"]:  # "minute 2, second 5"
+            return f"{match['m1']} m {match['ms']} s", None
         return f"{match['m1']} m", match["m2"] and f"{match['m2']} m"
     if match["short"]:  # "01:04-08"
         return match["c1"], f"{match['c1'].rpartition(':')[0]}:{match['short']}"
@@ -223,7 +232,9 @@ def _is_moment(text: str, match: re.Match[str]) -> bool:
         return not _DURATION_BEFORE.search(before)
     if kind in ("between", "within", "variable"):
         return True
-    if kind in ("ordinal", "minute") and (match[f"{kind[0]}2"] or text.startswith((":", ","), match.end())):
+    if kind in ("ordinal", "minute") and (
+        match[f"{kind[0]}2"] or match["ms"] or text.startswith((":", ","), match.end())
+    ):
         return True
     if kind == "units" and (match["mark"] or _stands_alone(text, match, before)):
         return True
