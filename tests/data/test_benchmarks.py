@@ -34,20 +34,21 @@ GOOD = {
 
 
 def test_the_miniature_is_read_back_as_it_was_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "of a [1]"  # which is no pattern
     world = config.World(benchmark_videos=12, benchmark_questions=40)
     for name, entry in read_config([ROOT / "config.yaml"], {}).benchmarks.items():
         if entry.group == "heldout":
             continue
         made = miniature_benchmarks.make_benchmark(name, entry, world)
-        miniature_benchmarks.write_benchmark(tmp_path / name, made, entry)
+        miniature_benchmarks.write_benchmark(folder / name, made, entry)
         for film, place in made.films:
-            path = tmp_path / name / place
+            path = folder / name / place
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
             path.with_suffix(".srt").write_text(format_srt(film.cues))
-        table, rejected = read_benchmark(name, tmp_path / name, entry, tmp_path / "srt" / name)
+        table, rejected = read_benchmark(name, folder / name, entry, folder / "srt" / name)
         assert not rejected
-        records.write_table(tmp_path / f"{name}.parquet", table, records.QUESTION)
+        records.write_table(folder / f"{name}.parquet", table, records.QUESTION)
         asked = {question.id: question for question in made.questions}
         assert len(table) == len(asked) == 40
         for row in table.to_dict("records"):

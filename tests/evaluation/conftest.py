@@ -74,7 +74,7 @@ def make_questions(film: Film, video: Path, benchmark: str, number: int) -> list
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("world")
+    folder = tmp_path_factory.mktemp("a [1] world")  # which is no pattern
     films = [make_film(f"film{at}", f"test {at}", (8, 14), (8,), (SIDE, SIDE)) for at in range(5)]
     rng = random.Random(0)
     corpus = []

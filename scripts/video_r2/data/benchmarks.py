@@ -7,6 +7,7 @@ and go the same way.
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 import tempfile
@@ -142,9 +143,11 @@ def _load(folder: Path, name: str, split: str) -> pa.Table:
             kept = {"split": split, "cache_dir": cache, "keep_in_memory": True}
             tables = _undescribed_tables(folder, name, split)
             if tables:
-                data = datasets.load_dataset("parquet", data_files={split: tables}, **kept)
+                data = datasets.load_dataset("parquet", data_files={split: list(map(glob.escape, tables))}, **kept)
             else:
-                data = datasets.load_dataset(str(folder), name, **kept)
+                plain = Path(cache, "data_set")  # of a folder's own name, brackets would be taken for a pattern
+                plain.symlink_to(folder.resolve())
+                data = datasets.load_dataset(str(plain), name, **kept)
             return data.with_format("arrow")[:]
     except (ValueError, KeyError, OSError, datasets.exceptions.DatasetsError, pa.ArrowException) as error:
         raise _explained(error, folder, name, split) from error

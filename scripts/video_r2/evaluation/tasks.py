@@ -6,6 +6,7 @@ tasks hold nothing of this project's model: lmms-eval's own models can be run on
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def write_tasks(
             "task": task_name(name, style),
             # The copy that `datasets` makes of the questions lies beside the task file and goes with it.
             "dataset_kwargs": {
-                "data_files": {"test": str(Path(path).resolve())},
+                "data_files": {"test": glob.escape(str(Path(path).resolve()))},
                 "cache_dir": str(folder / "datasets"),
             },
             "generation_kwargs": {"until": [], "max_new_tokens": benchmark.max_new_tokens or max_new_tokens},
