@@ -145,12 +145,21 @@ def _load(folder: Path, name: str, split: str) -> pa.Table:
             if tables:
                 data = datasets.load_dataset("parquet", data_files={split: list(map(glob.escape, tables))}, **kept)
             else:
-                plain = Path(cache, "data_set")  # of a folder's own name, brackets would be taken for a pattern
-                plain.symlink_to(folder.resolve())
-                data = datasets.load_dataset(str(plain), name, **kept)
+                data = datasets.load_dataset(str(_plainly_named(folder, Path(cache))), name, **kept)
             return data.with_format("arrow")[:]
     except (ValueError, KeyError, OSError, datasets.exceptions.DatasetsError, pa.ArrowException) as error:
         raise _explained(error, folder, name, split) from error
+
+
+def _plainly_named(folder: Path, cache: Path) -> Path:
+    """The folder, or one with links to all it holds where `datasets` would take its name for a pattern."""
+    if not glob.has_magic(str(folder.resolve())):
+        return folder
+    plain = cache / "data_set"
+    plain.mkdir()
+    for entry in folder.resolve().iterdir():
+        (plain / entry.name).symlink_to(entry)
+    return plain
 
 
 def _saved_to_disk(folder: Path) -> Path | None:
