@@ -42,7 +42,7 @@ rule score_tac:
     conda:
         "../envs/score.yaml"
     resources:
-        # Nothing else, unless each job starts a server of the judge's model for itself.
+        # Nothing of a cluster, unless each job starts a server of the judge's model for itself.
         **PLAN.judge_resources(),
     params:
         **MEASURED,
@@ -68,7 +68,7 @@ rule score_vas_judge:
     conda:
         "../envs/score.yaml"
     resources:
-        # Nothing else, unless each job starts a server of the judge's model for itself.
+        # Nothing of a cluster, unless each job starts a server of the judge's model for itself.
         **PLAN.judge_resources(),
     params:
         **MEASURED,
@@ -134,7 +134,7 @@ rule score_temporal_alignment:
     conda:
         "../envs/score.yaml"
     resources:
-        # Nothing else, unless each job starts a server of the judge's model for itself.
+        # Nothing of a cluster, unless each job starts a server of the judge's model for itself.
         **PLAN.judge_resources(),
     params:
         **MEASURED,

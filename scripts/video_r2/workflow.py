@@ -188,10 +188,12 @@ class Plan:
         }
 
     def judge_resources(self) -> dict[str, Any]:
-        """What a job of scores asks for where it starts a server of the judge's model."""
+        """What a job of scores asks for: of Snakemake its requests to a judge's server; or of the cluster, what it starts one on."""
         judge = self.config.judge
-        if judge.kind == "rules" or judge.serve is None:
+        if judge.kind == "rules":
             return {}
+        if judge.serve is None:
+            return {"judge_requests": judge.concurrency}
         site = read_site()
         return {
             "gpu": judge.serve.gpus,

@@ -356,7 +356,8 @@ def test_jobs_of_scores_ask_for_gpus_only_where_each_starts_a_server(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "site.yaml").write_text("gpu_partition: gpu\ngpu_type: h100\nmax_hours: 2\n", encoding="utf-8")
-    assert plan_of(root, judge=SERVER).judge_resources() == {}
+    asking = {**SERVER, "concurrency": 16}
+    assert plan_of(root, judge=asking).judge_resources() == {"judge_requests": 16}  # which no cluster knows
     assert plan_of(root, judge={"kind": "rules", "serve": {}}).judge_resources() == {}
     served = plan_of(root, judge={"serve": {"gpus": 2, "memory": 90_000, "cores": 6}, "model": "m"})
     asked = {"gpu": 2, "cpus_per_task": 6, "runtime": 120}
