@@ -188,7 +188,7 @@ class Plan:
         }
 
     def judge_resources(self) -> dict[str, Any]:
-        """What a job of scores asks for: of Snakemake its requests to a judge's server; or of the cluster, what it starts one on."""
+        """What a job of scores asks for: requests to a judge's server, or what it starts one of its own on."""
         judge = self.config.judge
         if judge.kind == "rules":
             return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from video_r2.judge.base import Judge, Reading, Verdict
@@ -12,7 +13,7 @@ from video_r2.reading.claims import Claim, read_claims
 from video_r2.reading.conclusions import concluded_choice, concluded_number, concluded_text, given_text
 from video_r2.reading.doubts import DOUBTFUL
 from video_r2.reading.plain_text import plain_text, trusted_text
-from video_r2.reading.words import contains_words, lexicon, words_of
+from video_r2.reading.words import NEGATIONS, lexicon, occurrences, stem_of, words_of
 
 
 class RuleJudge(Judge):
@@ -76,9 +77,7 @@ def is_consistent(verdict: Verdict) -> bool:
 
 
 def same_answer(think: str, answer: str, answer_type: str, question: str = "") -> bool:
-    """Whether two answers that were read are equal; of text, one may also say more of the same ("the dog", "the brown dog").
-
-    A list, a sequence and a contrast ("a cat and a dog", "left, then right") say something else than one of their parts.
+    """Whether two answers that were read are equal; of text, one may also repeat the question ("she sells honey", "honey").
 
     Which of the two the trace concludes makes no difference.
     """
@@ -86,12 +85,44 @@ def same_answer(think: str, answer: str, answer_type: str, question: str = "") -
         return False
     if answers_equal(think, answer, answer_type, question):
         return True
-    return answer_type == "text" and (_says_more(think, answer) or _says_more(answer, think))
+    return answer_type == "text" and (_repeats(question, think, answer) or _repeats(question, answer, think))
 
 
-_SEVERAL = lexicon("and or nor then but not plus versus vs who whom whose behind than")
+_MAKE_A_SENTENCE = lexicon(
+    "is are was were be been being it he she they there this that which who does do did has have had will would can its his "
+    "her their thing"
+)
+_EQUATING = lexicon("is are was were called named")
+_SETS_APART = re.compile(r"[,;&/+|]|\b(?:or|and|then)\b", re.IGNORECASE)
+_CLAUSE_ENDS = re.compile(r"[,:;?]\s")
+OFFERED = 3  # words on either side of an "or" that may be what is offered
 
 
-def _says_more(longer: str, shorter: str) -> bool:
-    words, known = words_of(longer), words_of(shorter)
-    return contains_words(longer, shorter) and _SEVERAL.intersection(words) <= set(known)
+def _offered(question: str) -> set[str]:
+    """Words that a question may offer to choose from: those around its "or", back to a comma."""
+    clauses = map(words_of, _CLAUSE_ENDS.split(question))
+    return {
+        word
+        for words in clauses
+        for at in occurrences(words, ("or",))
+        for word in words[max(0, at - OFFERED) : at + 1 + OFFERED]
+    }
+
+
+def _repeats(question: str, longer: str, shorter: str) -> bool:
+    """Whether what a text says beyond another only makes a sentence of it: "she sells honey", "the answer is honey".
+
+    Nothing but words of the question, and of any sentence, may stand there, or one that equates with the other. What a
+    question offers to choose from repeats nothing: of "left or right?", "left to right" is not "left".
+    """
+    if _SETS_APART.search(longer):
+        return False
+    words, known, offered = words_of(longer), words_of(shorter), _offered(question)
+    repeated = {stem_of(word) for word in words_of(question) if word not in NEGATIONS and word not in offered}
+
+    def adds_nothing(before: Sequence[str], after: Sequence[str]) -> bool:
+        if not after and len(before) > 1 and before[-1] in _EQUATING and NEGATIONS.isdisjoint(before):
+            return True
+        return all(word in _MAKE_A_SENTENCE or stem_of(word) in repeated for word in (*before, *after))
+
+    return any(adds_nothing(words[:at], words[at + len(known) :]) for at in occurrences(words, known))

@@ -191,7 +191,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "TAC",
         ("tac",),
         "both right or both wrong: two different wrong letters are consistent; numbers of VSI-Bench are right within 5%",
-        "both answers equal; of two texts, one may say more of the same",
+        "both answers equal; of two texts, one may repeat the question",
     ),
     Difference(
         "tac_absent",

@@ -48,13 +48,16 @@ def normalise_text(text: str) -> str:
 
 # --- what stands in a text, and what is denied there ------------------------------------------------------------------
 
-_DENYING = lexicon("not never neither nor isnt wasnt arent werent cannot except without than")
+NEGATIONS = lexicon(
+    "no not non never neither nor none nothing nobody isnt wasnt arent werent dont doesnt didnt cant cannot wont except "
+    "without than"
+)
 
 
 def contains_words(text: str, wanted: str) -> bool:
     """Whether the words of `wanted` stand in the text, one after the other and not denied."""
     words = words_of(text)
-    return any(not _DENYING.intersection(_before(words, at)) for at in occurrences(words, words_of(wanted)))
+    return any(not NEGATIONS.intersection(_before(words, at)) for at in occurrences(words, words_of(wanted)))
 
 
 def occurrences(words: Sequence[str], wanted: Sequence[str]) -> list[int]:
