@@ -87,7 +87,7 @@ def test_other_answers(text: str, kind: str, source: str, answer: str) -> None:
         ("So A or B.", "A", "choice", False),
         ("So there are four.", "4", "number", True),
         ("So there are four.", "5", "number", False),
-        ("So it moves leftward.", "leftward", "text", True),
+        ("So it is leftward.", "leftward", "text", True),
         ("So it does not move leftward.", "leftward", "text", False),
         ("So it moves leftward.", "rightward", "text", False),
         ("So the answer is 0:04.", "00:04", "text", True),

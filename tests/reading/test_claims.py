@@ -12,6 +12,8 @@ TRACE = (
     "00:08 minus 00:04 is 4. They last 4, 4 seconds. So the answer is blue, option C."
 )
 
+BARKS, SLEEPS = ("00:05", (5, 5), "a dog barks"), ("00:12", (12, 12), "a cat sleeps")
+
 
 @pytest.mark.parametrize(
     ("think", "claims"),
@@ -51,7 +53,41 @@ TRACE = (
             "[00:05] (a dog enters. A cat [00:09] leaves)",
             [("00:05", (5, 5), "a dog enters"), ("00:09", (9, 9), "A cat leaves")],
         ),
-        ("Starting at 00:05 the dog runs until 00:09.", [("00:09", (9, 9), "the dog runs")]),
+        (
+            "Starting at 00:05 the dog runs until 00:09.",
+            [("00:05", (5, 5), "the dog runs"), ("00:09", (9, 9), "the dog runs")],
+        ),
+        *(
+            (f"{opener} 00:05{comma} a dog barks, and at 00:12 a cat sleeps.", [BARKS, SLEEPS])
+            for opener in (
+                "First, at",
+                "Next, at",
+                "Later at",
+                "In the video, at",
+                "I see that at",
+                "Starting at",
+                "Looking at",
+            )
+            for comma in ("", ",")
+        ),
+        ("The video shows at 00:05 a dog barks and at 00:12 a cat sleeps.", [BARKS, SLEEPS]),
+        ("During 00:05, a dog barks; then, at 00:12, a cat sleeps.", [BARKS, SLEEPS]),
+        ("At 00:05 a dog barks, and a cat sleeps at 00:12.", [BARKS, SLEEPS]),
+        ("A dog barks at 00:05, and a cat sleeps at 00:12.", [("00:05", (5, 5), "A dog barks"), SLEEPS]),
+        ("A dog barks at 00:05, then at 00:12 a cat sleeps.", [("00:05", (5, 5), "A dog barks"), SLEEPS]),
+        ("First a dog barks at 00:05, then at 00:12 a cat sleeps.", [("00:05", (5, 5), "First a dog barks"), SLEEPS]),
+        (
+            "A dog enters at 00:05, then at 00:08 a cat enters, and at 00:12 both leave.",
+            [("00:05", (5, 5), "A dog enters"), ("00:08", (8, 8), "a cat enters"), ("00:12", (12, 12), "both leave")],
+        ),
+        ("At 00:05 a dog enters, leaving at 00:09.", [("00:05", (5, 5), "a dog enters"), ("00:09", (9, 9), "leaving")]),
+        (
+            "At 5 sec. a dog barks. At 12 sec. a cat sleeps.",
+            [("5 sec.", (5, 5), "a dog barks"), ("12 sec.", (12, 12), "a cat sleeps")],
+        ),
+        ("A dog barks at 1 min. 20 sec. It stops.", [("1 min. 20 sec.", (80, 80), "A dog barks")]),
+        ("At 00:16 (approx.) a dog barks.", [("00:16 (approx.)", (16, 16), "a dog barks")]),
+        ("A dog barks 5 seconds into the video.", [("5 seconds into the video", (5, 5), "A dog barks")]),
         ("Timestamp: 00:16 - a dog runs", [("00:16", (16, 16), "a dog runs")]),
         (
             "A lamp blinks at 00:04, 00:08 and 00:12.",

@@ -58,7 +58,7 @@ def find_claims(think: str) -> list[tuple[int, int, Claim]]:
     found = []
     for begin, end in sentences:
         if begin <= concluded < end:
-            if len(_words(think[begin:concluded])) <= 2:
+            if len(_words(think[begin:concluded], _JOINING)) <= 2:
                 continue
             end = _end_without_conclusion(think, begin, end)
         found += [(begin + first, begin + last, claim) for first, last, claim in _claims_of_sentence(think[begin:end])]
@@ -99,25 +99,60 @@ def _claims_of_sentence(sentence: str) -> list[tuple[int, int, Claim]]:
     mentions = list(find_times(sentence))
     if not mentions:
         return []
-    leading = not _words(sentence[: mentions[0].begin])
-    lists = _listed(sentence, mentions)
     claims = []
-    for at, times in enumerate(lists):
-        last = at + 1 == len(lists)
-        begin, end = times[0].begin, times[-1].end
-        if leading:
-            end = len(sentence) if last else lists[at + 1][0].begin
-            text = sentence[times[-1].end : end]
-        else:
-            begin = lists[at - 1][-1].end if at else 0
-            text = sentence[begin : times[0].begin]
-            if last:
-                end = len(sentence)
-                text = f"{text.rstrip(_EDGE)} {sentence[times[-1].end :].strip(_EDGE)}"
-        text = _trimmed(text)
+    lists = _listed(sentence, mentions)
+    for times, (begin, end) in zip(lists, _said_of(sentence, lists), strict=True):
+        before, after = sentence[begin : times[0].begin], sentence[times[-1].end : end]
+        if not _words(before):
+            begin, before = times[0].begin, ""
+        text = _trimmed(f"{before.rstrip(_EDGE)} {after.strip(_EDGE)}" if before else after)
         if _has_content(text):
             claims += [(begin, end, _claim(mention, text)) for mention in times]
     return claims
+
+
+def _said_of(sentence: str, lists: Sequence[Sequence[Mention]]) -> list[tuple[int, int]]:
+    """Begin and end of what a sentence says of each of its times.
+
+    Of a time that begins a clause it is what follows ("at 00:05 a dog enters"), of any other what comes before ("a dog enters
+    at 00:05"); what stands between the two kinds is parted at its last clause.
+    """
+    begins, ends, leads = [0], [], False
+    for place, times in enumerate(lists):
+        begin = lists[place - 1][-1].end if place else 0
+        end = lists[place + 1][0].begin if place + 1 < len(lists) else len(sentence)
+        before, after = sentence[begin : times[0].begin], sentence[times[-1].end : end]
+        led, leads = leads, _begins_clause(before, after, leads)
+        if not place:
+            continue
+        opening = _OPENS_CLAUSE.search(sentence, max(begin, times[0].begin - LONGEST_OPENING), times[0].begin)
+        if leads:
+            ends.append(opening.start() if opening else times[0].begin)
+            begins.append(times[0].begin)
+        elif led:
+            last = max((mark.start() for mark in _BETWEEN_CLAUSES.finditer(before)), default=None)
+            ends.append(times[0].begin if last is None else begin + last)
+            begins.append(begin if last is None else begin + last)
+        else:
+            ends.append(begin)
+            begins.append(begin)
+    return list(zip(begins, [*ends, len(sentence)], strict=True))
+
+
+def _begins_clause(before: str, after: str, led: bool) -> bool:
+    """Whether a time begins what is said of it.
+
+    Args:
+        before: since the time before it, or the sentence's begin.
+        after: up to the next time, or the sentence's end.
+        led: whether the time before it began a clause, so that what stands between may be said of that.
+    """
+    if not _words(before):
+        return True
+    opened = _OPENS_CLAUSE.search(before[-LONGEST_OPENING:]) is not None
+    if led:
+        return opened or (bool(_words(after)) and not _ENDS_CLAUSE.match(after))
+    return opened and bool(_words(after)) and not after.lstrip(_AROUND_TIME).startswith(",")
 
 
 def _listed(sentence: str, mentions: Sequence[Mention]) -> list[list[Mention]]:
@@ -146,8 +181,27 @@ _BEFORE_DIGITS = re.compile(
 )
 
 
-def _words(text: str) -> list[str]:
-    return [word for word in re.findall(r"[^\W\d_]+", text.lower()) if word not in ("and", "then", "the", "in", "at")]
+# What may stand before a time that begins a clause: "First, in the video, at 00:05 a dog enters".
+_JOINING = lexicon("and then the in at")
+_OPENERS = lexicon(
+    "and then the in at on by of a during within throughout from between starting beginning looking first firstly second "
+    "secondly next later finally lastly initially afterwards meanwhile also now so here i we you see can notice that this "
+    "video clip footage segment interval period moment shows"
+)
+LONGEST_OPENING = 80  # characters
+_OPENS_CLAUSE = re.compile(
+    rf"""(?:[,;:]|\b(?:and|then|but|while|whereas|when|that|next|later|finally|lastly|afterwards|meanwhile)\b)
+    (?:[\s,]{{1,3}}(?:{"|".join(sorted(_OPENERS))})\b){{0,5}}[\s,]{{0,3}}$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_BETWEEN_CLAUSES = re.compile(r"[,;]|\b(?:and|then|but|while|whereas)\b", re.IGNORECASE)
+_ENDS_CLAUSE = re.compile(
+    rf"[{re.escape(_AROUND_TIME)}]{{0,4}}(?:[,;]|\b(?:and|then|but|while|whereas)\b)", re.IGNORECASE
+)
+
+
+def _words(text: str, besides: frozenset[str] = _OPENERS) -> list[str]:
+    return [word for word in re.findall(r"[^\W\d_]+", text.lower()) if word not in besides]
 
 
 def _trimmed(text: str) -> str:

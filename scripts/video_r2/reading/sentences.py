@@ -18,6 +18,7 @@ MENTIONING = 2  # sentences from the end within which a mere mention may be the 
 
 # From the first of a run only: else a long run that ends no sentence would be tried from each of its signs.
 _SENTENCE_END = re.compile(r"(?<![.!?;…])[.!?;…]++[\"'”’)\]*]{0,3}(?=\s)|[。！？；]+[\"'”’)\]]{0,3}|\n")
+_UNIT_END = re.compile(r"\d[ \t]?(?:secs?|mins?|hrs?)$", re.IGNORECASE)
 _LABEL_END = re.compile(r"(?:^|[\s(])[A-Z]$")
 _ABBREVIATION = re.compile(r"\b(?:i\.e|e\.g|Dr|Mr|Mrs|Ms|St|vs|approx|ca|Prof|Fig|Nr)$|(?:^|\n)[ \t]*\d{1,2}$")
 
@@ -36,6 +37,8 @@ def sentences_of(text: str, openings: Sequence[str] = ()) -> list[tuple[int, int
     for mark in _SENTENCE_END.finditer(text):
         if mark[0] == "." and mark.end() + 1 < len(text) and _goes_on(text, mark.start(), openings):
             continue
+        if mark[0] == ".)" and _ABBREVIATION.search(text[max(0, mark.start() - 8) : mark.start()]):
+            continue
         spans.append((begin, mark.end()))
         begin = mark.end()
     spans.append((begin, len(text)))
@@ -49,6 +52,9 @@ def _goes_on(text: str, stop: int, openings: Sequence[str]) -> bool:
         place = ascii_uppercase.index(before[-1])
         follows = text[stop + 1 : stop + 40].lstrip().lower()
         return not openings or (place < len(openings) and follows.startswith(openings[place]))
+    if _UNIT_END.search(before):
+        follows = text[stop + 1 : stop + 3].lstrip()
+        return follows[:1].islower() or follows[:1].isdigit()
     return _ABBREVIATION.search(before) is not None
 
 

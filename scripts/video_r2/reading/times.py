@@ -55,9 +55,9 @@ _PLAIN = str.maketrans(
 
 _NUMBER = r"\d{1,5}(?:\.\d{1,3})?"
 _GAP = r"[ \t-]{0,2}"
-_SECONDS = r"(?:seconds?|secs?|s)(?![a-z])"
-_MINUTES = r"(?:minutes?|mins?|m(?=[ \t]?\d{1,2}(?:\.\d{1,3})?[ \t]?s(?![a-z])))(?![a-z])"
-_HOURS = r"(?:hours?|hrs?|h(?=[ \t]?\d{1,2}[ \t]?m))(?![a-z])"
+_SECONDS = r"(?:seconds?|secs?\.?|s|秒)(?![a-z])"
+_MINUTES = r"(?:minutes?|mins?\.?|m(?=[ \t]?\d{1,2}(?:\.\d{1,3})?[ \t]?s(?![a-z])))(?![a-z])"
+_HOURS = r"(?:hours?|hrs?\.?|h(?=[ \t]?\d{1,2}[ \t]?m))(?![a-z])"
 _THEN = r"[ \t]{0,2}(?:(?:,|and\b|,[ \t]and\b)[ \t])?"
 _UNITS = (
     rf"(?:{_NUMBER}{_GAP}{_HOURS}(?:{_THEN}{_NUMBER}{_GAP}(?:{_MINUTES}|m(?![a-z])))?(?:{_THEN}{_NUMBER}{_GAP}{_SECONDS})?"
@@ -68,7 +68,7 @@ _CLOCK = (
     r"(?:\d{1,3}:)?\d{1,4}:\d{2}(?:\.\d{1,3}|,\d{3})?(?!\d|:\d)"
     rf"(?:[ \t]?(?:{_SECONDS}|(?:minutes?|mins?)(?![a-z])))?(?![ \t]?[ap](?:\.[ \t]?)?m\b)"
 )
-_HEDGE = r"(?:about|around|approximately|approx\.?|roughly|nearly|near|circa|by|~)"
+_HEDGE = r"(?:about|around|approximately|approx\.?|roughly|nearly|near|circa|ca\.?|by|~)"
 _TO = (
     r"[ \t]{0,2}(?:-{1,2}>?|=?>|~|\bto\b|\buntil\b|\btill\b|\bthrough\b|\.\.)[ \t]{0,2}"
     rf"(?:{_HEDGE}[ \t]{{0,2}})?"
@@ -92,8 +92,8 @@ _MENTION = re.compile(
   | (?P<clock> (?P<clock_lead>{_LEADS}|\bthe[ \t])? (?<!\d) (?<!\d[:.])
         (?P<c1>{_CLOCK})
         (?: {_TO} (?P<c2>{_CLOCK}|{_UNITS}) | -(?P<short>\d{{2}})(?!\d|[:.,]\d|[ ]?%) | {_TO} (?:the[ \t])?end\b )?
-        (?:[ \t]?(?:-[ \t]?)?mark\b)? )
-  | (?P<ordinal> (?P<ordinal_lead>{_LEADS})? \bseconds?[ \t]{{1,2}}
+        (?:[ \t]?(?:-[ \t]?)?mark\b|[ \t]?\({_HEDGE}\))? )
+  | (?P<ordinal> (?P<ordinal_lead>{_LEADS})? \b(?:seconds?|secs?\.?)[ \t]{{1,2}}
         (?P<o1>{_NUMBER}) (?: {_TO} (?:seconds?[ \t])? (?P<o2>{_NUMBER}) )? (?![\d:]) )
   | (?P<minute> (?P<minute_lead>{_LEADS})? \bminutes?[ \t]{{1,2}}
         (?P<m1>{_NUMBER}) (?: {_THEN} (?:seconds?[ \t]{{1,2}}) (?P<ms>{_NUMBER})
@@ -102,7 +102,7 @@ _MENTION = re.compile(
         (?P<n1>{_NTH}) (?: (?:[ \t-]seconds?)? {_TO} (?:the[ \t])? (?P<n2>{_NTH}) )? [ \t-]seconds?(?![a-z]) )
   | (?P<units> (?P<units_lead>{_LEADS})? (?<![\w.:])
         (?: (?P<u1>{_NUMBER}) {_TO} (?P<u2>{_UNITS}) | (?P<single>{_UNITS}) (?: {_TO} (?P<until>{_CLOCK}|{_UNITS}) )? )
-        (?P<mark>[ \t]?(?:-[ \t]?)?mark\b|[ \t]in(?:to)?\b)? )
+        (?P<mark>[ \t]?(?:-[ \t]?)?mark\b|[ \t]in(?:to)?\b(?:[ \t](?:the|this)[ \t](?:video|clip|footage)\b)?)? )
   | (?P<variable> (?:\b{_LEAD}[ \t]{{1,2}})? \b(?:(?:t|timestamp)[ \t]?=|timestamp[ \t]{{1,2}}(?=[\d~]))[ \t]?~?
         (?P<v1>{_NUMBER}) (?: {_TO} (?P<v2>{_NUMBER}) )? (?![.:]?\d) )
     )
