@@ -33,20 +33,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_job_with_the_same_parameters_runs() -> None:
     note_params(STATES, run(job(code="1", settings={"a": 1, "b": [2.0]}), job("results/e/b", code="2")))
-    require_given(job(settings={"b": [2.0], "a": 1}, code="1"))
+    require_given(job(settings={"a": 1, "b": [2.0]}, code="1"))
 
 
 @pytest.mark.parametrize(
     ("now", "named"),
     [
-        ({"code": "2", "settings": {"a": 1}}, "code"),
-        ({"code": "1", "settings": {"a": 2}}, "settings"),
+        ({"code": "2", "settings": {"a": 1, "b": 2}}, "code"),
+        ({"code": "1", "settings": {"a": 2, "b": 2}}, "settings"),
+        ({"code": "1", "settings": {"b": 2, "a": 1}}, "settings"),  # the order of keys may count
         ({"code": "1"}, "settings"),
-        ({"code": "2", "settings": {"a": 1}, "seed": 0}, "code, seed"),
+        ({"code": "2", "settings": {"a": 1, "b": 2}, "seed": 0}, "code, seed"),
     ],
 )
 def test_a_job_with_others_is_refused(now: dict[str, Any], named: str) -> None:
-    note_params(STATES, run(job(code="1", settings={"a": 1})))
+    note_params(STATES, run(job(code="1", settings={"a": 1, "b": 2})))
     with pytest.raises(UserError, match=rf"of score has been edited since this run began \({named}\)"):
         require_given(job(**now))
 

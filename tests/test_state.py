@@ -44,10 +44,20 @@ def test_how_long_the_start_took_to_train_is_nothing_to_this_training(inputs: li
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 1}, {"code": "abd"}, {"settings": {"learning_rate": 1e-3, "lora": {"r": 5}}}, {"decoder": "pyav"}],
+    [
+        {"seed": 1},
+        {"code": "abd"},
+        {"settings": {"learning_rate": 1e-3, "lora": {"r": 5}}},
+        {"settings": {"lora": {"r": 4}, "learning_rate": 1e-3}},  # the order of keys may count
+        {"decoder": "pyav"},
+    ],
 )
 def test_another_parameter_is_another_training(inputs: list[Path], change: dict[str, object]) -> None:
     assert state_name(PARAMS | change, inputs) != state_name(PARAMS, inputs)
+
+
+def test_the_order_of_parameters_is_nothing(inputs: list[Path]) -> None:
+    assert state_name(dict(reversed(PARAMS.items())), inputs) == state_name(PARAMS, inputs)
 
 
 def test_an_input_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -5,14 +5,13 @@ The run's Snakemake would record the parameters that it began with, and take a r
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from video_r2.errors import UserError
 from video_r2.files import replacing
-from video_r2.state import NO_EFFECT, without_effect
+from video_r2.state import NO_EFFECT, digest_of, without_effect
 
 # They tell of the disk and of packages, which are as the job finds them, however it was called.
 FOUND = frozenset({"raw", "environment"})
@@ -62,8 +61,4 @@ def require_given(job: Any) -> None:
 def _digests(job: Any) -> dict[str, str]:
     left_out = without_effect(job.input)
     given = {**job.params, "input": [path for path in map(str, job.input) if path not in left_out]}
-    return {name: _digest(value) for name, value in given.items() if name not in NO_EFFECT | FOUND}
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return {name: digest_of(value) for name, value in given.items() if name not in NO_EFFECT | FOUND}

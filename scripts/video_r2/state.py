@@ -61,11 +61,16 @@ def state_name(params: Mapping[str, Any], inputs: Sequence[str | Path]) -> str:
             checksums are computed here anyway.
     """
     parts = {
-        "params": params,
+        "params": dict(sorted(params.items())),
         "inputs": [_contents(Path(path)) for path in inputs],
         "libraries": {name: _version(name) for name in LIBRARIES},
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return digest_of(parts)
+
+
+def digest_of(value: Any) -> str:
+    """16 hexadecimal digits, others for another value; the order of keys counts, because it may count for a result."""
+    return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()[:16]
 
 
 def _version(name: str) -> str | None:

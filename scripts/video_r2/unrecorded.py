@@ -6,7 +6,6 @@ back, or linked into two clones. It then takes results of other settings or code
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from typing import Any
 
 from video_r2.files import replacing
 from video_r2.provenance.record import claims, read, shown_input
-from video_r2.state import NO_EFFECT, without_effect
+from video_r2.state import NO_EFFECT, digest_of, without_effect
 
 NAME = "accepted.json"  # beside the states of an experiment's jobs: by output, a digest of what it was touched for
 INPUTS = "inputs"
@@ -85,7 +84,7 @@ def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tu
         new, old = _plain(value), before.get(name)
         if name == INPUTS:
             old = [path for path in before[INPUTS] if path in new or Path(path).parts[2:4] != _JUDGE]
-        if name not in before or old != new:
+        if name not in before or digest_of(old) != digest_of(new):  # the order of keys counts
             yield name, (old, value)
 
 
@@ -94,7 +93,7 @@ def _plain(value: Any) -> Any:
 
 
 def _digest(job: Any) -> str:
-    return hashlib.sha256(json.dumps(_plain(_now(job)), sort_keys=True).encode()).hexdigest()[:16]
+    return digest_of(_plain(dict(sorted(_now(job).items()))))
 
 
 def _accepted(states: str | Path) -> dict[str, str]:

@@ -33,6 +33,7 @@ WITHOUT_RESULTS = {
     "video_r2.checksums.sha256_of",
     "video_r2.files.files_below",
     "video_r2.files.replacing",
+    "video_r2.state.digest_of",
     "video_r2.state.without_effect",
 }
 SMOKE = ["--profile", "local", "--configfile", "profiles/local/smoke.yaml"]
