@@ -122,6 +122,7 @@ rule score_temporal_alignment:
     input:
         predictions="<results>/predictions/{evaluation}/seed-{seed}/{benchmark}.parquet",
         judge_weights=ancient(PLAN.judge_weights),
+        sentence_model=PLAN.sentence_model,
     output:
         scores="<results>/scores/temporal_alignment/{evaluation}/seed-{seed}/{benchmark}.parquet",
         summaries="<results>/scores/temporal_alignment/{evaluation}/seed-{seed}/{benchmark}.json",
@@ -174,6 +175,7 @@ rule rescore:
             *COMPARED_SCORES,
             *PLAN.scores(["temporal_alignment"], COMPARED, PLAN.benchmarks("heldout")),
         ],
+        sentence_model=PLAN.sentence_model,
     output:
         scores="<results>/scores/both_semantics.parquet",
     log:

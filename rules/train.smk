@@ -104,6 +104,7 @@ rule train_grpo:
         rows=PLAN.training_rows,
         frames=rules.build_training_frames.output.listing,
         judge_weights=ancient(PLAN.reward_weights),
+        sentence_model=PLAN.reward_sentence_model,
     output:
         checkpoint=directory("<results>/models/{model}/seed-{seed}"),
     log:

@@ -14,11 +14,12 @@ from video_r2.checksums import NotedChecksums
 from video_r2.data.benchmark_columns import ADAPTERS
 from video_r2.data.sources import FIRST, Source, Sources, merge_records
 from video_r2.errors import UserError
-from video_r2.files import read_yaml
+from video_r2.files import files_below, read_yaml
 from video_r2.packages import named_versions, used_version
 from video_r2.provenance.record import exchanged
 from video_r2.rewards.sentence_models import PACKAGED, is_packaged
 from video_r2.site import read_site
+from video_r2.state import digest_of
 
 PROMPTS = Path("video_r2", "judge", "prompts")
 WORDED_BY = {"no_claims": "without_claims", "other_trace": "conclusion"}  # of evaluation.controls, by control
@@ -168,7 +169,12 @@ class Plan:
 
     @cached_property
     def _judge_version(self) -> str | None:
-        """Which of the judge's model jobs serve, if it is not the first that was fetched: whose name says enough."""
+        """Which of the judge's models jobs serve, if it is not the first that was fetched, whose name says enough."""
+        folder = Path(self.config.judge.model)
+        if self.config.judge.serve is not None and folder.is_dir():
+            # 160 GB are not read for a plan: what files there are, how large, and since when.
+            files = [(str(file), file.stat()) for file in files_below(folder)]
+            return digest_of([(name, stat.st_size, stat.st_mtime_ns) for name, stat in files])
         source = self.judge_source
         order = FIRST if source is None else self.order(source)
         return None if order == FIRST else order
@@ -233,6 +239,15 @@ class Plan:
         """The temporal alignment's settings, where a model's training measures it."""
         settings: dict[str, Any] = self.section("temporal_alignment")
         return settings if self._is_aligned(wildcards.model) else {}
+
+    def sentence_model(self, wildcards: Any = None) -> list[str]:
+        """The files of the sentence model, where it is a folder of one's own, for the jobs that measure alignment."""
+        name = self.config.temporal_alignment.sentence_model
+        return [] if is_packaged(name) else list(map(str, files_below(Path(name))))
+
+    def reward_sentence_model(self, wildcards: Any) -> list[str]:
+        """The same for a model's training, if it measures alignment."""
+        return self.sentence_model() if self._is_aligned(wildcards.model) else []
 
     def _is_aligned(self, model: str) -> bool:
         """Whether a training measures temporal alignment: as its reward, or for its curves where that costs nothing."""

@@ -29,7 +29,10 @@ SMALL: dict[str, dict[str, object]] = {
         "evaluations": [*FETCHED, "released", "sft_released"],
         "benchmarks": ["mlvu", "longvideobench", "videomathqa", "video_mmmu", "vsibench", "minerva", "scivideobench"],
     }.items()
-} | {"evaluation": {"attention_questions": 2000}}  # the seed is 0
+} | {
+    "evaluation": {"attention_questions": 2000},
+    "temporal_alignment": {"sentence_model": "sentences"},
+}  # the seed is 0
 ARGUMENTS = {"local": ["--profile", "local"], "slurm": ["--profile", "slurm", "--configfile", "small.yaml"]}
 RESULTS = {"local": "results/miniature", "slurm": "results/paper"}
 TARGETS = {"all", "miniature"}
@@ -410,6 +413,8 @@ EDITS = [
         [rewritten("results/*/raw/training/video-r2-sft-dataset.json", later=-9999)],
         TRAINING_DATA,
     ),
+    Edit("a sentence model of one's own touched", [touched("sentences/*")]),
+    Edit("a sentence model of one's own changed", [rewritten("sentences/*")], slurm=GRPO),
     Edit("a video touched", [touched("results/*/raw/training/videos/*.mp4")]),
     Edit("a video exchanged", [rewritten("results/*/raw/training/videos/*.mp4")], {"index_videos"} | TRAINING_DATA),
     Edit(
@@ -448,6 +453,8 @@ def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository in which both experiments are finished, as far as Snakemake knows."""
     folder = copy_repository(root, tmp_path_factory.mktemp("edits"))
     (folder / "small.yaml").write_text(yaml.safe_dump(SMALL), encoding="utf-8")
+    (folder / "sentences").mkdir()
+    (folder / "sentences/model.safetensors").write_text("weights", encoding="utf-8")
     for results in RESULTS.values():
         # As large as a real one is, at the least: Snakemake passes over the checksums of large files by itself.
         dataset = folder / results / "raw/training/video-r2-sft-dataset.json"

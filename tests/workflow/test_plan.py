@@ -54,6 +54,15 @@ def plan(root: Path) -> Plan:
     return plan_of(root)
 
 
+def test_the_files_of_a_judges_model_are_its_version(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights").write_text("some")
+    judge = {"serve": {"gpus": 1}, "model": str(tmp_path)}
+    version = plan_of(root, judge=judge).judge()["version"]
+    assert plan_of(root, judge=judge).judge()["version"] == version
+    (tmp_path / "weights").write_text("others")
+    assert plan_of(root, judge=judge).judge()["version"] != version
+
+
 def test_a_model_that_no_seed_changes_is_made_once(plan: Plan) -> None:
     assert plan.checkpoints() == [
         "results/e/models/base/seed-3",
