@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from video_r2.code_meaning import Meaning, meaning
-from video_r2.code_modules import Import, Module, file_of, read_module
+from video_r2.code_modules import Import, Module, file_of, folder_of, read_module
 from video_r2.errors import UserError
 
 # What these hold reaches a result through a rule's params (config, prompts), or not at all: they end a job, or note something
@@ -240,13 +240,17 @@ class Project:
         """What a chain of attributes of the module of that name stands for: all of it, where there is none."""
         module = self._module(name)
         if module is None:
+            if folder := folder_of(name, self.root):
+                below = [chain[0]] if chain else sorted({path.stem for path in folder.glob("*.py")})
+                for each in below:
+                    yield from self._attribute(f"{name}.{each}", chain[1:])
             return
         yield _Node("imported", name)
         if not chain:
             yield _Node("whole", name)
         elif chain[0] in module.names:
             yield from self._name(module, chain)
-        elif file_of(f"{name}.{chain[0]}", self.root) is not None:
+        elif file_of(f"{name}.{chain[0]}", self.root) or folder_of(f"{name}.{chain[0]}", self.root):
             yield from self._attribute(f"{name}.{chain[0]}", chain[1:])
         else:
             yield _Node("whole", name)

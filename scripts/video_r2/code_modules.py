@@ -61,9 +61,15 @@ class Module:
 
 
 def file_of(module: str, root: Path) -> Path | None:
-    """The file of a module of the project whose modules lie in `root`, or none."""
+    """The file of a module of the project whose modules lie in `root`, or none; as Python, a package before a module."""
     base = root.joinpath(*module.split("."))
-    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+    return next((path for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()), None)
+
+
+def folder_of(module: str, root: Path) -> Path | None:
+    """The folder of a package of the project that has no file of its own, or none."""
+    folder = root.joinpath(*module.split("."))
+    return folder if folder.is_dir() and file_of(module, root) is None else None
 
 
 def read_module(name: str, path: Path, root: Path) -> Module:
@@ -77,9 +83,11 @@ def read_module(name: str, path: Path, root: Path) -> Module:
     except (OSError, SyntaxError, UnicodeDecodeError, ValueError) as error:
         raise UserError(f"cannot be read as Python: {error}", file=path) from error
     module = Module(name, path)
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    used = {node.id for node in names}
+    loaded = {node.id for node in names if isinstance(node.ctx, ast.Load)}
     before: list[ast.stmt] = []  # imports since the last effect
-    for statement in tree.body:
+    for statement in _as_imported(tree.body):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             bound = _bind_imports(module, statement)
             if _of_another(statement, root) and bound and not used & bound and path.name != "__init__.py":
@@ -88,19 +96,32 @@ def read_module(name: str, path: Path, root: Path) -> Module:
                 before.append(statement)
         elif _is_test(statement, "__name__"):
             module.as_script.append(statement)
-        elif isinstance(statement, ast.If) and _is_test(statement, "TYPE_CHECKING"):
-            continue
-        elif (names := _defines(statement)) is not None:
-            for bound_name in names:
+        elif (defined := _defines(statement)) is not None:
+            for bound_name in defined:
                 module.definitions.setdefault(bound_name, []).append(statement)
             if _registers(statement):
                 module.effects.append(statement)
+            elif isinstance(statement, ast.Assign) and loaded.isdisjoint(defined) and _calls(statement):
+                module.as_script.append(statement)  # "status = run()", for what `run` does
         elif not without_effect(statement):
             # What is set before another project's module is imported may change what that one does.
             module.effects += [*(given for given in before if _of_another(given, root)), statement]
             before = []
             _bind_within(module, statement)
     return module
+
+
+def _as_imported(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """A module's statements as they are run at its import, what is done besides as a script included."""
+    for statement in statements:
+        if not (isinstance(statement, ast.If) and _is_test(statement, "TYPE_CHECKING")):
+            yield statement
+        if isinstance(statement, ast.If) and (_is_test(statement, "TYPE_CHECKING") or _is_test(statement, "__name__")):
+            yield from _as_imported(statement.orelse)
+
+
+def _calls(statement: ast.stmt) -> bool:
+    return any(isinstance(node, ast.Call) for node in ast.walk(statement))
 
 
 def _of_another(statement: ast.stmt, root: Path) -> bool:
@@ -112,7 +133,7 @@ def _of_another(statement: ast.stmt, root: Path) -> bool:
 
 @cache
 def _is_own(module: str, root: Path) -> bool:
-    return file_of(module, root) is not None
+    return file_of(module, root) is not None or folder_of(module, root) is not None
 
 
 def _top(module: str | None) -> str:
