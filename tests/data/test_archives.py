@@ -6,6 +6,7 @@ import random
 import struct
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,42 @@ def test_archives_are_unpacked_where_they_lie_also_in_pieces(tmp_path: Path) -> 
         "table.parquet": b"rows",
         "videos/long.mp4": bytes(range(256)) * 500,
     }
+
+
+@pytest.mark.parametrize("make", [tar_of, zip_of])
+def test_what_is_kept_elsewhere_under_a_second_name_is_not_written_to(
+    tmp_path: Path, make: Callable[..., bytes]
+) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    (source / "clip.mp4").write_bytes(b"as published")
+    (source / "videos.TAR" if make is tar_of else source / "videos.ZIP").write_bytes(
+        make({"clip.mp4": b"of the archive"})
+    )
+    place(source, [path.name for path in source.iterdir()], target)
+    assert contents(target) == {"clip.mp4": b"of the archive"}
+    assert (source / "clip.mp4").read_bytes() == b"as published"
+
+
+@pytest.mark.parametrize("ending", ["part{}", "part{:02d}", "{:03d}"])
+def test_pieces_are_joined_by_their_number_and_none_may_lack(tmp_path: Path, ending: str) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    whole = tar_of({f"{number}.mp4": bytes([number]) * 512 for number in range(12)})
+    size = len(whole) // 12 + 1
+    pieces = {f"v.tar.{ending.format(at + 1)}": whole[at * size : (at + 1) * size] for at in range(12)}
+    for name, content in pieces.items():
+        (source / name).write_bytes(content)
+    place(source, list(pieces), tmp_path / "target")
+    assert len(contents(tmp_path / "target")) == 12
+    for lacking in (0, 5):
+        with pytest.raises(UserError, match=r"v\.tar: 11 pieces of it are there, of which the first is number"):
+            place(source, [name for at, name in enumerate(pieces) if at != lacking], tmp_path / "other")
+
+
+def test_an_archive_without_its_end_is_refused(tmp_path: Path) -> None:
+    whole = tar_of({"a.mp4": b"a" * 512, "b.mp4": b"b" * 512})
+    assert "cannot be unpacked: it ends before its end mark" in refusal(tmp_path, "a.tar", whole[:1024])
 
 
 def test_what_macos_adds_and_a_leading_folder_are_left_out(tmp_path: Path) -> None:

@@ -37,6 +37,20 @@ def test_a_bad_json_subtitle_is_refused(tmp_path: Path, content: bytes) -> None:
         convert_subtitle(tmp_path / "bad.json", 0.0, tmp_path / "bad.srt")
 
 
+def test_a_video_of_the_same_name_in_another_folder_is_another(tmp_path: Path) -> None:
+    for name in ("videos/Biology/0.mp4", "videos/Art/1.mp4", "unpacked/Music/0.webm"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    media = Media(tmp_path, anywhere=True, converted=tmp_path / "converted")
+    with pytest.raises(RejectedRecord, match=r"the video Art/0\.mp4 is missing"):
+        media.video("Art/0.mp4", within="Art")
+    with pytest.raises(RejectedRecord, match=r"the video Art/0\.mp4 is missing"):
+        media.video("Art/0.mp4", without=frozenset({"Biology", "Music"}))
+    assert media.video("Art/0.mp4", without=frozenset({"Biology"})) == tmp_path / "unpacked/Music/0.webm"
+    assert media.video("Art/1.mp4", within="Art") == tmp_path / "videos/Art/1.mp4"
+    assert media.video("Music/0.mp4", within="Music") == tmp_path / "unpacked/Music/0.webm"
+
+
 def test_a_name_that_no_file_can_have_is_missing(tmp_path: Path) -> None:
     media = Media(tmp_path, anywhere=True, converted=tmp_path / "converted")
     with pytest.raises(RejectedRecord, match="is missing"):

@@ -19,8 +19,10 @@ from video_r2.errors import UserError
 from video_r2.files import link_or_copy
 from video_r2.space import require_space, size
 
-ARCHIVE = re.compile(r"\.(?:zip|tar|tar\.gz|tgz)$")
-PART = re.compile(r"^(?P<archive>.+\.(?:zip|tar|tar\.gz|tgz))\.(?:part[._-]?)?(?:[a-z]{2}|\d{2,3})$")
+ARCHIVE = re.compile(r"\.(?:zip|tar|tar\.gz|tgz)$", re.IGNORECASE)
+PART = re.compile(
+    r"^(?P<archive>.+\.(?:zip|tar|tar\.gz|tgz))\.(?:part[._-]?)?(?P<place>[a-z]{2}|\d{1,3})$", re.IGNORECASE
+)
 BLOCK = 1 << 20
 # Videos do not shrink, subtitles to a tenth: what unpacks to more than this is made to fill a disk.
 MOST_GROWTH = 100
@@ -44,18 +46,33 @@ def place(source: Path, names: Sequence[str], target: Path, leave: Sequence[str]
     Raises:
         UserError: if an archive is damaged, or holds what it should not (`unpack`).
     """
-    parts: dict[Path, list[Path]] = {}
+    parts: dict[Path, dict[int, Path]] = {}
     for name in tqdm(sorted(set(names) - set(leave)), desc="placing files", unit="file"):
         path, goal = source / name, target / name
         part = PART.match(path.name)
         if part:
-            parts.setdefault(goal.with_name(part["archive"]), []).append(path)
+            parts.setdefault(goal.with_name(part["archive"]), {})[_number(part["place"])] = path
         elif ARCHIVE.search(path.name):
             unpack([path], goal.parent)
         else:
             link_or_copy(path, goal)
     for goal, pieces in parts.items():
-        unpack(pieces, goal.parent)
+        first, last = min(pieces), max(pieces)
+        if first > 1 or len(pieces) != last - first + 1:
+            raise UserError(
+                f"{len(pieces)} pieces of it are there, of which the first is number {first} and the last {last}",
+                file=goal,
+                cure="name all of its pieces in sources.yaml, or take the source at another revision",
+            )
+        unpack([pieces[number] for number in sorted(pieces)], goal.parent)
+
+
+def _number(place: str) -> int:
+    """The number of a piece: "ab" is 1, "07" is 7."""
+    if place.isdecimal():
+        return int(place)
+    first, second = (ord(letter) - ord("a") for letter in place.lower())
+    return 26 * first + second
 
 
 def unpack(pieces: Sequence[Path], target: Path, without: str = "") -> None:
@@ -73,10 +90,12 @@ def unpack(pieces: Sequence[Path], target: Path, without: str = "") -> None:
     target.mkdir(parents=True, exist_ok=True)
     allowance = _Allowance(pieces, target)
     try:
-        if ".zip" in pieces[0].name:
+        if ".zip" in pieces[0].name.lower():
             _unzip(pieces, target, without, allowance)
         else:
             _untar(pieces, target, without, allowance)
+        if allowance.replaced:
+            print(f"note: of {pieces[0].name}, {allowance.replaced} files took the place of others of their name")
     except tarfile.FilterError as error:
         raise _refused(f"holds what a data archive does not: {error}", pieces[0]) from error
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
@@ -97,6 +116,7 @@ def _unzip(pieces: Sequence[Path], target: Path, without: str, allowance: _Allow
             if name:
                 entry.filename = name
                 with _told(name, pieces[0]):
+                    allowance.clear(target / name)
                     archive.extract(entry, target)
 
 
@@ -111,6 +131,7 @@ def _untar(pieces: Sequence[Path], target: Path, without: str, allowance: _Allow
                 # One that stays within could still be written through by a later member.
                 raise _refused(f"holds a link, {member.name!r}", pieces[0])
             with _told(name, pieces[0]):
+                allowance.clear(target / name)
                 tar.extract(member.replace(name=name), target, filter="data")
 
 
@@ -122,8 +143,10 @@ class _Member(tarfile.TarInfo):
         try:
             return super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            if not any(buf):  # the end
+            if buf and not any(buf):  # the end
                 raise
+            if not buf:
+                raise tarfile.ReadError("it ends before its end mark") from error
             raise tarfile.ReadError(f"a member's header is damaged: {error}") from error
 
 
@@ -164,7 +187,11 @@ def _refused(reason: str, archive: Path) -> UserError:
 
 
 class _Allowance:
-    """How much an archive may still hold: measured by its own size, and by the space on the disk."""
+    """How much an archive may still hold: measured by its own size, and by the space on the disk.
+
+    Attributes:
+        replaced: files that were there before.
+    """
 
     def __init__(self, pieces: Sequence[Path], target: Path) -> None:
         self._archive = pieces[0]
@@ -172,6 +199,13 @@ class _Allowance:
         self._most = max(GROWTH_ALLOWED, MOST_GROWTH * sum(piece.stat().st_size for piece in pieces))
         self._spent = 0
         self._members = 0
+        self.replaced = 0
+
+    def clear(self, path: Path) -> None:
+        """Make room for a member: what is there may be a second name of a file that is kept elsewhere."""
+        if path.is_file() or path.is_symlink():
+            path.unlink()
+            self.replaced += 1
 
     def spend(self, count: int, members: int = 1) -> None:
         self._spent += count

@@ -22,6 +22,8 @@ class Entry:
     Attributes:
         id: unique within the benchmark and configuration.
         video: where the video should be below the benchmark's folder.
+        within: a folder that the video is in, wherever that was unpacked to: elsewhere there are others of the same name.
+        without: folders in which there are others of the same name.
         answer: a letter, the text of an option, both ("B. blue"), an index into the options, a number or a text.
         options: texts of the options; none for open questions.
         subtitle: the subtitle's path if it does not lie beside the video under the same name; `.srt`, or the JSON of
@@ -38,6 +40,8 @@ class Entry:
     subtitle: str = ""
     subtitle_offset: float = 0.0
     grounding: Mapping[str, str] = field(default_factory=dict)
+    within: str = ""
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def _mvbench(row: Row, index: int, name: str) -> Entry:
     return Entry(
         id=_id(row, f"{name}-{index}"),
         video=f"{MVBENCH_FOLDERS.get(name, 'video')}/{row['video']}",
+        without=_MVBENCH_SETS - {_mvbench_set(name)},
         question=row["question"],
         options=row["candidates"],
         # Always the text of an option, also where that is a single letter.
@@ -109,6 +114,14 @@ MVBENCH_FOLDERS = {
     "state_change": "perception/videos",
     "unexpected_action": "FunQA_test/test",
 }
+
+
+def _mvbench_set(name: str) -> str:
+    """The folder of the data set that a configuration's videos are from; several number theirs alike."""
+    return MVBENCH_FOLDERS.get(name, "").partition("/")[0]
+
+
+_MVBENCH_SETS = frozenset(map(_mvbench_set, MVBENCH_FOLDERS))
 
 
 def _videomme(row: Row, index: int, name: str) -> Entry:
@@ -208,6 +221,7 @@ def _mmvu(row: Row, index: int, name: str) -> Entry:
         options=_by_letter(row["choices"]),
         answer=row["answer"],
         category=str(Path(video).parent),
+        within=Path(video).parent.name,
     )
 
 
@@ -215,6 +229,7 @@ def _vsibench(row: Row, index: int, name: str) -> Entry:
     return Entry(
         id=_id(row, str(row["id"])),
         video=f"{row['dataset']}/{row['scene_name']}.mp4",
+        within=str(row["dataset"]),
         question=row["question"],
         options=row["options"] or (),
         answer=row["ground_truth"],

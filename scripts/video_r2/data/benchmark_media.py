@@ -38,8 +38,12 @@ class Media:
                 videos.setdefault(path.stem, []).append(path)
         return videos
 
-    def video(self, place: str) -> Path:
+    def video(self, place: str, within: str = "", without: frozenset[str] = frozenset()) -> Path:
         """The video that should be at `place`, or wherever else below the folder it was unpacked to.
+
+        Args:
+            within: a folder without which it is another video, of the same name.
+            without: folders in which it is another one.
 
         Raises:
             RejectedRecord: if there is none, or several that fit equally well.
@@ -47,7 +51,7 @@ class Media:
         exact = self._folder / place
         if is_file(exact):
             return exact
-        found = self._nearest(Path(place))
+        found = self._nearest(Path(place), within, without)
         if not found:
             raise RejectedRecord(
                 f"the video {place} is missing", cure="download or unpack the benchmark's videos below this folder"
@@ -75,14 +79,15 @@ class Media:
         beside = video.with_suffix(".srt")
         return next((found for found in (path, beside) if is_file(found)), None)
 
-    def _nearest(self, place: Path) -> list[Path]:
+    def _nearest(self, place: Path, within: str, without: frozenset[str]) -> list[Path]:
         """Files of the same name, whatever their format, that share most of the folders at the end of `place`."""
+        folders = {path: path.relative_to(self._folder).parts[:-1] for path in self._videos.get(place.stem, [])}
+        found = [path for path, of in folders.items() if (not within or within in of) and without.isdisjoint(of)]
 
         def shared(path: Path) -> int:
             pairs = zip(reversed(path.parent.parts), reversed(place.parent.parts), strict=False)
             return next((depth for depth, (one, other) in enumerate(pairs) if one != other), len(place.parent.parts))
 
-        found = self._videos.get(place.stem, [])
         nearest = max((shared(path) for path in found), default=0)
         return [path for path in found if shared(path) == nearest]
 

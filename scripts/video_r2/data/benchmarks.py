@@ -238,7 +238,7 @@ def _question(name: str, entry: Entry, media: Media, may_be_open: bool) -> dict[
         answer_type = "number" if NUMBER.match(target) and target else "text"
     if not target:
         raise RejectedRecord("the answer is empty", cure="fill it in, or take the row out")
-    video = media.video(entry.video)
+    video = media.video(entry.video, entry.within, entry.without)
     subtitle = media.subtitle(entry.subtitle, entry.subtitle_offset, video)
     return {
         "id": entry.id,
