@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 from pathlib import Path
+from socket import inet_aton, inet_ntoa
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -17,7 +19,7 @@ from video_r2.training.layout import layout_of, share_of
 from video_r2.training.memory import Shape, at_its_peak, needed_by, require_memory, shape_in
 from video_r2.workflow import Plan
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
 TRAININGS = frozenset({"train_sft", "train_grpo"})
 
 
@@ -40,7 +42,15 @@ def require_access(plan: Plan, jobs: Iterable[Any]) -> None:
 
 def is_loopback(url: str) -> bool:
     """Whether an address is another machine wherever it is asked from."""
-    return (urlsplit(url).hostname or "") in LOOPBACK
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host in LOOPBACK or host.endswith(".localhost"):
+        return True
+    try:
+        # "127.1" is an address, too.
+        address = ip_address(host if ":" in host else inet_ntoa(inet_aton(host)))
+    except (ValueError, OSError):
+        return False
+    return address.is_loopback or address.is_unspecified
 
 
 def require_judge(plan: Plan, jobs: Iterable[Any]) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from video_r2 import config
 from video_r2.before_run import is_loopback
 from video_r2.cluster import cluster
@@ -40,13 +42,20 @@ def examine(plan: Plan, network: bool) -> Iterator[tuple[str, list[Finding]]]:
 def environment(lock: Path) -> Iterator[Finding]:
     """Python, and the packages of the lock file that this Python has in another version or not at all."""
     yield Finding("ok", f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
-    locked = dict(re.findall(r"^([\w.-]+)==([^ ;\\]+)(?: \\)?$", lock.read_text(encoding="utf-8"), flags=re.MULTILINE))
-    installed = {name.lower(): version for name in locked if (version := _version(name)) is not None}
-    others = [f"{name} {installed[name]}" for name in installed if installed[name].split("+")[0] != locked[name]]
+    locked = locked_versions(lock)
+    found = {name: _version(name) for name in locked}
+    absent = [name for name, version in found.items() if version is None]
+    others = [
+        f"{name} {version}" for name, version in found.items() if version and version.split("+")[0] != locked[name]
+    ]
+    if absent:
+        # With conda, a rule's packages are those of its own environment.
+        level: Level = "note" if shutil.which("conda") else "wrong"
+        yield Finding(level, f"not installed, of {lock.name}: {_some(absent)}", "make env")
     if others:
-        yield Finding("wrong", f"not as in {lock.name}: {', '.join(others[:5])}", "make env")
-    else:
-        yield Finding("ok", f"{len(installed)} packages as in {lock.name}")
+        yield Finding("wrong", f"not as in {lock.name}: {_some(others)}", "make env")
+    elif len(absent) < len(locked):
+        yield Finding("ok", f"{len(locked) - len(absent)} packages as in {lock.name}")
     if shutil.which("conda"):
         yield Finding("ok", f"conda: {shutil.which('conda')}")
         if shutil.which("nvcc") is None:
@@ -54,6 +63,20 @@ def environment(lock: Path) -> Iterator[Finding]:
             yield Finding("note", what, "load CUDA before they are made (docs/cluster.md)")
     else:
         yield Finding("note", "no conda: all jobs run in the environment that Snakemake runs in")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def locked_versions(lock: Path) -> dict[str, str]:
+    """Versions of the packages that a lock file names for this Python and system."""
+    lines = re.findall(r"^[\w.-]+==[^\\\n]+", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {
+        entry.name: str(entry.specifier).removeprefix("==")
+        for entry in map(Requirement, lines)
+        if entry.marker is None or entry.marker.evaluate()
+    }
 
 
 def _version(name: str) -> str | None:

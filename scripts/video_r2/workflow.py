@@ -203,7 +203,7 @@ class Plan:
         site = read_site()
         return {
             "gpu": judge.serve.gpus,
-            "mem_mb": twice_when_again(judge.serve.memory),
+            "mem_mb": twice_when_again(judge.serve.memory, site.node_memory),
             "cpus_per_task": judge.serve.cores,
             "runtime": site.minutes(JUDGE_MINUTES),
             **(site.gpus if judge.serve.gpus else {}),
@@ -606,12 +606,15 @@ class Plan:
         ]
 
 
-def twice_when_again(megabytes: int) -> Callable[[Any, int], int]:
+def twice_when_again(megabytes: int, most: int | None = None) -> Callable[[Any, int], int]:
     """Memory of a job with GPUs, for a rule's resources: it may come again because it was killed for its memory.
 
     It also comes again when its time was up, so that what it asks for must stay within what nodes have.
+
+    Args:
+        most: what they have, where that is known.
     """
-    return lambda wildcards, attempt: megabytes * min(attempt, 2)
+    return lambda wildcards, attempt: min(megabytes * min(attempt, 2), most or megabytes * 2)
 
 
 def _is_about_training(group: str) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from snakemake.iocontainers import ResourceList
 
 from video_r2 import config, packages
-from video_r2.before_run import require_judge, require_layouts
+from video_r2.before_run import is_loopback, require_judge, require_layouts
 from video_r2.errors import UserError
 from video_r2.planning.assumptions import read_assumptions
 from video_r2.sections import merge
@@ -52,6 +52,25 @@ def plan_of(root: Path, **above: object) -> Plan:
 @pytest.fixture
 def plan(root: Path) -> Plan:
     return plan_of(root)
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("http://localhost:8000/v1", True),
+        ("http://127.0.1.1:8000/v1", True),
+        ("http://127.1:8000/v1", True),
+        ("http://0.0.0.0:8000/v1", True),
+        ("http://[::1]:8000/v1", True),
+        ("http://[::]:8000/v1", True),
+        ("http://judge.localhost/v1", True),
+        ("http://judge:8000/v1", False),
+        ("http://10.0.0.1:8000/v1", False),
+        ("http://127.example.org/v1", False),
+    ],
+)
+def test_an_address_is_told_at_which_every_machine_finds_itself(url: str, own: bool) -> None:
+    assert is_loopback(url) == own
 
 
 def test_the_files_of_a_judges_model_are_its_version(root: Path, tmp_path: Path) -> None:
@@ -373,6 +392,10 @@ def test_jobs_of_scores_ask_for_gpus_only_where_each_starts_a_server(
     resources = served.judge_resources()
     memory = resources.pop("mem_mb")
     assert [memory(None, attempt) for attempt in (1, 2, 3)] == [90_000, 180_000, 180_000]
+    with (tmp_path / "site.yaml").open("a", encoding="utf-8") as site:
+        site.write("node_memory: 100000\n")
+    memory = served.judge_resources()["mem_mb"]
+    assert [memory(None, attempt) for attempt in (1, 2, 3)] == [90_000, 100_000, 100_000]
     assert resources == {**asked, "slurm_partition": "gpu", "gpu_model": "h100"}
     on_cpus = plan_of(root, judge={"serve": {"gpus": 0, "memory": 90_000, "cores": 6}, "model": "m"})
     assert {**on_cpus.judge_resources(), "mem_mb": 90_000} == {**asked, "mem_mb": 90_000, "gpu": 0}
