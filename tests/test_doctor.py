@@ -294,6 +294,11 @@ def test_a_program_that_slurm_is_asked_by_is_missed_before_a_job_is_submitted(
         require_programs(executor)
     executor.get_status_command = lambda: "squeue"
     require_programs(executor)
+    (tmp_path / "a space").mkdir()
+    monkeypatch.chdir(tmp_path / "a space")
+    with pytest.raises(UserError, match="the path has a space in it"):
+        require_programs(executor)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="no program 'sbatch'"):
         require_programs(executor)

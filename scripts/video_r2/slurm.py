@@ -45,11 +45,17 @@ def executor_of(workflow: Any) -> Any | None:
 
 
 def require_programs(executor: Any) -> None:
-    """Stop where a program is missing by which jobs are submitted or asked about.
+    """Stop where a program is missing by which jobs are submitted or asked about, or where each would fail.
 
     Raises:
         UserError: naming it. The executor would tell of `sacct` alone, after it has submitted a job.
     """
+    if re.search(r"\s", str(Path.cwd())):
+        raise UserError(
+            "the path has a space in it, at which SLURM's jobs would look for it in pieces",
+            file=Path.cwd(),
+            cure="move the repository to a path without one, or use --profile local",
+        )
     for program in ("sbatch", executor.get_status_command()):
         if shutil.which(program) is None:
             raise UserError(
