@@ -9,16 +9,20 @@ cannot be told which part of a module is used, all of the module counts: to run 
 from __future__ import annotations
 
 import ast
-import hashlib
+import json
 import re
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from video_r2.code_meaning import Meaning, meaning
 from video_r2.code_modules import Import, Module, file_of, folder_of, read_module
 from video_r2.errors import UserError
+from video_r2.files import replacing
 
 # What these hold reaches a result through a rule's params (config, prompts), or not at all: they end a job, or note something
 # beside what it makes.
@@ -61,6 +65,62 @@ def digest_of_function(module: str, name: str, root: Path) -> str:
 def project(root: Path) -> Project:
     """The code below folder `root` as it was when this process first asked."""
     return Project(root)
+
+
+class KnownDigests:
+    """Digests that some process has computed of the same sources: to follow all code takes a second for each plan and job.
+
+    Args:
+        root: folder of the scripts and of the project's modules.
+        note: file that they are kept in; without its folder nothing is kept.
+    """
+
+    def __init__(self, root: Path, note: Path) -> None:
+        self._root = root
+        self._note = note
+        self._wanted: dict[str, Callable[[], str]] = {}
+        self._known: dict[str, str] = {}
+
+    def want(self, name: str, compute: Callable[[], str]) -> Callable[[], str]:
+        """The digest of that name, when it is asked for; computed with all others that are wanted where it is not known."""
+        self._wanted[name] = compute
+
+        def digest() -> str:
+            if name not in self._known:
+                self._known |= self._noted_or_computed(name)
+            return self._known[name]
+
+        return digest
+
+    def _noted_or_computed(self, name: str) -> dict[str, str]:
+        sources = _digest_of_files(self._root)
+        noted = self._noted(sources)
+        if name in noted:
+            return noted
+        found = {name: self._wanted[name]()}
+        for other, compute in self._wanted.items():
+            with suppress(UserError):  # told where it is asked for
+                found[other] = compute()
+        # What was edited meanwhile may have been read before or after.
+        if self._note.parent.is_dir() and _digest_of_files(self._root) == sources:
+            with suppress(OSError), replacing(self._note) as temporary:
+                temporary.write_text(json.dumps({"sources": sources, "digests": found}), encoding="utf-8")
+        return found
+
+    def _noted(self, sources: str) -> dict[str, str]:
+        try:
+            noted = json.loads(self._note.read_text(encoding="utf-8"))
+            return dict(noted["digests"]) if noted["sources"] == sources else {}
+        except (OSError, ValueError, LookupError, TypeError):
+            return {}
+
+
+def _digest_of_files(root: Path) -> str:
+    """Digest of all files below a folder, and of the Python that reads them."""
+    files = (path for path in sorted(root.rglob("*")) if path.suffix != ".pyc" and path.is_file())
+    return _digest(
+        [sys.version, *((str(path.relative_to(root)), sha256(path.read_bytes()).digest()) for path in files)]
+    )
 
 
 class _Node(NamedTuple):
@@ -159,7 +219,7 @@ class Project:
 
     def _make_part_digest(self, node: _Node) -> str | None:
         if node.kind == "file":
-            return hashlib.sha256((self.root / node.module).read_bytes()).hexdigest()[:16]
+            return sha256((self.root / node.module).read_bytes()).hexdigest()[:16]
         of = self._meaning(node)
         if of is None or not of.text:
             return None
@@ -282,4 +342,4 @@ def _is_path(path: Path) -> bool:
 
 
 def _digest(of: object) -> str:
-    return hashlib.sha256(repr(of).encode()).hexdigest()[:16]
+    return sha256(repr(of).encode()).hexdigest()[:16]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,16 @@ class Plan:
         self.states = f"{self.results}/state"
         self._checksums = NotedChecksums(Path(self.results, "cache", "digests"))
         self._exchanges: dict[str, dict[str, str]] = {}
+        self._digests = code_digest.KnownDigests(scripts, Path(".snakemake/code_digests.json"))
+        drawing = partial(code_digest.digest_of_function, "video_r2.data.frames", "build_clip", scripts)
+        self._digest_of_drawing = self._digests.want("function build_clip", drawing)
 
     # --- code and configuration ---------------------------------------------------------------------------------------
 
     def code(self, script: str) -> Callable[[Any], str]:
         """Digest of what scripts/<script>.py means, for a rule's params: computed where the rule has a job, and once."""
-        digest = cache(lambda: code_digest.digest(self.scripts / f"{script}.py", self.scripts))
+        compute = partial(code_digest.digest, self.scripts / f"{script}.py", self.scripts)
+        digest = self._digests.want(f"script {script}", compute)
         return lambda wildcards: digest()
 
     def environment(self, name: str) -> dict[str, str]:
@@ -107,7 +111,7 @@ class Plan:
 
     @cached_property
     def _drawn_by(self) -> str:
-        code = code_digest.digest_of_function("video_r2.data.frames", "build_clip", self.scripts)
+        code = self._digest_of_drawing()
         versions = self.environment("data")
         return code_digest.digest_of({"code": code, **{name: versions[name] for name in DRAWING}})
 

@@ -7,12 +7,13 @@ import gc
 import random
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from video_r2 import code_digest
-from video_r2.code_digest import Project, digest, parts
+from video_r2.code_digest import KnownDigests, Project, digest, parts
 from video_r2.errors import UserError
 
 SCRIPT = '''"""A script."""
@@ -425,6 +426,58 @@ def test_ordinary_python_is_followed(tmp_path: Path, modules: dict[str, str], sc
     for name, text in modules.items():
         (tmp_path / name).with_suffix(".py").write_text(text.replace("1", "3"))
     assert Project(tmp_path).parts(tmp_path / "script.py") != before
+
+
+def test_known_digests_are_those_of_the_same_sources(tmp_path: Path) -> None:
+    root, note = tmp_path / "scripts", tmp_path / "kept/digests.json"
+    root.mkdir()
+    note.parent.mkdir()
+    (root / "one.py").write_text("print(open('1'))\n")
+    (root / "two.py").write_text("print(open('2'))\n")
+    asked: list[str] = []
+
+    def known() -> dict[str, str]:
+        digests = KnownDigests(root, note)
+
+        def compute(script: str) -> str:
+            asked.append(script)
+            return code_digest.digest_of(Project(root).parts(root / script))
+
+        wanted = {script: digests.want(script, partial(compute, script)) for script in ("one.py", "two.py")}
+        return {script: digest() for script, digest in wanted.items()}
+
+    first = known()
+    assert first == {script: code_digest.digest_of(Project(root).parts(root / script)) for script in first}
+    asked.clear()
+    assert known() == first
+    assert asked == []
+    (root / "two.py").write_text("print(open('3'))\n")
+    second = known()
+    assert (second["one.py"], second["two.py"] == first["two.py"]) == (first["one.py"], False)
+    for damage in ("", "{}", '{"sources": 1}', "[1]"):
+        note.write_text(damage)
+        assert known() == second
+    note.unlink()
+    (root / "two.py").write_text("def (")  # what is asked for another script is told all the same
+    digests = KnownDigests(root, note)
+    for script in ("one.py", "two.py"):
+        digests.want(script, partial(lambda of: code_digest.digest_of(Project(root).parts(root / of)), script))
+    assert digests.want("one.py", lambda: "1")() == "1"
+    with pytest.raises(UserError, match=r"two\.py: cannot be read as Python"):
+        digests.want("two.py", lambda: code_digest.digest_of(Project(root).parts(root / "two.py")))()
+
+
+def test_digests_of_sources_that_are_edited_meanwhile_are_not_kept(tmp_path: Path) -> None:
+    root, note = tmp_path / "scripts", tmp_path / "digests.json"
+    root.mkdir()
+    (root / "one.py").write_text("print(open('1'))\n")
+
+    def edit() -> str:
+        (root / "one.py").write_text("print(open('2'))\n")
+        return "of either"
+
+    assert KnownDigests(root, note).want("one.py", edit)() == "of either"
+    assert not note.exists()
 
 
 SOME = ["score_accuracy", "train_sft", "predict", "main_accuracy"]
