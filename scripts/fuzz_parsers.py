@@ -111,6 +111,12 @@ def read_conclusions(text: str) -> None:
     rate_evidence(text)
 
 
+class Body(io.BytesIO):
+    """Of a reply, all of which has come."""
+
+    length = 0
+
+
 class Replies:
     """A judge server's replies, read by the judge that asks it; the network is left out."""
 
@@ -132,7 +138,7 @@ class Replies:
         return self._judge.asked - self._judge.missing
 
     def _ask(self) -> None:
-        with patch("video_r2.judge.llm.open_request", lambda *_, direct: io.BytesIO(self._body)):
+        with patch("video_r2.judge.llm.open_request", lambda *_, direct: Body(self._body)):
             self._judge.claims_of(["t"])
             self._judge.answers_of([Reading("t", "think", "choice", COLOURS)])
             self._judge.consistency_of([Verdict("t", "B", "choice", COLOURS)])

@@ -57,6 +57,14 @@ class Server:
             handler.wfile.write(b'{"choices": [{"mess')
             handler.connection.close()
             return
+        if reply == "cut after JSON":
+            body = json.dumps({"choices": [{"message": {"content": '{"score": 1}'}}]}).encode()
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(body) + 50))
+            handler.end_headers()
+            handler.wfile.write(body)
+            handler.connection.close()
+            return
         if reply in ("drops", "drops of headers", "drops of chunks"):
             if reply == "drops of headers":
                 handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Slow: ")

@@ -96,6 +96,7 @@ FAULTS = [
     503,
     "cut",
     "half",
+    "cut after JSON",
     "no JSON",
     '{"score": "many"}',
     '{"score": 11}',

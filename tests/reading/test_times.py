@@ -155,6 +155,7 @@ def test_impossible_time_is_refused(text: str) -> None:
         ("5 seconds later the second 3 balls fall for about 2 seconds", []),
         ("a score of 2:1 in round 3", []),
         ("The score is 2:10 when at 05:00 he leaves", ["at 05:00"]),
+        ("The time on the clock is 10:30 when he leaves; the watch says 10:31", []),
         ("it opens at 10:30 a.m. and closes at 05:15 pm", []),
         ("16s: a ball\n- 20 seconds: a cat\n3) **24s** - a dog", ["16s", "20 seconds", "24s"]),
         ("[16s] a ball, (20s) a cat, (24 to 25 seconds) a dog", ["16s", "20s", "24 to 25 seconds"]),

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 import weakref
 from functools import partial
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from typing import Any, cast
 
 from video_r2.files import writable
@@ -132,6 +132,8 @@ def read_all(response: HTTPResponse) -> bytes:
         body += part
         if len(body) > LONGEST_REPLY:
             raise InvalidReplyError("the reply is too long")
+    if response.length:
+        raise IncompleteRead(bytes(body), response.length)
     return bytes(body)
 
 

@@ -125,7 +125,8 @@ _DURATION_BEFORE = re.compile(
 )
 _DURATION_AFTER = re.compile(r"[ \t]*(?:later|long|earlier|apart|each|of\b|ago)", re.IGNORECASE)
 _SCORE_BEFORE = re.compile(
-    r"\b(?:scores?|scoreline|ratio|result|odds|tied)(?:[ \t](?:is|was|of|now|a|the|reads|shows|becomes?|to))*[ \t:]{0,3}$",
+    r"\b(?:scores?|scoreline|ratio|result|odds|tied|clock|watch)"
+    r"(?:[ \t](?:is|was|of|now|a|the|reads|shows|says|becomes?|to))*[ \t:]{0,3}$",
     re.IGNORECASE,
 )
 # What stands before a time that opens a line: "- 16s: a dog", "2) **4s** - a cat".
@@ -149,7 +150,7 @@ def find_times(text: str) -> Iterator[Mention]:
 
     A number with a unit counts only where it stands for a moment: after words that say so ("at 16 seconds", "the 16-second
     mark"), in brackets of its own, or as the head of a line; "for 5 seconds" is a duration. A score ("the score is 2:10") and
-    a time of day ("10:30 a.m.") are no times of a video.
+    a time of day ("10:30 a.m.", "the clock shows 10:30") are no times of a video.
     """
     plain, place_of = _in_digits(text.translate(_PLAIN))
     if not _DIGIT.search(plain):
