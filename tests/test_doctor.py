@@ -86,7 +86,7 @@ def test_everything_in_the_way_is_told_at_once(root: Path, hub: Hub, overlay: Pa
     programs = stand_in(
         tmp_path / "bin",
         sbatch="",
-        sinfo="long*|up|4|infinite|(null)\nshort|down|2|1-00:00:00|gpu:a100:8",
+        sinfo="long*|up|4|infinite|(null)|1|1\nshort|down|2|1-00:00:00|gpu:a100:8|2000000|128",
         squeue="",
         nvidia_smi="H100, 80 GiB",
         conda="",
@@ -230,17 +230,32 @@ def listing(models: object) -> Iterator[str]:
 
 # --- the cluster ------------------------------------------------------------------------------------------------------
 
-SINFO = """cpu*|up|9|12:00:00|(null)
-gpu|up|4|2-00:00:00|gpu:a100:8(S:0-1),gpu:h100:4
-gpu|up|1|2-00:00:00|gpu:h100:2
-old|up|2|infinite|gpu:4"""
+SINFO = """cpu*|up|9|12:00:00|(null)|64000|16
+gpu|up|4|2-00:00:00|gpu:a100:8(S:0-1),gpu:h100:4|1000000+|64
+gpu|up|1|2-00:00:00|gpu:h100:2|250000|16
+old|up|2|infinite|gpu:4|400000|12+"""
 
 
 @pytest.mark.parametrize(
     ("site", "wrong"),
     [
         ("{partition: cpu, gpu_partition: gpu, gpu_type: a100, max_hours: 12, account: Lab}", []),
-        ("{gpu_partition: old, training_gpus: 4, max_hours: 12}", []),
+        (
+            "{gpu_partition: old, training_gpus: 4, max_hours: 12}",
+            [
+                "train_grpo asks for up to 480,000 MB, and no node of partition old has more than 400,000",
+                "train_grpo asks for 16 cores, and no node of partition old has more than 12",
+            ],
+        ),
+        ("{gpu_partition: old, training_gpus: 3, max_hours: 12}", []),
+        (
+            "{gpu_partition: gpu, gpu_type: h100, training_gpus: 4, node_memory: 1000001, max_hours: 12}",
+            [],
+        ),
+        (
+            "{gpu_partition: 'old', training_gpus: 4, node_memory: 300000, max_hours: 12}",
+            ["train_grpo asks for 16 cores, and no node of partition old has more than 12"],
+        ),
         (
             "{partition: cpus, gpu_partition: 'gpu,gpus'}",
             [
@@ -265,7 +280,7 @@ old|up|2|infinite|gpu:4"""
         ),
         ("{gpu_partition: gpu, max_hours: 12, account: labs}", ["account labs is not yours"]),
         (
-            "{partition: cpu, gpu_partition: old, training_gpus: 4}",
+            "{partition: cpu, gpu_partition: old, training_gpus: 3}",
             [],
         ),  # no rule without GPUs asks for more than 12 hours
         ("{gpu_typ: a100}", ["these settings cannot be used:\n  gpu_typ: there is no such key"]),

@@ -15,7 +15,7 @@ from video_r2.findings import Finding, Level, output
 from video_r2.site import FILE, Site, read_site
 
 PROFILE = Path(__file__).parents[2] / "profiles" / "slurm" / "config.yaml"
-SINFO = ["sinfo", "--noheader", "--format=%P|%a|%D|%l|%G"]
+SINFO = ["sinfo", "--noheader", "--format=%P|%a|%D|%l|%G|%m|%c"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Nodes:
     Attributes:
         limit: hours that a job may take there; None for no limit.
         gpus: on each node, by type; a type without a name is empty.
+        memory: of each node, in MB; where they differ, of the least.
+        cores: of each node; where they differ, of the least.
     """
 
     partition: str
@@ -33,6 +35,8 @@ class Nodes:
     number: str
     limit: float | None
     gpus: dict[str, int]
+    memory: int
+    cores: int
 
     @property
     def shown_gpus(self) -> str:
@@ -57,7 +61,7 @@ def cluster() -> Iterator[Finding]:
     if said is None:
         yield Finding("wrong", "sinfo does not answer", "run it by hand; ask those who run the cluster")
         return
-    nodes = [_nodes(line) for line in said.splitlines() if line.count("|") == 4]
+    nodes = [_nodes(line) for line in said.splitlines() if line.count("|") == 6]
     for each in nodes:
         level: Level = "ok" if each.state == "up" else "note"
         limit = "no limit" if each.limit is None else f"{each.limit:g} h"
@@ -71,12 +75,13 @@ def cluster() -> Iterator[Finding]:
 
 
 def _nodes(line: str) -> Nodes:
-    name, state, number, limit, resources = line.split("|")
+    name, state, number, limit, resources, memory, cores = line.split("|")
     gpus: dict[str, int] = {}
     # Such as gpu:a100:8(S:0-1),gpu:2; what is in brackets says which cores are near.
     for kind, count in re.findall(r"\bgpu(?::([A-Za-z0-9_.-]+))??:(\d+)(?![\w.-])", resources):
         gpus[kind] = gpus.get(kind, 0) + int(count)
-    return Nodes(name.rstrip("*"), name.endswith("*"), state, number, _hours(limit), gpus)
+    least = (int(re.sub(r"\D.*", "", of) or 0) for of in (memory, cores))  # "515000+": of the least, and more
+    return Nodes(name.rstrip("*"), name.endswith("*"), state, number, _hours(limit), gpus, *least)
 
 
 def _hours(limit: str) -> float | None:
@@ -153,6 +158,30 @@ def _gpus(site: Site, nodes: list[Nodes]) -> Iterator[Finding]:
         if wanted > most:
             what = f"{key} is {wanted}, and no node of partition {where} has more than {most}"
             yield Finding("wrong", what, f"{FILE}: {key}: {most}")
+            return
+    able = [each for each in nodes if (each.gpus.get(site.gpu_type, 0) if site.gpu_type else sum(each.gpus.values()))]
+    rule, memory, cores = _largest_training(site)
+    most_memory, most_cores = max(each.memory for each in able), max(each.cores for each in able)
+    if memory > most_memory:
+        what = f"{rule} asks for up to {memory:,} MB, and no node of partition {where} has more than {most_memory:,}"
+        yield Finding("wrong", what, f"{FILE}: node_memory: {most_memory}")
+    if cores > most_cores:
+        what = f"{rule} asks for {cores} cores, and no node of partition {where} has more than {most_cores}"
+        yield Finding("wrong", what, f"{FILE}: training_gpus, or set-threads in profiles/slurm/config.yaml")
+
+
+def _largest_training(site: Site) -> tuple[str, int, int]:
+    """The training that asks for most memory: which, how many MB at the most, and how many cores."""
+    profile = read_yaml(PROFILE)
+    each = {
+        rule: int(asked[1])
+        for rule, resources in profile["set-resources"].items()
+        if (asked := re.search(r"site\.memory\((\d+), site\.training_gpus\)", str(resources.get("mem_mb"))))
+    }
+    rule, megabytes = max(each.items(), key=lambda of: of[1])
+    wanted = 2 * megabytes * site.training_gpus  # when it comes again
+    cores = re.search(r"(\d+) \* site\.training_gpus", str(profile["set-threads"][rule]))
+    return rule, min(wanted, site.node_memory or wanted), int(cores[1]) * site.training_gpus if cores else 0
 
 
 def _used(partition: str | None, nodes: list[Nodes]) -> list[Nodes]:
