@@ -53,10 +53,7 @@ BARKS, SLEEPS = ("00:05", (5, 5), "a dog barks"), ("00:12", (12, 12), "a cat sle
             "[00:05] (a dog enters. A cat [00:09] leaves)",
             [("00:05", (5, 5), "a dog enters"), ("00:09", (9, 9), "A cat leaves")],
         ),
-        (
-            "Starting at 00:05 the dog runs until 00:09.",
-            [("00:05", (5, 5), "the dog runs"), ("00:09", (9, 9), "the dog runs")],
-        ),
+        ("Starting at 00:05 the dog runs until 00:09.", [("00:05", (5, 5), "the dog runs")]),
         *(
             (f"{opener} 00:05{comma} a dog barks, and at 00:12 a cat sleeps.", [BARKS, SLEEPS])
             for opener in (
@@ -72,7 +69,18 @@ BARKS, SLEEPS = ("00:05", (5, 5), "a dog barks"), ("00:12", (12, 12), "a cat sle
         ),
         ("The video shows at 00:05 a dog barks and at 00:12 a cat sleeps.", [BARKS, SLEEPS]),
         ("During 00:05, a dog barks; then, at 00:12, a cat sleeps.", [BARKS, SLEEPS]),
-        ("At 00:05 a dog barks, and a cat sleeps at 00:12.", [BARKS, SLEEPS]),
+        ("At 00:05, a dog barks until 00:12.", [BARKS]),
+        ("At 00:05, a dog barks – at 00:12, a cat sleeps.", [BARKS, SLEEPS]),
+        ("00:05, a dog barks 00:12, a cat sleeps", [BARKS, SLEEPS]),
+        (
+            "At 00:05 a dog barks, and a red and blue cat sleeps at 00:12.",
+            [("00:05", (5, 5), "a dog barks, and a red and blue cat sleeps")],
+        ),
+        (
+            'A sign says "Stop" at 00:05, and at 00:12 a cat sleeps.',
+            [("00:05", (5, 5), 'A sign says "Stop"'), SLEEPS],
+        ),
+        ("A sign (in red) hangs (alone) at 00:05.", [("00:05", (5, 5), "A sign (in red) hangs (alone)")]),
         ("A dog barks at 00:05, and a cat sleeps at 00:12.", [("00:05", (5, 5), "A dog barks"), SLEEPS]),
         ("A dog barks at 00:05, then at 00:12 a cat sleeps.", [("00:05", (5, 5), "A dog barks"), SLEEPS]),
         ("First a dog barks at 00:05, then at 00:12 a cat sleeps.", [("00:05", (5, 5), "First a dog barks"), SLEEPS]),
@@ -80,7 +88,7 @@ BARKS, SLEEPS = ("00:05", (5, 5), "a dog barks"), ("00:12", (12, 12), "a cat sle
             "A dog enters at 00:05, then at 00:08 a cat enters, and at 00:12 both leave.",
             [("00:05", (5, 5), "A dog enters"), ("00:08", (8, 8), "a cat enters"), ("00:12", (12, 12), "both leave")],
         ),
-        ("At 00:05 a dog enters, leaving at 00:09.", [("00:05", (5, 5), "a dog enters"), ("00:09", (9, 9), "leaving")]),
+        ("At 00:05 a dog enters, leaving at 00:09.", [("00:05", (5, 5), "a dog enters, leaving")]),
         (
             "At 5 sec. a dog barks. At 12 sec. a cat sleeps.",
             [("5 sec.", (5, 5), "a dog barks"), ("12 sec.", (12, 12), "a cat sleeps")],

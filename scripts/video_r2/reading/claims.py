@@ -44,9 +44,9 @@ _ARITHMETIC = lexicon(
 def read_claims(think: str) -> list[Claim]:
     """Claims of a trace: each time with what is said of it, the conclusion left out.
 
-    A sentence that begins with its time ("00:04-00:08: a red circle.", "At 00:05 a dog enters.") says what follows;
-    any other ("A dog enters at 00:05.") what comes before. Times without content ("00:12 minus 00:04 is 8.") claim
-    nothing.
+    A time that begins its sentence or clause ("00:04-00:08: a red circle.", "First, at 00:05 a dog enters.") says what
+    follows, and so do those behind it; any other ("A dog enters at 00:05.") what comes before. Times without content
+    ("00:12 minus 00:04 is 8.") claim nothing.
     """
     return [claim for _, _, claim in find_claims(think)]
 
@@ -99,60 +99,25 @@ def _claims_of_sentence(sentence: str) -> list[tuple[int, int, Claim]]:
     mentions = list(find_times(sentence))
     if not mentions:
         return []
-    claims = []
     lists = _listed(sentence, mentions)
-    for times, (begin, end) in zip(lists, _said_of(sentence, lists), strict=True):
+    claims, leads = [], False
+    for at, times in enumerate(lists):
+        begin = lists[at - 1][-1].end if at else 0
+        end = lists[at + 1][0].begin if at + 1 < len(lists) else len(sentence)
         before, after = sentence[begin : times[0].begin], sentence[times[-1].end : end]
-        if not _words(before):
-            begin, before = times[0].begin, ""
-        text = _trimmed(f"{before.rstrip(_EDGE)} {after.strip(_EDGE)}" if before else after)
+        # Once a time has begun a clause, the text before another is of that one.
+        leads = leads or not _words(before)
+        if leads:
+            begin = times[0].begin
+            text = after if end == len(sentence) else _OPENS_CLAUSE.sub("", after)
+        elif end == len(sentence) and _words(after):
+            text = f"{before.rstrip(_EDGE)} {after.strip(_EDGE)}"
+        else:
+            text, end = before, times[-1].end
+        text = _trimmed(text)
         if _has_content(text):
             claims += [(begin, end, _claim(mention, text)) for mention in times]
     return claims
-
-
-def _said_of(sentence: str, lists: Sequence[Sequence[Mention]]) -> list[tuple[int, int]]:
-    """Begin and end of what a sentence says of each of its times.
-
-    Of a time that begins a clause it is what follows ("at 00:05 a dog enters"), of any other what comes before ("a dog enters
-    at 00:05"); what stands between the two kinds is parted at its last clause.
-    """
-    begins, ends, leads = [0], [], False
-    for place, times in enumerate(lists):
-        begin = lists[place - 1][-1].end if place else 0
-        end = lists[place + 1][0].begin if place + 1 < len(lists) else len(sentence)
-        before, after = sentence[begin : times[0].begin], sentence[times[-1].end : end]
-        led, leads = leads, _begins_clause(before, after, leads)
-        if not place:
-            continue
-        opening = _OPENS_CLAUSE.search(sentence, max(begin, times[0].begin - LONGEST_OPENING), times[0].begin)
-        if leads:
-            ends.append(opening.start() if opening else times[0].begin)
-            begins.append(times[0].begin)
-        elif led:
-            last = max((mark.start() for mark in _BETWEEN_CLAUSES.finditer(before)), default=None)
-            ends.append(times[0].begin if last is None else begin + last)
-            begins.append(begin if last is None else begin + last)
-        else:
-            ends.append(begin)
-            begins.append(begin)
-    return list(zip(begins, [*ends, len(sentence)], strict=True))
-
-
-def _begins_clause(before: str, after: str, led: bool) -> bool:
-    """Whether a time begins what is said of it.
-
-    Args:
-        before: since the time before it, or the sentence's begin.
-        after: up to the next time, or the sentence's end.
-        led: whether the time before it began a clause, so that what stands between may be said of that.
-    """
-    if not _words(before):
-        return True
-    opened = _OPENS_CLAUSE.search(before[-LONGEST_OPENING:]) is not None
-    if led:
-        return opened or (bool(_words(after)) and not _ENDS_CLAUSE.match(after))
-    return opened and bool(_words(after)) and not after.lstrip(_AROUND_TIME).startswith(",")
 
 
 def _listed(sentence: str, mentions: Sequence[Mention]) -> list[list[Mention]]:
@@ -185,18 +150,11 @@ _BEFORE_DIGITS = re.compile(
 _JOINING = lexicon("and then the in at")
 _OPENERS = lexicon(
     "and then the in at on by of a during within throughout from between starting beginning looking first firstly second "
-    "secondly next later finally lastly initially afterwards meanwhile also now so here i we you see can notice that this "
+    "secondly next later finally lastly initially afterwards meanwhile also now so here i we see can notice that this "
     "video clip footage segment interval period moment shows"
 )
-LONGEST_OPENING = 80  # characters
 _OPENS_CLAUSE = re.compile(
-    rf"""(?:[,;:]|\b(?:and|then|but|while|whereas|when|that|next|later|finally|lastly|afterwards|meanwhile)\b)
-    (?:[\s,]{{1,3}}(?:{"|".join(sorted(_OPENERS))})\b){{0,5}}[\s,]{{0,3}}$""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_BETWEEN_CLAUSES = re.compile(r"[,;]|\b(?:and|then|but|while|whereas)\b", re.IGNORECASE)
-_ENDS_CLAUSE = re.compile(
-    rf"[{re.escape(_AROUND_TIME)}]{{0,4}}(?:[,;]|\b(?:and|then|but|while|whereas)\b)", re.IGNORECASE
+    rf"""(?:[\s,;:–—-]{{1,3}}(?:{"|".join(sorted(_OPENERS))})\b){{1,6}}[\s,]{{0,3}}$""", re.IGNORECASE | re.VERBOSE
 )
 
 
