@@ -157,6 +157,33 @@ def test_options_that_differ_in_their_signs_are_told_apart(options: list[str], p
     assert concluded_choice(f"They move. So the answer is {options[place]}.", options) == "ABC"[place]
 
 
+@pytest.mark.parametrize(
+    ("options", "answer", "letter"),
+    [
+        (["turn left by +90 degrees", "turn left by -90 degrees", "go on"], "turn left by -90 degrees", "B"),
+        (["x = 2", "x = -2", "y = 2"], "x=-2", "B"),
+        (["x = 2", "x = -2", "y = 2"], "x = - 2", "B"),
+        (["He says 'yes'", "He says yes", "no"], "He says yes", "B"),
+        (["the cat", "a cat", "dog"], "a cat", "B"),
+        (
+            ["The man is happy.", "The man is happy", "sad man"],
+            "The man is happy",
+            "A",
+        ),  # the first of two that are one
+        (["dog", "dog", "cat"], "dog", "A"),
+        (["5", "-5", "10"], "the range is 0-5", "A"),
+        (["5", "-5", "10"], "Answer - 5", "A"),
+        (["+", "-", "x"], "The well-known operator", None),
+        (["+", "-", "/"], "1/2 is shown", None),
+    ],
+)
+def test_an_option_is_found_by_its_signs_and_in_no_other_number_or_word(
+    options: list[str], answer: str, letter: str | None
+) -> None:
+    assert choice_of(answer, options) == letter
+    assert given_choice(answer, options) == (letter or "")
+
+
 @pytest.mark.parametrize("answer", ["B (A is wrong)", "(B) — A and C are out", "B. A is wrong.", "B (not A)"])
 @pytest.mark.parametrize("options", [COLOURS, []])
 def test_what_is_said_of_others_in_brackets_denies_no_answer(answer: str, options: list[str]) -> None:

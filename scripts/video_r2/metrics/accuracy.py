@@ -13,13 +13,14 @@ from video_r2.metrics import released
 from video_r2.metrics.averages import aggregate, averaging_of
 from video_r2.reading.answering import number_of
 from video_r2.reading.answers import answers_equal, choice_of
-from video_r2.reading.words import NEGATIONS, contains_words, words_of
+from video_r2.reading.words import contains_words, words_of
 from video_r2.rewards.accuracy import equal_when_rounded, target_letter
 
 __all__ = ["Score", "aggregate", "averaging_of", "mean_relative_accuracy", "score_record"]
 
 THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))  # 0.50 to 0.95: VSI-Bench's 10 confidence levels
-_BETWEEN_CANDIDATES = re.compile(r"(?:,\s*)?\b(?:and|or)\b|[,;/|&+]", re.IGNORECASE)
+_OR = re.compile(r"\bor\b|[/|]", re.IGNORECASE)
+_BETWEEN_CANDIDATES = re.compile(r"(?:,\s*)?\bor\b|,(?!\d)|[;/|]", re.IGNORECASE)
 LEAVES_EMPTY_OUT = frozenset({"mvbench", "video_mmmu"})  # released: an empty answer is not counted at all
 
 
@@ -104,10 +105,10 @@ def _text_is_right(answer: str, target: str, question: str) -> bool:
 
 
 def _lists_candidates(answer: str) -> bool:
-    """Whether an answer is several short ones: "cat or dog", "cat, dog", "a cat & a dog"."""
-    parts = (words_of(part) for part in _BETWEEN_CANDIDATES.split(answer))
-    given = [words for words in parts if NEGATIONS.isdisjoint(words)]
-    return len(given) > 1 and all(1 <= len(words) <= 2 for words in given)
+    """Whether an answer is several short ones: "cat or dog", "cat, dog, horse"; two may be one: "Paris, France"."""
+    given = [words_of(part) for part in _BETWEEN_CANDIDATES.split(answer)]
+    several = 1 if _OR.search(answer) else 2
+    return len(given) > several and all(1 <= len(words) <= 2 for words in given)
 
 
 def _is_bare_number(text: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 
 from video_r2.reading.answering import quantity_of
+from video_r2.reading.choices import signs_of
 from video_r2.reading.conclusions import given_choice
 from video_r2.reading.number_words import DOZENS, ENGLISH
 from video_r2.reading.plain_text import spell_plainly
@@ -45,7 +46,7 @@ def choice_of(text: str | None, options: Sequence[str]) -> str | None:
     """
     if not text:
         return None
-    if len(signed := _signed_as(text, options)) == 1:
+    if signed := _signed_as(text, options):
         return signed
     if labelled := _LABELLED.match(text):
         place = ascii_uppercase.index(labelled[1].upper())
@@ -57,17 +58,12 @@ def choice_of(text: str | None, options: Sequence[str]) -> str | None:
 
 
 def _signed_as(text: str, options: Sequence[str]) -> str:
-    """Letters of the options that a text is sign by sign, unless it is but a letter: "-5" is no "5", "C++" no "C"."""
-    signs = _signs_of(text)
+    """The letter of the first option that a text is sign by sign, unless it is but a letter: "-5" is no "5", "C++" no "C"."""
+    signs = signs_of(spell_plainly(text))
     if not signs or (len(signs) == 1 and signs.isalpha()):
         return ""
-    return "".join(
-        letter for letter, option in zip(ascii_uppercase, options, strict=False) if _signs_of(option) == signs
-    )
-
-
-def _signs_of(text: str) -> str:
-    return "".join(spell_plainly(text).casefold().split()).rstrip(".,;")
+    written = map(signs_of, map(spell_plainly, options))
+    return next((letter for letter, option in zip(ascii_uppercase, written, strict=False) if option == signs), "")
 
 
 def _same_as(text: str, options: Sequence[str]) -> str:

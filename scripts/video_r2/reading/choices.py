@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from string import ascii_uppercase
 
 from video_r2.reading.mentions import Form, Mention, with_denials
@@ -45,19 +46,24 @@ class Options:
             if form not in self.letters and (form == text or text not in self.letters)
         }
         words = [tuple(token.word for token in tokens_of(text) if token.word not in ARTICLES) for text in self.texts]
-        holders = Counter(words)
-        self._signed = {
-            _without_spaces(text): letter
-            for text, letter, each in zip(self.texts, self.letters, words, strict=False)
-            if text and (holders[each] > 1 or not each)
-        }
-        self._signs = _any_of(self._signed)
-        words = [() if holders[each] > 1 else each for each in words]
-        stems = [tuple(map(stem_of, each)) for each in words if each]
+        signs = list(map(signs_of, self.texts))
+        written = {each: {of for other, of in zip(words, signs, strict=True) if other == each} for each in words}
+        is_signed = [len(written[each]) > 1 or (not each and bool(of)) for each, of in zip(words, signs, strict=True)]
+        self._signed: dict[str, str] = {}
+        for of, letter, told in zip(signs, self.letters, is_signed, strict=False):
+            if told and of:
+                self._signed.setdefault(of, letter)
+        self._signs = _any_of(
+            [text for text, told in zip(self.texts, is_signed, strict=True) if told and signs_of(text)]
+        )
+        stems = [tuple(map(stem_of, each)) for each, told in zip(words, is_signed, strict=True) if not told]
         # Options that differ in their inflection only are told apart by it.
         self._normal = stem_of if len(set(stems)) == len(stems) else str
         whole = [tuple(map(self._normal, each)) for each in words]
-        cores = [_core(each, [other for other in whole if other is not each]) for each in whole]
+        cores = [
+            () if told else _core(each, [other for other in whole if other is not each])
+            for each, told in zip(whole, is_signed, strict=True)
+        ]
         self._cores: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for letter, core in zip(self.letters, cores, strict=False):
             for form in {core, ("".join(core),)} if core else ():  # "flower pot", "flowerpot"
@@ -65,6 +71,7 @@ class Options:
         # "None of the above" has no word of its own but the first.
         cores = [core[:1] if _OF_OTHERS.match(text) else core for core, text in zip(cores, self.texts, strict=True)]
         held = Counter(word for core in cores for word in set(core))
+        held.update(word for each, told in zip(whole, is_signed, strict=True) if told for word in set(each))
         self._parts = {
             word: letter
             for letter, core in zip(self.letters, cores, strict=False)
@@ -91,7 +98,7 @@ class Options:
         """Begin, end and letter of each option that is told apart from others by its signs."""
         if not self._signed:
             return []
-        return [(*match.span(), self._signed[_without_spaces(match[0])]) for match in self._signs.finditer(text)]
+        return [(*match.span(), self._signed[signs_of(match[0])]) for match in self._signs.finditer(text)]
 
     def _part_of(self, word: str) -> str:
         """Letter of the only option that has a word, or a long one with its beginning ("melancholic", "melancholy")."""
@@ -133,17 +140,30 @@ class Options:
         return words / self._sizes[letter] if self._sizes[letter] else 0.0
 
 
-def _without_spaces(text: str) -> str:
-    return "".join(text.casefold().split())
+def signs_of(text: str) -> str:
+    """A text without its spaces and the stop at its end, in lower case."""
+    return "".join(text.casefold().split()).rstrip(".,;")
 
 
 def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
-    """Matches any of some texts without spaces, the longest first, with spaces or without; not within words or numbers."""
+    """Matches any of some texts, the longest first, not within words or numbers; around signs it may have other spaces.
+
+    A sign at the beginning stays with what follows: "-5" is not "10 - 5".
+    """
     each = []
-    for text in sorted(texts, key=len, reverse=True):
-        signs = r"\s{0,2}".join(map(re.escape, re.findall(r"\d+|[^\W\d_]+|[\W_]", text)))
-        before = r"(?<![^\W_])(?<!\d[.,:])" if text[0].isalnum() else ""
-        each.append(before + signs + (r"(?![^\W_]|[.,:]\d)" if text[-1].isalnum() else ""))
+    for text in sorted(map(str.strip, texts), key=len, reverse=True):
+        tokens = [(match[1], match[2]) for match in re.finditer(r"(\s*)(\d+|[^\W\d_]+|[\W_])", text.rstrip(".,;"))]
+        first, last = tokens[0][1], tokens[-1][1]
+        pattern = re.escape(first)
+        for (_, one), (space, other) in pairwise(tokens):
+            if one.isalnum() and other.isalnum():
+                between = r"\s{1,2}" if space else r"\s{0,2}"
+            else:
+                between = r"\s{0,2}" if space or one is not first or one.isalnum() else ""
+            pattern += between + re.escape(other)
+        before = r"(?<![^\W_])" + (r"(?<!\d[.,:])" if first.isdecimal() else "")
+        after = r"(?![^\W_]|[.,:]\d)" if last.isalnum() or not any(map(str.isalnum, text)) else ""
+        each.append(before + pattern + after)
     return re.compile("|".join(each), re.IGNORECASE)
 
 

@@ -54,10 +54,18 @@ NEGATIONS = lexicon(
 )
 
 
+_CLAUSE_ENDS = re.compile(r"[,;:.!?]\s")
+
+
 def contains_words(text: str, wanted: str) -> bool:
-    """Whether the words of `wanted` stand in the text, one after the other and not denied."""
-    words = words_of(text)
-    return any(not NEGATIONS.intersection(_before(words, at)) for at in occurrences(words, words_of(wanted)))
+    """Whether the words of `wanted` stand in the text, one after the other, and not denied in their clause."""
+    words: list[str] = []
+    clauses: list[int] = []  # where the clause of each word begins
+    for clause in map(words_of, _CLAUSE_ENDS.split(text)):
+        clauses += [len(words)] * len(clause)
+        words += clause
+    found = occurrences(tuple(words), words_of(wanted))
+    return any(NEGATIONS.isdisjoint(_before(words[clauses[at] : at])) for at in found)
 
 
 def occurrences(words: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -67,9 +75,9 @@ def occurrences(words: Sequence[str], wanted: Sequence[str]) -> list[int]:
     return [at for at, word in enumerate(words) if word == wanted[0] and words[at : at + len(wanted)] == wanted]
 
 
-def _before(words: Sequence[str], at: int) -> Sequence[str]:
-    """The three words before a position, back to a "but"."""
-    window = list(words[max(0, at - 3) : at])
+def _before(words: Sequence[str]) -> Sequence[str]:
+    """The last three words, back to a "but"."""
+    window = list(words[-3:])
     return window[len(window) - window[::-1].index("but") :] if "but" in window else window
 
 
