@@ -231,9 +231,12 @@ def listing(models: object) -> Iterator[str]:
 # --- the cluster ------------------------------------------------------------------------------------------------------
 
 SINFO = """cpu*|up|9|12:00:00|(null)|64000|16
-gpu|up|4|2-00:00:00|gpu:a100:8(S:0-1),gpu:h100:4|1000000+|64
+gpu|up|4|2-00:00:00|gpu:a100:8(S:0-1),gpu:h100:4|1000000|64
 gpu|up|1|2-00:00:00|gpu:h100:2|250000|16
-old|up|2|infinite|gpu:4|400000|12+"""
+old|up|2|infinite|gpu:4|400000|12
+mixed|up|2|infinite|gpu:8|250000+|12+
+uneven|up|2|infinite|gpu:8|2000000|16
+uneven|up|2|infinite|gpu:8|256000|64"""
 
 
 @pytest.mark.parametrize(
@@ -248,9 +251,11 @@ old|up|2|infinite|gpu:4|400000|12+"""
             ],
         ),
         ("{gpu_partition: old, training_gpus: 3, max_hours: 12}", []),
+        ("{gpu_partition: gpu, gpu_type: h100, training_gpus: 4, node_memory: 1000001, max_hours: 12}", []),
+        ("{gpu_partition: mixed, max_hours: 12}", []),  # of nodes that differ the least is known alone
         (
-            "{gpu_partition: gpu, gpu_type: h100, training_gpus: 4, node_memory: 1000001, max_hours: 12}",
-            [],
+            "{gpu_partition: uneven, max_hours: 12}",
+            ["train_grpo asks for up to 960,000 MB and 32 cores, and no node of partition uneven has both"],
         ),
         (
             "{gpu_partition: 'old', training_gpus: 4, node_memory: 300000, max_hours: 12}",

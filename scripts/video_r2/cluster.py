@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from video_r2.findings import Finding, Level, output
 from video_r2.site import FILE, Site, read_site
 
 PROFILE = Path(__file__).parents[2] / "profiles" / "slurm" / "config.yaml"
-SINFO = ["sinfo", "--noheader", "--format=%P|%a|%D|%l|%G|%m|%c"]
+SINFO = ["sinfo", "--noheader", "--exact", "--format=%P|%a|%D|%l|%G|%m|%c"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Nodes:
     Attributes:
         limit: hours that a job may take there; None for no limit.
         gpus: on each node, by type; a type without a name is empty.
-        memory: of each node, in MB; where they differ, of the least.
-        cores: of each node; where they differ, of the least.
+        memory: of each node, in MB.
+        cores: of each node.
     """
 
     partition: str
@@ -35,8 +36,8 @@ class Nodes:
     number: str
     limit: float | None
     gpus: dict[str, int]
-    memory: int
-    cores: int
+    memory: float
+    cores: float
 
     @property
     def shown_gpus(self) -> str:
@@ -80,8 +81,14 @@ def _nodes(line: str) -> Nodes:
     # Such as gpu:a100:8(S:0-1),gpu:2; what is in brackets says which cores are near.
     for kind, count in re.findall(r"\bgpu(?::([A-Za-z0-9_.-]+))??:(\d+)(?![\w.-])", resources):
         gpus[kind] = gpus.get(kind, 0) + int(count)
-    least = (int(re.sub(r"\D.*", "", of) or 0) for of in (memory, cores))  # "515000+": of the least, and more
-    return Nodes(name.rstrip("*"), name.endswith("*"), state, number, _hours(limit), gpus, *least)
+    return Nodes(
+        name.rstrip("*"), name.endswith("*"), state, number, _hours(limit), gpus, _count(memory), _count(cores)
+    )
+
+
+def _count(written: str) -> float:
+    """A number; endless where nodes differ ("515000+"), of which the least is told alone."""
+    return int(written) if written.strip().isdecimal() else math.inf
 
 
 def _hours(limit: str) -> float | None:
@@ -160,27 +167,42 @@ def _gpus(site: Site, nodes: list[Nodes]) -> Iterator[Finding]:
             yield Finding("wrong", what, f"{FILE}: {key}: {most}")
             return
     able = [each for each in nodes if (each.gpus.get(site.gpu_type, 0) if site.gpu_type else sum(each.gpus.values()))]
-    rule, memory, cores = _largest_training(site)
+    largest = _largest_training(site)
+    if largest is None:
+        return
+    rule, memory, cores = largest
     most_memory, most_cores = max(each.memory for each in able), max(each.cores for each in able)
     if memory > most_memory:
-        what = f"{rule} asks for up to {memory:,} MB, and no node of partition {where} has more than {most_memory:,}"
-        yield Finding("wrong", what, f"{FILE}: node_memory: {most_memory}")
+        what = f"{rule} asks for up to {memory:,} MB, and no node of partition {where} has more than {most_memory:,.0f}"
+        yield Finding("wrong", what, f"{FILE}: node_memory: {most_memory:.0f}")
     if cores > most_cores:
-        what = f"{rule} asks for {cores} cores, and no node of partition {where} has more than {most_cores}"
+        what = f"{rule} asks for {cores} cores, and no node of partition {where} has more than {most_cores:.0f}"
         yield Finding("wrong", what, f"{FILE}: training_gpus, or set-threads in profiles/slurm/config.yaml")
+    if (
+        memory <= most_memory
+        and cores <= most_cores
+        and not any(memory <= each.memory and cores <= each.cores for each in able)
+    ):
+        what = f"{rule} asks for up to {memory:,} MB and {cores} cores, and no node of partition {where} has both"
+        yield Finding("wrong", what, f"{FILE}: node_memory, training_gpus")
 
 
-def _largest_training(site: Site) -> tuple[str, int, int]:
-    """The training that asks for most memory: which, how many MB at the most, and how many cores."""
+def _largest_training(site: Site) -> tuple[str, int, int] | None:
+    """The training that asks for most memory: which, how many MB at the most, and how many cores.
+
+    None where the profile was edited, and says it otherwise than by `training_gpus`.
+    """
     profile = read_yaml(PROFILE)
     each = {
         rule: int(asked[1])
         for rule, resources in profile["set-resources"].items()
         if (asked := re.search(r"site\.memory\((\d+), site\.training_gpus\)", str(resources.get("mem_mb"))))
     }
+    if not each:
+        return None
     rule, megabytes = max(each.items(), key=lambda of: of[1])
     wanted = 2 * megabytes * site.training_gpus  # when it comes again
-    cores = re.search(r"(\d+) \* site\.training_gpus", str(profile["set-threads"][rule]))
+    cores = re.search(r"(\d+) \* site\.training_gpus", str(profile.get("set-threads", {}).get(rule)))
     return rule, min(wanted, site.node_memory or wanted), int(cores[1]) * site.training_gpus if cores else 0
 
 

@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from typing import NamedTuple
 from video_r2.code_meaning import Meaning, meaning
 from video_r2.code_modules import Import, Module, file_of, folder_of, read_module
 from video_r2.errors import UserError
-from video_r2.files import replacing
+from video_r2.files import files_below, replacing
 
 # What these hold reaches a result through a rule's params (config, prompts), or not at all: they end a job, or note something
 # beside what it makes.
@@ -92,9 +92,14 @@ class KnownDigests:
 
         return digest
 
+    @cached_property
+    def _sources(self) -> str | None:
+        """Digest of the sources as they were when this process first asked: what it computes is of those, or of later ones."""
+        return _digest_of_files(self._root)
+
     def _noted_or_computed(self, name: str) -> dict[str, str]:
-        sources = _digest_of_files(self._root)
-        noted = self._noted(sources)
+        sources = self._sources
+        noted = {} if sources is None else self._noted(sources)
         if name in noted:
             return noted
         found = {name: self._wanted[name]()}
@@ -102,7 +107,7 @@ class KnownDigests:
             with suppress(UserError):  # told where it is asked for
                 found[other] = compute()
         # What was edited meanwhile may have been read before or after.
-        if self._note.parent.is_dir() and _digest_of_files(self._root) == sources:
+        if sources is not None and self._note.parent.is_dir() and _digest_of_files(self._root) == sources:
             with suppress(OSError), replacing(self._note) as temporary:
                 temporary.write_text(json.dumps({"sources": sources, "digests": found}), encoding="utf-8")
         return found
@@ -115,12 +120,14 @@ class KnownDigests:
             return {}
 
 
-def _digest_of_files(root: Path) -> str:
-    """Digest of all files below a folder, and of the Python that reads them."""
-    files = (path for path in sorted(root.rglob("*")) if path.suffix != ".pyc" and path.is_file())
-    return _digest(
-        [sys.version, *((str(path.relative_to(root)), sha256(path.read_bytes()).digest()) for path in files)]
-    )
+def _digest_of_files(root: Path) -> str | None:
+    """Digest of all files below a folder, and of the Python that reads them; None where one cannot be read."""
+    files = (path for path in sorted(files_below(root)) if path.parent.name != "__pycache__")
+    try:
+        found = [(path.relative_to(root).as_posix(), sha256(path.read_bytes()).digest()) for path in files]
+    except OSError:
+        return None
+    return _digest([sys.version, *found])
 
 
 class _Node(NamedTuple):

@@ -480,6 +480,34 @@ def test_digests_of_sources_that_are_edited_meanwhile_are_not_kept(tmp_path: Pat
     assert not note.exists()
 
 
+def test_digests_of_sources_that_were_edited_since_the_first_are_not_kept(tmp_path: Path) -> None:
+    """What the process has read before is as it was then."""
+    root, note = tmp_path / "scripts", tmp_path / "digests.json"
+    root.mkdir()
+    (root / "one.py").write_text("print(open('1'))\n")
+    digests = KnownDigests(root, note)
+    digests.want("one.py", lambda: "one")()
+    assert "one.py" in note.read_text()
+    note.unlink()
+    (root / "one.py").write_text("print(open('2'))\n")
+    assert digests.want("two.py", lambda: "two")() == "two"
+    assert not note.exists()
+
+
+def test_linked_sources_are_among_those_that_digests_are_kept_for(tmp_path: Path) -> None:
+    root, note = tmp_path / "scripts", tmp_path / "digests.json"
+    root.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (root / "linked").symlink_to(tmp_path / "elsewhere")
+    (root / "__pycache__").mkdir()
+    (tmp_path / "elsewhere/one.py").write_text("1")
+    assert KnownDigests(root, note).want("one.py", lambda: "first")() == "first"
+    (root / "__pycache__/one.pyc.123").write_text("made meanwhile")
+    assert KnownDigests(root, note).want("one.py", lambda: "second")() == "first"
+    (tmp_path / "elsewhere/one.py").write_text("2")
+    assert KnownDigests(root, note).want("one.py", lambda: "second")() == "second"
+
+
 SOME = ["score_accuracy", "train_sft", "predict", "main_accuracy"]
 
 
