@@ -19,7 +19,7 @@ from video_r2.training.layout import layout_of, share_of
 from video_r2.training.memory import Shape, at_its_peak, needed_by, require_memory, shape_in
 from video_r2.workflow import Plan
 
-LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
+LOOPBACK = frozenset({"localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback"})
 TRAININGS = frozenset({"train_sft", "train_grpo"})
 
 
@@ -41,7 +41,7 @@ def require_access(plan: Plan, jobs: Iterable[Any]) -> None:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address is another machine wherever it is asked from."""
+    """Whether an address is that of the machine itself, whichever asks it."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     if host in LOOPBACK or host.endswith(".localhost"):
         return True
@@ -50,6 +50,7 @@ def is_loopback(url: str) -> bool:
         address = ip_address(host if ":" in host else inet_ntoa(inet_aton(host)))
     except (ValueError, OSError):
         return False
+    address = getattr(address, "ipv4_mapped", None) or address
     return address.is_loopback or address.is_unspecified
 
 

@@ -49,7 +49,7 @@ class Site(Section):
 
     prediction_gpus: Count = Field(1, description="GPUs of a job that answers, which share its questions out.")
     node_memory: Count | None = Field(
-        None, description="Memory of a node with GPUs, in MB: no training and no job that answers asks for more."
+        None, description="Memory of a node with GPUs, in MB: no job on GPUs asks for more."
     )
 
     @property

@@ -14,7 +14,7 @@ from video_r2.checksums import NotedChecksums
 from video_r2.data.benchmark_columns import ADAPTERS
 from video_r2.data.sources import FIRST, Source, Sources, merge_records
 from video_r2.errors import UserError
-from video_r2.files import files_below, read_yaml
+from video_r2.files import files_below, is_of_the_system, read_yaml
 from video_r2.packages import named_versions, used_version
 from video_r2.provenance.record import exchanged
 from video_r2.rewards.sentence_models import PACKAGED, is_packaged
@@ -177,8 +177,10 @@ class Plan:
         folder = Path(self.config.judge.model)
         if self.config.judge.serve is not None and folder.is_dir():
             # 160 GB are not read for a plan: what files there are, how large, and since when.
-            files = [(str(file), file.stat()) for file in files_below(folder)]
-            return digest_of([(name, stat.st_size, stat.st_mtime_ns) for name, stat in files])
+            files = ((file.relative_to(folder), file.stat()) for file in files_below(folder))
+            return digest_of(
+                [(str(name), of.st_size, of.st_mtime_ns) for name, of in files if not is_of_the_system(name)]
+            )
         source = self.judge_source
         order = FIRST if source is None else self.order(source)
         return None if order == FIRST else order
@@ -247,7 +249,8 @@ class Plan:
     def sentence_model(self, wildcards: Any = None) -> list[str]:
         """The files of the sentence model, where it is a folder of one's own, for the jobs that measure alignment."""
         name = self.config.temporal_alignment.sentence_model
-        return [] if is_packaged(name) else list(map(str, files_below(Path(name))))
+        files = () if is_packaged(name) else files_below(Path(name))
+        return [str(file) for file in files if not is_of_the_system(file.relative_to(name))]
 
     def reward_sentence_model(self, wildcards: Any) -> list[str]:
         """The same for a model's training, if it measures alignment."""

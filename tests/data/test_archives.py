@@ -86,6 +86,26 @@ def test_pieces_are_joined_by_their_number_and_none_may_lack(tmp_path: Path, end
             place(source, [name for at, name in enumerate(pieces) if at != lacking], tmp_path / "other")
 
 
+def test_a_piece_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    for name in ("v.tar.part1", "v.tar.part01"):
+        (tmp_path / "source" / name).write_bytes(b"x")
+    with pytest.raises(UserError, match=r"v\.tar: v\.tar\.part01 and v\.tar\.part1 are the same piece of it"):
+        place(tmp_path / "source", ["v.tar.part1", "v.tar.part01"], tmp_path / "target")
+
+
+@pytest.mark.parametrize("kind", ["a.zip", "a.tar"])
+def test_a_folder_takes_the_place_of_no_file(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "a").write_bytes(b"kept")
+    make = zip_of if kind == "a.zip" else tar_of
+    (tmp_path / kind).write_bytes(make({"a/b.mp4": b"b"}))
+    with pytest.raises(UserError, match="a file where that needs a folder"):
+        unpack([tmp_path / kind], target)
+    assert (target / "a").read_bytes() == b"kept"
+
+
 def test_an_archive_without_its_end_is_refused(tmp_path: Path) -> None:
     whole = tar_of({"a.mp4": b"a" * 512, "b.mp4": b"b" * 512})
     assert "cannot be unpacked: it ends before its end mark" in refusal(tmp_path, "a.tar", whole[:1024])

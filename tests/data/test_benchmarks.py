@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -126,6 +127,16 @@ def test_text_that_is_not_utf8_costs_its_row_alone(tmp_path: Path) -> None:
     read, rejected = read_benchmark("minerva", tmp_path, benchmark("minerva"))
     assert read["id"].tolist() == ["good"]
     assert "not UTF-8" in rejected[0].reason
+
+
+def test_the_tables_of_a_folder_whose_name_is_no_pattern_are_found(tmp_path: Path) -> None:
+    folder = tmp_path / "of a [1]"
+    (folder / "data").mkdir(parents=True)
+    (folder / "videos").mkdir()
+    (folder / "videos/film.mp4").touch()
+    (folder / "data/test.jsonl").write_text(json.dumps(GOOD) + "\n", encoding="utf-8")
+    table, rejected = read_benchmark("minerva", folder, benchmark("minerva"))
+    assert (list(table["id"]), rejected) == (["good"], [])
 
 
 def test_two_videos_that_fit_equally_are_not_guessed_between(tmp_path: Path) -> None:

@@ -101,6 +101,8 @@ RANGES = {
     "16s to 0:20": (16, 20),
     "0:16 to 20 s": (16, 20),
     "minute 1 to 2": (60, 120),
+    "from 1 min 20 to 1 min 40": (80, 100),
+    "between 1 min 20 and 1 min 40": (80, 100),
 }
 
 

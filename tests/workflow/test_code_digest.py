@@ -333,15 +333,9 @@ def test_what_only_some_rules_use_counts_for_those_only(root: Path) -> None:
     assert users["function video_r2.evaluation.tasks.process_results"] & rules == {"predict"}
 
 
-NOT_FOLLOWED = {
-    "__init_subclass__",
-    "__subclasses__",
-    "__set_name__",
-    "__doc__",
-    "exec",
-    "import_module",
-    "modules",
-} | {"redirect_stdout"}
+NOT_FOLLOWED = frozenset(
+    "__init_subclass__ __subclasses__ __set_name__ __doc__ exec import_module modules redirect_stdout".split()
+)
 LOOKED_AT = {
     ("video_r2/config_pages.py", "__doc__"),  # of pages of the docs
     ("video_r2/generated_pages.py", "__doc__"),

@@ -63,6 +63,7 @@ def plan(root: Path) -> Plan:
         ("http://0.0.0.0:8000/v1", True),
         ("http://[::1]:8000/v1", True),
         ("http://[::]:8000/v1", True),
+        ("http://[::ffff:127.0.0.1]:8000/v1", True),
         ("http://judge.localhost/v1", True),
         ("http://judge:8000/v1", False),
         ("http://10.0.0.1:8000/v1", False),

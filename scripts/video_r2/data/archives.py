@@ -51,7 +51,14 @@ def place(source: Path, names: Sequence[str], target: Path, leave: Sequence[str]
         path, goal = source / name, target / name
         part = PART.match(path.name)
         if part:
-            parts.setdefault(goal.with_name(part["archive"]), {})[_number(part["place"])] = path
+            pieces = parts.setdefault(goal.with_name(part["archive"]), {})
+            if other := pieces.get(_number(part["place"])):
+                raise UserError(
+                    f"{other.name} and {path.name} are the same piece of it",
+                    file=goal.with_name(part["archive"]),
+                    cure="name those of one of the two in sources.yaml",
+                )
+            pieces[_number(part["place"])] = path
         elif ARCHIVE.search(path.name):
             unpack([path], goal.parent)
         else:
@@ -116,7 +123,8 @@ def _unzip(pieces: Sequence[Path], target: Path, without: str, allowance: _Allow
             if name:
                 entry.filename = name
                 with _told(name, pieces[0]):
-                    allowance.clear(target / name)
+                    if not entry.is_dir():
+                        allowance.clear(target / name)
                     archive.extract(entry, target)
 
 
@@ -131,7 +139,8 @@ def _untar(pieces: Sequence[Path], target: Path, without: str, allowance: _Allow
                 # One that stays within could still be written through by a later member.
                 raise _refused(f"holds a link, {member.name!r}", pieces[0])
             with _told(name, pieces[0]):
-                allowance.clear(target / name)
+                if not member.isdir():
+                    allowance.clear(target / name)
                 tar.extract(member.replace(name=name), target, filter="data")
 
 

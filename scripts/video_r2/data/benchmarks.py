@@ -27,6 +27,7 @@ from video_r2.data.benchmark_media import Media
 from video_r2.data.conversations import read_jsonl
 from video_r2.data.rejected import refuse_signs_of_models
 from video_r2.errors import RejectedRecord, UserError
+from video_r2.files import files_below
 
 TEXT_SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".txt")
 
@@ -152,13 +153,14 @@ def _load(folder: Path, name: str, split: str) -> pa.Table:
 
 
 def _plainly_named(folder: Path, cache: Path) -> Path:
-    """The folder, or one with links to all it holds where `datasets` would take its name for a pattern."""
+    """The folder, or one with links to all files below it where `datasets` would take its name for a pattern."""
     if not glob.has_magic(str(folder.resolve())):
         return folder
     plain = cache / "data_set"
-    plain.mkdir()
-    for entry in folder.resolve().iterdir():
-        (plain / entry.name).symlink_to(entry)
+    for file in files_below(folder.resolve()):
+        link = plain / file.relative_to(folder.resolve())
+        link.parent.mkdir(parents=True, exist_ok=True)  # of a folder that is a link, it would not look for files
+        link.symlink_to(file)
     return plain
 
 

@@ -61,7 +61,7 @@ _HOURS = r"(?:hours?|hrs?\.?|h(?=[ \t]?\d{1,2}[ \t]?m))(?![a-z])"
 _THEN = r"[ \t]{0,2}(?:(?:,|and\b|,[ \t]and\b)[ \t])?"
 _UNITS = (
     rf"(?:{_NUMBER}{_GAP}{_HOURS}(?:{_THEN}{_NUMBER}{_GAP}(?:{_MINUTES}|m(?![a-z])))?(?:{_THEN}{_NUMBER}{_GAP}{_SECONDS})?"
-    rf"|{_NUMBER}{_GAP}{_MINUTES}(?:{_THEN}{_NUMBER}{_GAP}{_SECONDS}|[ \t]\d{{1,2}}(?=[ \t]*(?:[,;:.!?)\]\n](?!\d)|$)))?"
+    rf"|{_NUMBER}{_GAP}{_MINUTES}(?:{_THEN}{_NUMBER}{_GAP}{_SECONDS}|[ \t]\d{{1,2}}(?=[ \t]*(?:[,;:.!?)\]\n-](?!\d)|(?:to|and|until)\b|$)))?"
     rf"|{_NUMBER}{_GAP}{_SECONDS})"
 )
 _CLOCK = (
@@ -125,7 +125,7 @@ _DURATION_BEFORE = re.compile(
 )
 _DURATION_AFTER = re.compile(r"[ \t]*(?:later|long|earlier|apart|each|of\b|ago)", re.IGNORECASE)
 _SCORE_BEFORE = re.compile(
-    r"\b(?:scores?|scoreline|ratio|result|odds|tied|clock|watch)"
+    r"\b(?:scores?|scoreline|ratio|result|odds|tied|(?:clock|watch)(?=[ \t](?:is|was|reads|shows|says)\b))"
     r"(?:[ \t](?:is|was|of|now|a|the|reads|shows|says|becomes?|to))*[ \t:]{0,3}$",
     re.IGNORECASE,
 )
