@@ -59,9 +59,10 @@ _SECONDS = r"(?:seconds?|secs?\.?|s|秒)(?![a-z])"
 _MINUTES = r"(?:minutes?|mins?\.?|m(?=[ \t]?\d{1,2}(?:\.\d{1,3})?[ \t]?s(?![a-z])))(?![a-z])"
 _HOURS = r"(?:hours?|hrs?\.?|h(?=[ \t]?\d{1,2}[ \t]?m))(?![a-z])"
 _THEN = r"[ \t]{0,2}(?:(?:,|and\b|,[ \t]and\b)[ \t])?"
+_BARE_SECONDS = r"[ \t]\d{1,2}(?=[ \t]*(?:[,;:.!?)\]\n-](?!\d)|(?:to|and|until)\b|$))"  # "1 min 20"
 _UNITS = (
     rf"(?:{_NUMBER}{_GAP}{_HOURS}(?:{_THEN}{_NUMBER}{_GAP}(?:{_MINUTES}|m(?![a-z])))?(?:{_THEN}{_NUMBER}{_GAP}{_SECONDS})?"
-    rf"|{_NUMBER}{_GAP}{_MINUTES}(?:{_THEN}{_NUMBER}{_GAP}{_SECONDS}|[ \t]\d{{1,2}}(?=[ \t]*(?:[,;:.!?)\]\n-](?!\d)|(?:to|and|until)\b|$)))?"
+    rf"|{_NUMBER}{_GAP}{_MINUTES}(?:{_THEN}{_NUMBER}{_GAP}{_SECONDS}|{_BARE_SECONDS})?"
     rf"|{_NUMBER}{_GAP}{_SECONDS})"
 )
 _CLOCK = (
