@@ -110,8 +110,8 @@ def _claims_of_sentence(sentence: str) -> list[tuple[int, int, Claim]]:
         if leads:
             begin = times[0].begin
             text = after if end == len(sentence) else _OPENS_CLAUSE.sub("", after)
-        elif end == len(sentence) and _words(after):
-            text = f"{before.rstrip(_EDGE)} {after.strip(_EDGE)}"
+        elif end == len(sentence):
+            text = f"{before.rstrip(_EDGE)} {after.strip(_EDGE)}" if _words(after) else before
         else:
             text, end = before, times[-1].end
         text = _trimmed(text)
